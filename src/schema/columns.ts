@@ -45,8 +45,9 @@ export const boolean: Column = one({ type: 'boolean' })
 export const string: Column = one({ type: 'string' })
 export const uuid: Column = one({ type: 'uuid' })
 
-/** One of the given strings. */
-export const oneOf = (...values: string[]): Column => one({ type: 'string', enum: ['set', values] })
+/** One of the given strings; a reply of `get_schema` has them sorted, and a single one without "set". */
+export const oneOf = (...values: string[]): Column =>
+  one({ type: 'string', enum: values.length === 1 ? (values[0] ?? '') : ['set', [...values].sort()] })
 
 /** An integer from `min` to `max`, both included. */
 export const range = (min: number | undefined, max?: number): Column =>
