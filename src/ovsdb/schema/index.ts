@@ -1,0 +1,26 @@
+export {
+  ATOMIC_TYPES,
+  type Atom,
+  type AtomicType,
+  compareAtoms,
+  compareStrings,
+  type Datum,
+  defaultAtom,
+  integerAtom,
+  parseUuid,
+  ZERO_UUID,
+} from './atom.ts'
+export { describeError, Failure, fail, type OvsdbError } from './error.ts'
+export {
+  type ColumnSchema,
+  columnOf,
+  type DatabaseSchema,
+  parseSchema,
+  printSchema,
+  type Row,
+  readSchema,
+  type TableSchema,
+  UUID_COLUMN,
+  VERSION_COLUMN,
+} from './schema.ts'
+export { type BaseType, type ColumnType, columnType, defaultDatum, type Shape, UNLIMITED } from './type.ts'
