@@ -1,0 +1,7 @@
+export type { AllocateOptions, Request } from './allocate.ts'
+export type { FoldOptions } from './fold.ts'
+export { type Budget, Graph } from './graph.ts'
+export { reach } from './reach.ts'
+export { type Change, Derived, type Index, Input, Relation, type RelationOptions, sameValue } from './relation.ts'
+export { type Emit, type PairOptions, SEPARATOR } from './rule.ts'
+export { type Explanation, formatWhy, why } from './why.ts'
