@@ -1,43 +1,29 @@
 /**
  * A vocabulary to write database schemas as data: `name: optional(string)`, `ports:
- * set(strong('Port'))`. `database` turns it into the JSON form of a schema (RFC 7047 §3.2).
+ * set(strong('Port'))`. What it makes is what `parseSchema` makes of the .ovsschema file.
  */
+import type { TypedSchema } from '../ovsdb/client/replica.ts'
+import { type BaseType, type ColumnSchema, columnType, type TableSchema, UNLIMITED } from '../ovsdb/schema/index.ts'
 
-/** A JSON value. */
-export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
-
-/** <base-type> in its long form. */
-export interface BaseJson {
-  readonly [key: string]: Json
-  readonly type: 'integer' | 'real' | 'boolean' | 'string' | 'uuid'
-}
-
-/** A column as it is being described: its type and its properties. */
+/** A column as it is being described: its type and its properties, no name yet. */
 export interface Column {
-  readonly key: BaseJson
-  readonly value?: BaseJson
+  readonly key: BaseType
+  readonly value?: BaseType
   readonly min: number
-  readonly max: number | 'unlimited'
+  readonly max: number
   readonly ephemeral?: boolean
   readonly immutable?: boolean
 }
 
+/** A table as it is being described. */
 export interface Table {
   readonly columns: Readonly<Record<string, Column>>
   readonly isRoot: boolean
-  readonly maxRows: number | undefined
+  readonly maxRows: number
   readonly indexes: readonly (readonly string[])[]
 }
 
-/** A schema as `get_schema` replies it. */
-export interface SchemaJson {
-  readonly [key: string]: Json
-  readonly name: string
-  readonly version: string
-  readonly cksum: string
-}
-
-const one = (key: BaseJson): Column => ({ key, min: 1, max: 1 })
+const one = (key: BaseType): Column => ({ key, min: 1, max: 1 })
 
 export const integer: Column = one({ type: 'integer' })
 export const real: Column = one({ type: 'real' })
@@ -45,9 +31,8 @@ export const boolean: Column = one({ type: 'boolean' })
 export const string: Column = one({ type: 'string' })
 export const uuid: Column = one({ type: 'uuid' })
 
-/** One of the given strings; a reply of `get_schema` has them sorted, and a single one without "set". */
-export const oneOf = (...values: string[]): Column =>
-  one({ type: 'string', enum: values.length === 1 ? (values[0] ?? '') : ['set', [...values].sort()] })
+/** One of the given strings. */
+export const oneOf = (...values: string[]): Column => one({ type: 'string', enum: [...values].sort() })
 
 /** An integer from `min` to `max`, both included. */
 export const range = (min: number | undefined, max?: number): Column =>
@@ -66,7 +51,7 @@ export const text = (min: number | undefined, max?: number): Column =>
   })
 
 /** A reference that keeps the row it names alive. */
-export const strong = (refTable: string): Column => one({ type: 'uuid', refTable })
+export const strong = (refTable: string): Column => one({ type: 'uuid', refTable, refType: 'strong' })
 
 /** A reference that goes when the row it names goes. */
 export const weak = (refTable: string): Column => one({ type: 'uuid', refTable, refType: 'weak' })
@@ -77,14 +62,14 @@ export const optional = (member: Column): Column => ({ key: member.key, min: 0, 
 export const set = (member: Column, min = 0, max: number | 'unlimited' = 'unlimited'): Column => ({
   key: member.key,
   min,
-  max,
+  max: max === 'unlimited' ? UNLIMITED : max,
 })
 
 export const map = (key: Column, value: Column, min = 0, max: number | 'unlimited' = 'unlimited'): Column => ({
   key: key.key,
   value: value.key,
   min,
-  max,
+  max: max === 'unlimited' ? UNLIMITED : max,
 })
 
 /** A column whose value is not kept on disk. */
@@ -100,46 +85,28 @@ export function table(
   return {
     columns,
     isRoot: options.isRoot ?? false,
-    maxRows: options.maxRows,
+    maxRows: options.maxRows ?? UNLIMITED,
     indexes: options.indexes ?? [],
   }
 }
 
-const plain = (base: BaseJson): Json => (Object.keys(base).length === 1 ? base.type : base)
-
-function columnJson(column: Column): Json {
-  const { key, value, min, max } = column
-  const scalar = value === undefined && min === 1 && max === 1
-  return {
-    ...(column.ephemeral ? { ephemeral: true } : {}),
-    ...(column.immutable ? { mutable: false } : {}),
-    type:
-      scalar && Object.keys(key).length === 1
-        ? key.type
-        : {
-            key: plain(key),
-            ...(value === undefined ? {} : { value: plain(value) }),
-            ...(min === 1 ? {} : { min }),
-            ...(max === 1 ? {} : { max }),
-          },
-  }
-}
-
-/** The JSON form of a whole schema. */
-export function database(
+/** The schema of a database whose tables have the row types of `T`. */
+export function database<T>(
   head: { readonly name: string; readonly version: string; readonly cksum: string },
-  tables: Readonly<Record<string, Table>>,
-): SchemaJson {
-  const out: Record<string, Json> = {}
-  for (const [name, t] of Object.entries(tables)) {
-    const columns: Record<string, Json> = {}
-    for (const [c, column] of Object.entries(t.columns)) columns[c] = columnJson(column)
-    out[name] = {
-      columns,
-      ...(t.isRoot ? { isRoot: true } : {}),
-      ...(t.maxRows === undefined ? {} : { maxRows: t.maxRows }),
-      ...(t.indexes.length ? { indexes: t.indexes } : {}),
+  tables: Readonly<Record<keyof T & string, Table>>,
+): TypedSchema<T> {
+  const out = new Map<string, TableSchema>()
+  for (const [name, t] of Object.entries<Table>(tables)) {
+    const columns = new Map<string, ColumnSchema>()
+    for (const [column, c] of Object.entries(t.columns)) {
+      columns.set(column, {
+        name: column,
+        type: columnType(c.key, c.value, c.min, c.max),
+        ephemeral: c.ephemeral ?? false,
+        mutable: !c.immutable,
+      })
     }
+    out.set(name, { name, columns, maxRows: t.maxRows, isRoot: t.isRoot, indexes: t.indexes })
   }
   return { ...head, tables: out }
 }

@@ -16,7 +16,7 @@ import {
   weak,
 } from './columns.ts'
 
-export const northbound = database(
+export const northbound = database<Northbound>(
   { name: 'OVN_Northbound', version: '7.18.0', cksum: '1537030958 45190' },
   {
     NB_Global: table(

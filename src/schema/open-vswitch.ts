@@ -16,7 +16,7 @@ import {
   weak,
 } from './columns.ts'
 
-export const openVSwitch = database(
+export const openVSwitch = database<OpenVSwitch>(
   { name: 'Open_vSwitch', version: '8.8.0', cksum: '2823623553 27869' },
   {
     Open_vSwitch: table(

@@ -16,7 +16,7 @@ import {
   weak,
 } from './columns.ts'
 
-export const southbound = database(
+export const southbound = database<Southbound>(
   { name: 'OVN_Southbound', version: '21.8.0', cksum: '614397313 36713' },
   {
     SB_Global: table(

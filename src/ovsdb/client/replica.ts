@@ -1,0 +1,142 @@
+import type { DatabaseSchema, Datum, OvsdbError, Row, TableSchema } from '../schema/index.ts'
+import type { Condition, Operation, OperationResult } from './operation.ts'
+
+/**
+ * A schema that knows the types of its tables' rows: `T` maps a table's name to its row type.
+ * Nothing is kept at run time.
+ */
+export interface TypedSchema<T> extends DatabaseSchema {
+  readonly rows?: T
+}
+
+/** The name of a table of `T`. */
+export type TableName<T> = keyof T & string
+
+/**
+ * - `connecting`: not yet, or no longer, in touch with a server; the tables keep what they had
+ * - `syncing`: connected, the contents are on their way
+ * - `synced`: the tables are those of the server, but for what is on its way now
+ * - `closed`: for good
+ */
+export type ReplicaState = 'connecting' | 'syncing' | 'synced' | 'closed'
+
+/** A row that came (`new` alone), went (`old` alone) or changed. */
+export interface RowChange<R> {
+  readonly old?: R
+  readonly new?: R
+}
+
+/** What one update of the server changed, by table and uuid. */
+export interface ReplicaChange<T> {
+  readonly tables: { readonly [N in TableName<T>]?: ReadonlyMap<string, RowChange<T[N]>> }
+}
+
+/** Rows by a value made of them. */
+export interface TableIndex<R> {
+  /** In the order of their uuids. */
+  get(value: string): readonly R[]
+  first(value: string): R | undefined
+}
+
+/** The rows of one table, as far as the server has told. Rows are immutable: a change is another object. */
+export interface TableReplica<R> {
+  readonly name: string
+  readonly schema: TableSchema
+  readonly size: number
+  get(uuid: string): R | undefined
+  has(uuid: string): boolean
+  values(): IterableIterator<R>
+  keys(): IterableIterator<string>
+  entries(): IterableIterator<[string, R]>
+  /** An index by what `of` gives for a row: none, one or several values. Kept up from now on; asked again by `name`. */
+  index(name: string, of: (row: R) => string | undefined | readonly string[]): TableIndex<R>
+}
+
+/** Why a transaction did not come about. */
+export type TransactError =
+  /** Refused by the server; `error` has its name and details, `index` and `operation` what it was refused for. */
+  | {
+      readonly kind: 'refused'
+      readonly error: OvsdbError
+      readonly index: number | undefined
+      readonly operation: Operation | undefined
+    }
+  /** A `wait` operation did not find what it was to find: something else changed it before. Read again and retry. */
+  | { readonly kind: 'conflict'; readonly index: number; readonly operation: Operation; readonly error: OvsdbError }
+  /** An `assert` operation found the lock in other hands. */
+  | { readonly kind: 'not owner'; readonly lock: string }
+  /** Not sent, since there is no connection. */
+  | { readonly kind: 'disconnected' }
+  /** Sent, but the connection broke before the answer: nobody knows, compare with the replica when synced. */
+  | { readonly kind: 'unknown' }
+
+export type TransactOutcome =
+  | { readonly ok: true; readonly results: readonly OperationResult[] }
+  | { readonly ok: false; readonly error: TransactError }
+
+/** A transaction's error in one line, as the ctl tools print it. */
+export function describeTransactError(error: TransactError): string {
+  switch (error.kind) {
+    case 'refused':
+    case 'conflict':
+      return error.error.details === undefined ? error.error.error : `${error.error.error}: ${error.error.details}`
+    case 'not owner':
+      return `lock ${error.lock} is not owned`
+    case 'disconnected':
+      return 'not connected to a database server'
+    case 'unknown':
+      return 'connection lost before the transaction was answered'
+  }
+}
+
+/** A lock of the server (RFC 7047 §4.1.8), asked for until `release`. */
+export interface LockHandle {
+  readonly name: string
+  /** Whether it is ours now. */
+  readonly owned: boolean
+  /** Called whenever `owned` changes. */
+  onChange: ((owned: boolean) => void) | undefined
+  release(): void
+}
+
+/** All rows, none, or those that satisfy one of the clauses. */
+export type TableCondition = boolean | readonly Condition[]
+
+/** Which part of a table is wanted. */
+export interface TableRequest {
+  /** All, unless given. Columns not asked for have their default value, or their real one where that costs nothing. */
+  readonly columns?: readonly string[]
+  readonly where?: TableCondition
+}
+
+/** Which tables of `T` are wanted, and what of them; all of all, unless given. */
+export type TableRequests<T> = { readonly [N in TableName<T>]?: TableRequest | true }
+
+/**
+ * A copy of a database (or of the part that was asked for) that follows the original. Listeners are
+ * called from the clock, never from within a call of the reader's own.
+ */
+export interface Replica<T> {
+  readonly schema: TypedSchema<T>
+  readonly state: ReplicaState
+  table<N extends TableName<T>>(name: N): TableReplica<T[N]>
+  /** By a name known only at run time; undefined when there is no such table or it was not asked for. */
+  anyTable(name: string): TableReplica<Row> | undefined
+  /** Calls `listener` once for each update, after the tables have changed. Returns how to stop it. */
+  onChange(listener: (change: ReplicaChange<T>) => void): () => void
+  /** Calls `listener` whenever the replica becomes `synced`; soon, if it is. */
+  onSynced(listener: () => void): () => void
+  /** Calls `listener` whenever `state` changes. */
+  onState(listener: (state: ReplicaState) => void): () => void
+  /** The tables have what the transaction did by the time `done` is called. */
+  transact(operations: readonly Operation[], done: (outcome: TransactOutcome) => void): void
+  lock(name: string): LockHandle
+  /** Asks for other rows of a table from now on. */
+  setCondition(table: TableName<T>, condition: TableCondition): void
+  /** Whether a condition was set that the server has not yet answered. */
+  readonly conditionsPending: boolean
+  close(): void
+}
+
+/** An empty value of each kind is shared by all rows. */
+export type { Datum, Row }

@@ -1,0 +1,7 @@
+export { defaults } from './defaults.ts'
+export type * as NB from './northbound.ts'
+export { type Northbound, northbound } from './northbound.ts'
+export type * as OVS from './open-vswitch.ts'
+export { type OpenVSwitch, openVSwitch } from './open-vswitch.ts'
+export type * as SB from './southbound.ts'
+export { type Southbound, southbound } from './southbound.ts'
