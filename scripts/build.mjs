@@ -1,0 +1,56 @@
+// Bundles every daemon, tool and library entry into one file each, under dist/.
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { install } from './install.mjs'
+
+/** The entry of each bundle by its name. */
+export function entries() {
+  const out = {}
+  for (const folder of ['src/daemons', 'src/cli']) {
+    for (const file of readdirSync(folder)) {
+      if (!file.endsWith('.ts') || file.endsWith('.test.ts') || file.startsWith('_')) continue
+      out[basename(file, '.ts')] = join(folder, file)
+    }
+  }
+  for (const [name, file] of [
+    ['index', 'src/sandbox/index.ts'],
+    ['ovsdb', 'src/ovsdb/index.ts'],
+    ['logging', 'src/logging/index.ts'],
+  ]) {
+    if (existsSync(file)) out[name] = file
+  }
+  return out
+}
+
+export async function build() {
+  const { build: esbuild } = await import('esbuild')
+  const started = Date.now()
+  rmSync('dist', { recursive: true, force: true })
+  mkdirSync('dist', { recursive: true })
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
+  await esbuild({
+    entryPoints: entries(),
+    outdir: 'dist',
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    packages: 'external',
+    sourcemap: 'linked',
+    sourcesContent: false,
+    minifySyntax: true,
+    minifyWhitespace: true,
+    logLevel: 'warning',
+    define: { __VERSION__: JSON.stringify(version) },
+    // Bundled CommonJS packages look for these.
+    banner: { js: "import { createRequire as __cr } from 'node:module'; const require = __cr(import.meta.url);" },
+  })
+  writeFileSync('dist/.built', String(Date.now()))
+  console.log(`built in ${((Date.now() - started) / 1000).toFixed(1)} s`)
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  install()
+  await build()
+}
