@@ -116,25 +116,29 @@ export class Writer {
   }
 
   u8(v: number): this {
-    this.view.setUint8(this.grow(1), v)
+    const at = this.grow(1)
+    this.view.setUint8(at, v)
     return this
   }
   u16(v: number): this {
-    this.view.setUint16(this.grow(2), v)
+    const at = this.grow(2)
+    this.view.setUint16(at, v)
     return this
   }
   u24(v: number): this {
     return this.u8(v >>> 16).u16(v & 0xffff)
   }
   u32(v: number): this {
-    this.view.setUint32(this.grow(4), v)
+    const at = this.grow(4)
+    this.view.setUint32(at, v)
     return this
   }
   u48(v: number): this {
     return this.u16(Math.floor(v / 0x1_0000_0000)).u32(v % 0x1_0000_0000)
   }
   u64(v: bigint): this {
-    this.view.setBigUint64(this.grow(8), BigInt.asUintN(64, v))
+    const at = this.grow(8)
+    this.view.setBigUint64(at, BigInt.asUintN(64, v))
     return this
   }
   u128(v: bigint): this {
