@@ -19,12 +19,14 @@ export function install() {
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return
   console.log('installing dependencies ...')
   const started = Date.now()
-  const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+  // Not `npm ci`: a lock file made where a registry lacks the packages of other platforms does not
+  // name them, and `ci` refuses that; the versions are those of the lock file either way.
+  const npm = spawnSync('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'], {
     stdio: ['ignore', 'inherit', 'inherit'],
     shell: process.platform === 'win32',
   })
   if (npm.error || npm.status !== 0) {
-    console.error(`npm ci failed${npm.error ? `: ${npm.error.message}` : ` with status ${npm.status}`}`)
+    console.error(`npm install failed${npm.error ? `: ${npm.error.message}` : ` with status ${npm.status}`}`)
     process.exit(2)
   }
   mkdirSync('node_modules', { recursive: true })
