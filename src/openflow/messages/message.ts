@@ -1,6 +1,7 @@
 import type { Action } from '../actions/action.ts'
 import type { Match } from '../fields/field.ts'
 import type { NiciraMessage } from '../nicira/message.ts'
+import type { OpenFlowError } from './errors.ts'
 import type { Multipart } from './multipart.ts'
 
 /** Version numbers in the header: 1 is OpenFlow 1.0, 4 is 1.3, 6 is 1.5. */
@@ -31,13 +32,6 @@ export interface ErrorMessage {
   readonly error: OpenFlowError
   /** At least 64 bytes of the message at fault. */
   readonly data: Uint8Array
-}
-
-/** The class and code of an error; `vendor` is set for those of an experimenter. */
-export interface OpenFlowError {
-  readonly class: number
-  readonly code: number
-  readonly vendor?: number
 }
 
 export interface Echo {
