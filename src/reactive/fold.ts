@@ -16,6 +16,7 @@ export interface FoldOptions<R, A, O> extends RelationOptions<O> {
 interface Group<A> {
   readonly aggregate: A
   members: number
+  dirty: boolean
   readonly owner: Owner
 }
 
@@ -24,7 +25,8 @@ const NO_READS: ReadonlySet<Cell> = new Set()
 /** An aggregate a group: the cost of a change follows the rows that changed, not the group's size. */
 export class Fold<R, A, O> implements Node, Follower<R> {
   private readonly groups = new Map<string, Group<A>>()
-  private readonly dirty = new Set<string>()
+  private dirty: Group<A>[] = []
+  private head = 0
 
   constructor(
     private readonly graph: Graph,
@@ -46,7 +48,7 @@ export class Fold<R, A, O> implements Node, Follower<R> {
       if (group) {
         remove(group.aggregate, before, rowKey)
         group.members--
-        this.mark(key)
+        this.mark(group)
       }
     }
     if (after !== undefined) {
@@ -56,39 +58,45 @@ export class Fold<R, A, O> implements Node, Follower<R> {
         group = {
           aggregate: this.options.empty(key),
           members: 0,
+          dirty: false,
           owner: { rank: this.rank, key, label: `${this.name}(${key})`, reads: NO_READS },
         }
         this.groups.set(key, group)
       }
       add(group.aggregate, after, rowKey)
       group.members++
-      this.mark(key)
+      this.mark(group)
     }
   }
 
   step(): boolean {
-    for (const key of this.dirty) {
-      this.dirty.delete(key)
-      const group = this.groups.get(key)
-      if (!group) return true
-      const value = group.members > 0 ? this.options.result(group.aggregate, key) : undefined
-      if (group.members === 0) this.groups.delete(key)
-      if (value === undefined) this.target.withdraw(key, group.owner)
-      else this.target.claim(key, group.owner, value)
-      return true
+    const group = this.dirty[this.head++]
+    if (!group) {
+      this.dirty = []
+      this.head = 0
+      return false
     }
-    return false
+    group.dirty = false
+    const key = group.owner.key
+    const value = group.members > 0 ? this.options.result(group.aggregate, key) : undefined
+    if (group.members === 0) this.groups.delete(key)
+    if (value === undefined) this.target.withdraw(key, group.owner)
+    else this.target.claim(key, group.owner, value)
+    return true
   }
 
   reset(): void {
     for (const [key, group] of this.groups) this.target.withdraw(key, group.owner)
     this.groups.clear()
-    this.dirty.clear()
+    this.dirty = []
+    this.head = 0
     for (const [key, row] of this.source.contents) this.changed(key, undefined, row)
   }
 
-  private mark(key: string): void {
-    this.dirty.add(key)
+  private mark(group: Group<A>): void {
+    if (group.dirty) return
+    group.dirty = true
+    this.dirty.push(group)
     this.graph.wake(this)
   }
 }

@@ -35,6 +35,7 @@ export class Run implements Reader, Owner {
   readonly reads = new Set<Cell>()
   private outputs: Staged = new Map()
   dirty = true
+  queued = false
 
   constructor(
     private readonly node: RunNode,
@@ -118,7 +119,8 @@ export class Run implements Reader, Owner {
 
 /** What all nodes of runs share: the queue of dirty runs. */
 abstract class RunNode implements Node {
-  protected readonly queue = new Set<Run>()
+  protected queue: Run[] = []
+  private head = 0
 
   constructor(
     protected readonly graph: Graph,
@@ -128,17 +130,27 @@ abstract class RunNode implements Node {
   ) {}
 
   enqueue(run: Run): void {
-    this.queue.add(run)
+    if (run.queued) return
+    run.queued = true
+    this.queue.push(run)
     this.graph.wake(this)
   }
 
   step(): boolean {
-    for (const run of this.queue) {
-      this.queue.delete(run)
-      this.run(run)
-      return true
+    const run = this.queue[this.head++]
+    if (!run) {
+      this.clearQueue()
+      return false
     }
-    return false
+    run.queued = false
+    this.run(run)
+    return true
+  }
+
+  protected clearQueue(): void {
+    for (let i = this.head; i < this.queue.length; i++) (this.queue[i] as Run).queued = false
+    this.queue = []
+    this.head = 0
   }
 
   protected abstract run(run: Run): void
@@ -184,7 +196,7 @@ export class Rule<R> extends RunNode implements Follower<R> {
   reset(): void {
     for (const run of this.runs.values()) run.withdraw(this.graph)
     this.runs.clear()
-    this.queue.clear()
+    this.clearQueue()
     for (const [key, row] of this.source.contents) this.changed(key, undefined, row)
   }
 }
@@ -250,7 +262,7 @@ export class Pair<R, P> extends RunNode implements Follower<R> {
     for (const run of this.queue) run.withdraw(this.graph)
     this.rows.clear()
     this.owner.clear()
-    this.queue.clear()
+    this.clearQueue()
     for (const [key, row] of this.source.contents) this.changed(key, undefined, row)
   }
 }
