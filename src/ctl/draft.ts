@@ -1,0 +1,307 @@
+import type { Random } from '../base/random.ts'
+import { uuid4 } from '../base/random.ts'
+import type { Mutation, Operation } from '../ovsdb/client/operation.ts'
+import type { TableName, TableReplica, TypedSchema } from '../ovsdb/client/replica.ts'
+import {
+  type Atom,
+  type ColumnSchema,
+  compareAtoms,
+  type Datum,
+  defaultDatum,
+  type Row,
+} from '../ovsdb/schema/index.ts'
+import { sortMap } from './value.ts'
+
+/** What a draft reads: a replica, or what looks like one. */
+export interface Source<T> {
+  readonly schema: TypedSchema<T>
+  anyTable(name: string): TableReplica<Row> | undefined
+}
+
+/** The columns of a new row; the others get their defaults. */
+export type Values<R> = { readonly [C in keyof Omit<R, '_uuid'>]?: R[C] }
+
+/** The columns of `R` that hold a set. */
+type SetColumn<R> = { [C in keyof R]: R[C] extends readonly unknown[] ? C : never }[keyof R] & string
+/** The columns of `R` that hold a map. */
+type MapColumn<R> = { [C in keyof R]: R[C] extends ReadonlyMap<Atom, Atom> ? C : never }[keyof R] & string
+
+type Values_ = Readonly<Record<string, Datum>>
+
+interface Edit {
+  /** What the row is by now; undefined: deleted. */
+  row: Row | undefined
+  readonly created: boolean
+  /** Columns to be written whole. */
+  readonly replaced: Set<string>
+  readonly mutations: Mutation[]
+}
+
+/**
+ * A transaction being put together: the tables as they will be, over the tables as they are. Members
+ * put into sets and maps become mutations, so that two tools that add a port each do not undo one
+ * another.
+ */
+export class Draft<T> {
+  private readonly edits = new Map<string, Map<string, Edit>>()
+  private readonly verified: Operation[] = []
+  private readonly seen = new Set<string>()
+  private readonly comments: string[] = []
+
+  constructor(
+    private readonly source: Source<T>,
+    private readonly random: Random,
+  ) {}
+
+  get schema(): TypedSchema<T> {
+    return this.source.schema
+  }
+
+  /** The rows of a table: those there are, then those created here. */
+  rows<N extends TableName<T>>(table: N): readonly T[N][] {
+    return this.anyRows(table) as unknown as readonly T[N][]
+  }
+
+  get<N extends TableName<T>>(table: N, uuid: string): T[N] | undefined {
+    return this.anyRow(table, uuid) as T[N] | undefined
+  }
+
+  anyRows(table: string): readonly Row[] {
+    const base = this.table(table)
+    const edits = this.edits.get(table)
+    if (!edits) return [...base.values()]
+    const out: Row[] = []
+    for (const row of base.values()) {
+      const edit = edits.get(row._uuid)
+      const now = edit ? edit.row : row
+      if (now) out.push(now)
+    }
+    for (const edit of edits.values()) if (edit.created && edit.row) out.push(edit.row)
+    return out
+  }
+
+  anyRow(table: string, uuid: string): Row | undefined {
+    const edit = this.edits.get(table)?.get(uuid)
+    return edit ? edit.row : this.table(table).get(uuid)
+  }
+
+  /** Creates a row and returns its uuid. */
+  insert<N extends TableName<T>>(table: N, values: Values<T[N]>, uuid?: string): string {
+    return this.anyInsert(table, values as unknown as Values_, uuid)
+  }
+
+  anyInsert(table: string, values: Values_, uuid = uuid4(this.random)): string {
+    const row: Record<string, Datum> = { _uuid: uuid, _version: '00000000-0000-0000-0000-000000000000' }
+    for (const c of this.columns(table))
+      row[c.name] = Object.hasOwn(values, c.name) ? values[c.name] : defaultDatum(c.type)
+    this.editsOf(table).set(uuid, { row: row as unknown as Row, created: true, replaced: new Set(), mutations: [] })
+    return uuid
+  }
+
+  /** Sets columns to values, whatever they are by then. */
+  update<N extends TableName<T>>(table: N, uuid: string, values: Values<T[N]>): void {
+    this.anyUpdate(table, uuid, values as unknown as Values_)
+  }
+
+  anyUpdate(table: string, uuid: string, values: Values_): void {
+    const edit = this.edit(table, uuid)
+    if (!edit?.row) return
+    const row = edit.row
+    for (const [name, value] of Object.entries(values)) {
+      if (!sameDatum(row[name], value)) edit.replaced.add(name)
+    }
+    edit.row = { ...row, ...values }
+  }
+
+  /** Puts a member into a set. */
+  addMember<N extends TableName<T>>(table: N, uuid: string, column: SetColumn<T[N]>, member: Atom): void {
+    this.anyAddMembers(table, uuid, column, [member])
+  }
+
+  removeMember<N extends TableName<T>>(table: N, uuid: string, column: SetColumn<T[N]>, member: Atom): void {
+    this.anyRemoveMembers(table, uuid, column, [member])
+  }
+
+  /** Sets a key of a map. */
+  setKey<N extends TableName<T>>(table: N, uuid: string, column: MapColumn<T[N]>, key: Atom, value: Atom): void {
+    this.anySetKey(table, uuid, column, key, value)
+  }
+
+  removeKey<N extends TableName<T>>(table: N, uuid: string, column: MapColumn<T[N]>, key: Atom): void {
+    this.anyRemoveKeys(table, uuid, column, [key])
+  }
+
+  anyAddMembers(table: string, uuid: string, column: string, members: readonly Atom[]): void {
+    const edit = this.edit(table, uuid)
+    const old = edit?.row?.[column]
+    if (!edit?.row || !Array.isArray(old)) return
+    const fresh = members.filter((m) => !old.includes(m))
+    if (!fresh.length) return
+    this.mutate(edit, column, [column, 'insert', [...fresh].sort(compareAtoms)], [...old, ...fresh].sort(compareAtoms))
+  }
+
+  anyRemoveMembers(table: string, uuid: string, column: string, members: readonly Atom[]): void {
+    const edit = this.edit(table, uuid)
+    const old = edit?.row?.[column]
+    if (!edit?.row || !Array.isArray(old)) return
+    const gone = members.filter((m) => old.includes(m))
+    if (!gone.length) return
+    const rest = old.filter((m: Atom) => !gone.includes(m))
+    this.mutate(edit, column, [column, 'delete', [...gone].sort(compareAtoms)], rest)
+  }
+
+  anySetKey(table: string, uuid: string, column: string, key: Atom, value: Atom): void {
+    const edit = this.edit(table, uuid)
+    const old = edit?.row?.[column]
+    if (!edit?.row || !(old instanceof Map) || old.get(key) === value) return
+    const next = sortMap(new Map([...old, [key, value]]))
+    if (old.has(key)) this.mutate(edit, column, [column, 'delete', [key]], old)
+    this.mutate(edit, column, [column, 'insert', new Map([[key, value]])], next)
+  }
+
+  anyRemoveKeys(table: string, uuid: string, column: string, keys: readonly Atom[]): void {
+    const edit = this.edit(table, uuid)
+    const old = edit?.row?.[column]
+    if (!edit?.row || !(old instanceof Map)) return
+    const gone = keys.filter((k) => old.has(k))
+    if (!gone.length) return
+    const rest = new Map([...old].filter(([k]) => !gone.includes(k)))
+    this.mutate(edit, column, [column, 'delete', gone], rest)
+  }
+
+  private mutate(edit: Edit, column: string, mutation: Mutation, after: Datum): void {
+    if (!edit.created && !edit.replaced.has(column)) edit.mutations.push(mutation)
+    edit.row = { ...(edit.row as Row), [column]: after }
+  }
+
+  delete(table: TableName<T>, uuid: string): void {
+    this.anyDelete(table, uuid)
+  }
+
+  anyDelete(table: string, uuid: string): void {
+    const edits = this.editsOf(table)
+    if (edits.get(uuid)?.created) edits.delete(uuid)
+    else if (this.table(table).has(uuid)) {
+      edits.set(uuid, { row: undefined, created: false, replaced: new Set(), mutations: [] })
+    }
+  }
+
+  /** Lets the transaction fail, to be done again, when a column is no longer what it is now. */
+  verify(table: TableName<T>, uuid: string, column: string): void {
+    const row = this.table(table).get(uuid)
+    const key = `${table} ${uuid} ${column}`
+    if (!row || this.seen.has(key)) return
+    this.seen.add(key)
+    const where = [['_uuid', '==', uuid]] as const
+    const rows = [{ [column]: row[column] }]
+    this.verified.push({ op: 'wait', table, where, columns: [column], until: '==', rows, timeout: 0 })
+  }
+
+  comment(text: string): void {
+    this.comments.push(text)
+  }
+
+  /** Whether any row written here refers to a row. */
+  refersTo(table: string, uuid: string): boolean {
+    for (const [name, edits] of this.edits) {
+      for (const column of this.columns(name)) {
+        const { key, value } = column.type
+        if (key.refTable !== table && value?.refTable !== table) continue
+        for (const edit of edits.values()) if (holds(edit.row?.[column.name], uuid)) return true
+      }
+    }
+    return false
+  }
+
+  /** Whether there is anything to do. */
+  get changed(): boolean {
+    return this.changes().length > 0
+  }
+
+  private changes(): Operation[] {
+    const deletes: Operation[] = []
+    const writes: Operation[] = []
+    const inserts: Operation[] = []
+    for (const [table, edits] of this.edits) {
+      for (const [uuid, edit] of edits) {
+        const where = [['_uuid', '==', uuid]] as const
+        if (!edit.row) deletes.push({ op: 'delete', table, where })
+        else if (edit.created) inserts.push({ op: 'insert', table, uuid, row: this.given(table, edit.row) })
+        else {
+          const row = edit.row
+          if (edit.replaced.size) {
+            const values = Object.fromEntries([...edit.replaced].map((c) => [c, row[c]]))
+            writes.push({ op: 'update', table, where, row: values })
+          }
+          if (edit.mutations.length) {
+            const mutations = edit.mutations.filter(([column]) => !edit.replaced.has(column))
+            if (mutations.length) writes.push({ op: 'mutate', table, where, mutations })
+          }
+        }
+      }
+    }
+    return [...deletes, ...writes, ...inserts]
+  }
+
+  /** The operations, none when nothing would change. */
+  operations(): Operation[] {
+    const changes = this.changes()
+    if (!changes.length) return []
+    const comments = this.comments.length ? [{ op: 'comment' as const, comment: this.comments.join('\n') }] : []
+    return [...this.verified, ...changes, ...comments]
+  }
+
+  private given(table: string, row: Row): Record<string, Datum> {
+    const out: Record<string, Datum> = {}
+    for (const c of this.columns(table)) {
+      if (!sameDatum(row[c.name], defaultDatum(c.type))) out[c.name] = row[c.name]
+    }
+    return out
+  }
+
+  private table(name: string): TableReplica<Row> {
+    const table = this.source.anyTable(name)
+    if (!table) throw new Error(`table ${name} was not asked for`)
+    return table
+  }
+
+  private columns(table: string): Iterable<ColumnSchema> {
+    return this.source.schema.tables.get(table)?.columns.values() ?? []
+  }
+
+  private editsOf(table: string): Map<string, Edit> {
+    let edits = this.edits.get(table)
+    if (!edits) {
+      edits = new Map()
+      this.edits.set(table, edits)
+    }
+    return edits
+  }
+
+  private edit(table: string, uuid: string): Edit | undefined {
+    const edits = this.editsOf(table)
+    const known = edits.get(uuid)
+    if (known) return known
+    const row = this.table(table).get(uuid)
+    if (!row) return undefined
+    const edit: Edit = { row, created: false, replaced: new Set(), mutations: [] }
+    edits.set(uuid, edit)
+    return edit
+  }
+}
+
+/** Equality of values in native form. */
+export function sameDatum(a: Datum, b: Datum): boolean {
+  if (a === b) return true
+  if (a instanceof Map) {
+    if (!(b instanceof Map) || a.size !== b.size) return false
+    for (const [k, v] of a) if (b.get(k) !== v) return false
+    return true
+  }
+  return Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((v, i) => v === b[i])
+}
+
+function holds(value: Datum, uuid: string): boolean {
+  if (value instanceof Map) return value.has(uuid) || [...value.values()].includes(uuid)
+  return value === uuid || (Array.isArray(value) && value.includes(uuid))
+}

@@ -1,0 +1,140 @@
+import { type Json, printJson } from '../jsonrpc/json.ts'
+import type { ColumnType, Datum } from '../ovsdb/schema/index.ts'
+import { fatal } from './error.ts'
+import { type DataFormat, formatCell, jsonDatum } from './format.ts'
+
+export type TableFormat = 'table' | 'list' | 'html' | 'csv' | 'json'
+
+/** The table formatting options of ovn-nbctl(8), ovs-vsctl(8), ovsdb-client(1). */
+export interface TableStyle {
+  readonly format: TableFormat
+  readonly data: DataFormat
+  readonly headings: boolean
+  /** JSON on several lines. */
+  readonly pretty: boolean
+}
+
+export const LIST_STYLE: TableStyle = { format: 'list', data: 'string', headings: true, pretty: false }
+export const TABLE_STYLE: TableStyle = { ...LIST_STYLE, format: 'table' }
+
+const FORMATS: readonly TableFormat[] = ['table', 'list', 'html', 'csv', 'json']
+const DATA: readonly DataFormat[] = ['string', 'bare', 'json']
+
+export function parseTableFormat(text: string): TableFormat {
+  return FORMATS.find((f) => f === text) ?? fatal(`unknown output format "${text}"`)
+}
+
+export function parseDataFormat(text: string): DataFormat {
+  return DATA.find((f) => f === text) ?? fatal(`unknown data format "${text}"`)
+}
+
+/** A cell: a column's value, or a plain text that is printed as it is. */
+export type Cell = { readonly type: ColumnType; readonly value: Datum } | { readonly text: string }
+
+export interface Table {
+  readonly headings: readonly string[]
+  readonly rows: readonly (readonly Cell[])[]
+  readonly caption?: string
+}
+
+const cellText = (cell: Cell, data: DataFormat): string =>
+  'text' in cell ? cell.text : formatCell(cell.type, cell.value, data)
+
+/** Columns a text takes on a terminal, by code point. */
+const width = (text: string): number => [...text].length
+const pad = (text: string, to: number): string => text + ' '.repeat(Math.max(0, to - width(text)))
+
+function asTable(table: Table, style: TableStyle): string {
+  const cells = table.rows.map((row) => row.map((cell) => cellText(cell, style.data)))
+  const widths = table.headings.map((h, i) =>
+    cells.reduce((w, row) => Math.max(w, width(row[i] ?? '')), style.headings ? width(h) : 0),
+  )
+  const line = (texts: readonly string[]) =>
+    `${texts.map((t, i) => (i < texts.length - 1 ? pad(t, widths[i] ?? 0) : t)).join(' ')}\n`
+  const out = table.caption === undefined ? [] : [`${table.caption}\n`]
+  if (style.headings) out.push(line(table.headings), line(widths.map((w) => '-'.repeat(w))))
+  return out.join('') + cells.map(line).join('')
+}
+
+function asList(table: Table, style: TableStyle): string {
+  const out: string[] = []
+  table.rows.forEach((row, r) => {
+    if (r > 0) out.push('\n')
+    row.forEach((cell, i) => {
+      const text = cellText(cell, style.data)
+      out.push(style.headings ? `${pad(table.headings[i] ?? '', 20)}: ${text}\n` : `${text}\n`)
+    })
+  })
+  return (table.caption === undefined ? '' : `${table.caption}\n`) + out.join('')
+}
+
+const HTML: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
+const escapeHtml = (text: string): string => text.replace(/[&<>"]/g, (c) => HTML[c] ?? c)
+
+function asHtml(table: Table, style: TableStyle): string {
+  const line = (tag: string, texts: readonly string[]) =>
+    `  <tr>\n${texts.map((t) => `    <${tag}>${escapeHtml(t)}</${tag}>\n`).join('')}  </tr>\n`
+  let out = '<table border=1>\n'
+  if (table.caption !== undefined) out += `  <caption>${escapeHtml(table.caption)}</caption>\n`
+  if (style.headings) out += line('th', table.headings)
+  for (const row of table.rows) {
+    out += line(
+      'td',
+      row.map((cell) => cellText(cell, style.data)),
+    )
+  }
+  return `${out}</table>\n`
+}
+
+// RFC 4180 §2, but for the newline
+const csv = (text: string): string => (/[\n",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)
+
+function asCsv(table: Table, style: TableStyle): string {
+  const line = (texts: readonly string[]) => `${texts.map(csv).join(',')}\n`
+  let out = table.caption === undefined ? '' : `${table.caption}\n`
+  if (style.headings) out += line(table.headings)
+  for (const row of table.rows) out += line(row.map((cell) => cellText(cell, style.data)))
+  return out
+}
+
+/** JSON with each member and element on a line of its own, as Open vSwitch indents it. */
+export function prettyJson(json: Json, depth = 0): string {
+  const indent = '  '.repeat(depth + 1)
+  if (Array.isArray(json)) {
+    const items = json as readonly Json[]
+    if (!items.length) return '[]'
+    return `[\n${items.map((j) => indent + prettyJson(j, depth + 1)).join(',\n')}]`
+  }
+  if (typeof json === 'object' && json !== null) {
+    const members = Object.entries(json as Record<string, Json>).sort(([a], [b]) => (a < b ? -1 : 1))
+    if (!members.length) return '{}'
+    const print = ([k, v]: [string, Json]) => `${indent}${printJson(k)}: ${prettyJson(v, depth + 1)}`
+    return `{\n${members.map(print).join(',\n')}}`
+  }
+  return printJson(json)
+}
+
+function asJson(table: Table, style: TableStyle): string {
+  const json: Json = {
+    ...(table.caption === undefined ? {} : { caption: table.caption }),
+    data: table.rows.map((row) => row.map((c) => ('text' in c ? c.text : jsonDatum(c.type, c.value)))),
+    headings: table.headings,
+  }
+  return `${style.pretty ? prettyJson(json) : printJson(json, true)}\n`
+}
+
+/** A table's text in a style. */
+export function formatTable(table: Table, style: TableStyle): string {
+  switch (style.format) {
+    case 'table':
+      return asTable(table, style)
+    case 'list':
+      return asList(table, style)
+    case 'html':
+      return asHtml(table, style)
+    case 'csv':
+      return asCsv(table, style)
+    case 'json':
+      return asJson(table, style)
+  }
+}
