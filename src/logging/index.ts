@@ -1,0 +1,6 @@
+export type { Appender, Backend, Layout, LogEvent } from './event.ts'
+export { loggerName } from './event.ts'
+export { Logging } from './hub.ts'
+export { strftime } from './strftime.ts'
+export { VlogBackend, type VlogOptions } from './vlog/backend.ts'
+export { vlogCommands } from './vlog/commands.ts'

@@ -1,0 +1,184 @@
+const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday']
+const MONTHS = [
+  'January',
+  'February',
+  'March',
+  'April',
+  'May',
+  'June',
+  'July',
+  'August',
+  'September',
+  'October',
+  'November',
+  'December',
+]
+
+/** A moment's fields, in UTC or in the time zone of the process. */
+export interface BrokenTime {
+  readonly year: number
+  /** 0 to 11. */
+  readonly month: number
+  readonly day: number
+  readonly hour: number
+  readonly minute: number
+  readonly second: number
+  readonly millisecond: number
+  /** 0 is Sunday. */
+  readonly weekday: number
+  /** 0 to 365. */
+  readonly yearday: number
+  /** Minutes east of Greenwich. */
+  readonly offset: number
+  readonly zone: string
+}
+
+export function breakTime(ms: number, utc: boolean): BrokenTime {
+  const d = new Date(ms)
+  const year = utc ? d.getUTCFullYear() : d.getFullYear()
+  const month = utc ? d.getUTCMonth() : d.getMonth()
+  const day = utc ? d.getUTCDate() : d.getDate()
+  return {
+    year,
+    month,
+    day,
+    hour: utc ? d.getUTCHours() : d.getHours(),
+    minute: utc ? d.getUTCMinutes() : d.getMinutes(),
+    second: utc ? d.getUTCSeconds() : d.getSeconds(),
+    millisecond: utc ? d.getUTCMilliseconds() : d.getMilliseconds(),
+    weekday: utc ? d.getUTCDay() : d.getDay(),
+    yearday: Math.round((Date.UTC(year, month, day) - Date.UTC(year, 0, 1)) / 86_400_000),
+    offset: utc ? 0 : -d.getTimezoneOffset(),
+    zone: utc ? 'UTC' : zoneName(d),
+  }
+}
+
+function zoneName(d: Date): string {
+  const part = new Intl.DateTimeFormat('en-US', { timeZoneName: 'short' })
+    .formatToParts(d)
+    .find((p) => p.type === 'timeZoneName')
+  return part?.value ?? ''
+}
+
+const two = (n: number) => String(n).padStart(2, '0')
+
+/** ISO 8601 week and its year. */
+function isoWeek(t: BrokenTime): { week: number; year: number } {
+  const weekday = (t.weekday + 6) % 7
+  const thursday = new Date(Date.UTC(t.year, t.month, t.day - weekday + 3))
+  const year = thursday.getUTCFullYear()
+  const week = 1 + Math.floor((thursday.getTime() - Date.UTC(year, 0, 1)) / (7 * 86_400_000))
+  return { week, year }
+}
+
+/** Expands one conversion; undefined for a letter that is none. */
+function expand(letter: string, t: BrokenTime, ms: number): string | undefined {
+  switch (letter) {
+    case 'a':
+      return (DAYS[t.weekday] as string).slice(0, 3)
+    case 'A':
+      return DAYS[t.weekday]
+    case 'b':
+    case 'h':
+      return (MONTHS[t.month] as string).slice(0, 3)
+    case 'B':
+      return MONTHS[t.month]
+    case 'c':
+      return format('%a %b %e %H:%M:%S %Y', t, ms)
+    case 'C':
+      return two(Math.floor(t.year / 100))
+    case 'd':
+      return two(t.day)
+    case 'D':
+      return format('%m/%d/%y', t, ms)
+    case 'e':
+      return String(t.day).padStart(2, ' ')
+    case 'F':
+      return format('%Y-%m-%d', t, ms)
+    case 'g':
+      return two(isoWeek(t).year % 100)
+    case 'G':
+      return String(isoWeek(t).year)
+    case 'H':
+      return two(t.hour)
+    case 'I':
+      return two(t.hour % 12 || 12)
+    case 'j':
+      return String(t.yearday + 1).padStart(3, '0')
+    case 'k':
+      return String(t.hour).padStart(2, ' ')
+    case 'l':
+      return String(t.hour % 12 || 12).padStart(2, ' ')
+    case 'm':
+      return two(t.month + 1)
+    case 'M':
+      return two(t.minute)
+    case 'n':
+      return '\n'
+    case 'p':
+      return t.hour < 12 ? 'AM' : 'PM'
+    case 'P':
+      return t.hour < 12 ? 'am' : 'pm'
+    case 'r':
+      return format('%I:%M:%S %p', t, ms)
+    case 'R':
+      return format('%H:%M', t, ms)
+    case 's':
+      return String(Math.floor(ms / 1000))
+    case 'S':
+      return two(t.second)
+    case 't':
+      return '\t'
+    case 'T':
+    case 'X':
+      return format('%H:%M:%S', t, ms)
+    case 'u':
+      return String(t.weekday || 7)
+    case 'U':
+      return two(Math.floor((t.yearday + 7 - t.weekday) / 7))
+    case 'V':
+      return two(isoWeek(t).week)
+    case 'w':
+      return String(t.weekday)
+    case 'W':
+      return two(Math.floor((t.yearday + 7 - ((t.weekday + 6) % 7)) / 7))
+    case 'x':
+      return format('%m/%d/%y', t, ms)
+    case 'y':
+      return two(t.year % 100)
+    case 'Y':
+      return String(t.year)
+    case 'z': {
+      const o = Math.abs(t.offset)
+      return `${t.offset < 0 ? '-' : '+'}${two(Math.floor(o / 60))}${two(o % 60)}`
+    }
+    case 'Z':
+      return t.zone
+    case '%':
+      return '%'
+    default:
+      return undefined
+  }
+}
+
+function format(pattern: string, t: BrokenTime, ms: number): string {
+  let out = ''
+  for (let i = 0; i < pattern.length; i++) {
+    const c = pattern[i] as string
+    if (c !== '%' || i + 1 >= pattern.length) {
+      out += c
+      continue
+    }
+    const letter = pattern[++i] as string
+    out += expand(letter, t, ms) ?? `%${letter}`
+  }
+  return out
+}
+
+/**
+ * strftime(3) in the C locale, of a moment in milliseconds since 1970. An unknown conversion stays as
+ * it stands.
+ */
+export function strftime(pattern: string, ms: number, utc: boolean): string {
+  return format(pattern, breakTime(ms, utc), ms)
+}

@@ -1,0 +1,37 @@
+import { type ControlCommand, command } from '../../base/command.ts'
+import type { VlogBackend } from './backend.ts'
+
+/** The `vlog/...` commands of every daemon's control socket (ovs-appctl(8), LOGGING COMMANDS). */
+export function vlogCommands(
+  vlog: VlogBackend,
+  limits: { setRateLimit(module: string | undefined, on: boolean): boolean },
+): ControlCommand[] {
+  const rate = (name: string, on: boolean) =>
+    command(name, '[module]...', [0, Number.POSITIVE_INFINITY], (modules) => {
+      if (!modules.length) limits.setRateLimit(undefined, on)
+      for (const module of modules) if (!limits.setRateLimit(module, on)) return new Error(`unknown module`)
+      return ''
+    })
+  return [
+    command('vlog/close', '', [0, 0], () => {
+      vlog.attach('file', undefined)
+      return ''
+    }),
+    rate('vlog/disable-rate-limit', false),
+    rate('vlog/enable-rate-limit', true),
+    command('vlog/list', '', [0, 0], () => vlog.list()),
+    command('vlog/list-pattern', '', [0, 0], () => vlog.listPattern()),
+    command('vlog/reopen', '', [0, 0], () => {
+      if (!vlog.hasFile) return new Error('Logging to file not configured')
+      vlog.reopen()
+      return ''
+    }),
+    command('vlog/set', '{spec | PATTERN:destination:pattern}', [0, Number.POSITIVE_INFINITY], (specs) => {
+      for (const spec of specs.length ? specs : ['']) {
+        const r = vlog.set(spec)
+        if (!r.ok) return new Error(r.error)
+      }
+      return ''
+    }),
+  ]
+}
