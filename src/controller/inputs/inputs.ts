@@ -1,0 +1,83 @@
+import type { Replica, TableName } from '../../ovsdb/client/replica.ts'
+import type { Graph } from '../../reactive/graph.ts'
+import type { Input } from '../../reactive/relation.ts'
+import type { OpenVSwitch } from '../../schema/open-vswitch.ts'
+import type { Southbound } from '../../schema/southbound.ts'
+
+/** Southbound tables that the controller derives from. */
+export const SOUTHBOUND_TABLES = [
+  'SB_Global',
+  'Chassis',
+  'Encap',
+  'Address_Set',
+  'Port_Group',
+  'Logical_Flow',
+  'Logical_DP_Group',
+  'Multicast_Group',
+  'Meter',
+  'Meter_Band',
+  'Datapath_Binding',
+  'Port_Binding',
+  'MAC_Binding',
+  'HA_Chassis',
+  'HA_Chassis_Group',
+  'Load_Balancer',
+  'FDB',
+  'Static_MAC_Binding',
+  'Chassis_Template_Var',
+  'DHCP_Options',
+  'DHCPv6_Options',
+] as const satisfies readonly TableName<Southbound>[]
+
+/** Tables of the local Open vSwitch that the controller derives from. */
+export const LOCAL_TABLES = [
+  'Open_vSwitch',
+  'Bridge',
+  'Port',
+  'Interface',
+] as const satisfies readonly TableName<OpenVSwitch>[]
+
+export type SouthboundInputs = { readonly [N in (typeof SOUTHBOUND_TABLES)[number]]: Input<Southbound[N]> }
+export type LocalInputs = { readonly [N in (typeof LOCAL_TABLES)[number]]: Input<OpenVSwitch[N]> }
+
+export function southboundInputs(graph: Graph): SouthboundInputs {
+  return Object.fromEntries(SOUTHBOUND_TABLES.map((t) => [t, graph.input(`sb.${t}`)])) as unknown as SouthboundInputs
+}
+
+export function localInputs(graph: Graph): LocalInputs {
+  return Object.fromEntries(LOCAL_TABLES.map((t) => [t, graph.input(`ovs.${t}`)])) as unknown as LocalInputs
+}
+
+/**
+ * Keeps input relations, named like tables and keyed by uuid, the same as a replica's tables.
+ * Returns how to stop.
+ */
+export function follow<T>(
+  replica: Replica<T>,
+  inputs: { readonly [table: string]: Input<never> | undefined },
+): () => void {
+  const each = Object.entries(inputs) as unknown as [TableName<T>, Input<unknown>][]
+  const all = () => {
+    for (const [name, input] of each) {
+      const table = replica.table(name)
+      for (const uuid of input.contents.keys()) if (!table.has(uuid)) input.delete(uuid)
+      for (const [uuid, row] of table.entries()) input.set(uuid, row)
+    }
+  }
+  const stops = [
+    replica.onSynced(all),
+    replica.onChange((change) => {
+      for (const [name, input] of each) {
+        const rows = change.tables[name]
+        if (!rows) continue
+        for (const [uuid, { new: row }] of rows) {
+          if (row === undefined) input.delete(uuid)
+          else input.set(uuid, row)
+        }
+      }
+    }),
+  ]
+  return () => {
+    for (const stop of stops) stop()
+  }
+}
