@@ -1,0 +1,113 @@
+import { err, ok, type Result } from '../base/result.ts'
+
+/** One option of a program, as data: parsing, --help and documentation come from it. */
+export interface OptionSpec {
+  /** Without the dashes. */
+  readonly name: string
+  /** A one-letter form. */
+  readonly short?: string
+  /** What the argument is called in the help; none for a flag. */
+  readonly argument?: string
+  /** The argument may be left out: `--log-file[=FILE]`. */
+  readonly optional?: boolean
+  readonly help: string
+  readonly group: string
+  /** Understood, but not shown by --help. */
+  readonly hidden?: boolean
+}
+
+/** Options in the order given, and what is left. */
+export interface ParsedOptions {
+  readonly given: readonly { readonly name: string; readonly value: string | undefined }[]
+  readonly rest: readonly string[]
+  has(name: string): boolean
+  /** The last value given. */
+  value(name: string): string | undefined
+  values(name: string): readonly string[]
+}
+
+/**
+ * Splits a command line as getopt_long(3) does: long options by any unambiguous beginning, an
+ * argument behind `=` or as the next word, short ones bundled, options and words mixed, `--` ends.
+ */
+export function parseOptions(argv: readonly string[], specs: readonly OptionSpec[]): Result<ParsedOptions> {
+  const given: { name: string; value: string | undefined }[] = []
+  const rest: string[] = []
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i] as string
+    if (word === '--') {
+      rest.push(...argv.slice(i + 1))
+      break
+    }
+    if (word.startsWith('--')) {
+      const eq = word.indexOf('=')
+      const name = eq < 0 ? word.slice(2) : word.slice(2, eq)
+      const found = find(name, specs)
+      if (!found.ok) return err(found.error)
+      const spec = found.value
+      let value = eq < 0 ? undefined : word.slice(eq + 1)
+      if (!spec.argument && value !== undefined) return err(`option '--${spec.name}' doesn't allow an argument`)
+      if (spec.argument && !spec.optional && value === undefined) {
+        value = argv[++i]
+        if (value === undefined) return err(`option '--${spec.name}' requires an argument`)
+      }
+      given.push({ name: spec.name, value })
+    } else if (word.startsWith('-') && word.length > 1) {
+      for (let k = 1; k < word.length; k++) {
+        const letter = word[k] as string
+        const spec = specs.find((s) => s.short === letter)
+        if (!spec) return err(`invalid option -- '${letter}'`)
+        if (!spec.argument) {
+          given.push({ name: spec.name, value: undefined })
+          continue
+        }
+        let value: string | undefined = word.slice(k + 1) || undefined
+        if (value === undefined && !spec.optional) {
+          value = argv[++i]
+          if (value === undefined) return err(`option requires an argument -- '${letter}'`)
+        }
+        given.push({ name: spec.name, value })
+        break
+      }
+    } else rest.push(word)
+  }
+  return ok({
+    given,
+    rest,
+    has: (name) => given.some((g) => g.name === name),
+    value: (name) => given.findLast((g) => g.name === name)?.value,
+    values: (name) => given.filter((g) => g.name === name).flatMap((g) => g.value ?? []),
+  })
+}
+
+function find(name: string, specs: readonly OptionSpec[]): Result<OptionSpec> {
+  const exact = specs.find((s) => s.name === name)
+  if (exact) return ok(exact)
+  const candidates = specs.filter((s) => s.name.startsWith(name))
+  if (candidates.length === 1) return ok(candidates[0] as OptionSpec)
+  if (!candidates.length || name === '') return err(`unrecognized option '--${name}'`)
+  return err(`option '--${name}' is ambiguous; possibilities: ${candidates.map((c) => `'--${c.name}'`).join(' ')}`)
+}
+
+/** The text of --help: groups in the order of their first option. */
+export function optionsHelp(specs: readonly OptionSpec[]): string {
+  const groups = new Map<string, OptionSpec[]>()
+  for (const spec of specs) {
+    if (spec.hidden) continue
+    const list = groups.get(spec.group)
+    if (list) list.push(spec)
+    else groups.set(spec.group, [spec])
+  }
+  const lines: string[] = []
+  for (const [group, list] of groups) {
+    lines.push('', `${group}:`)
+    for (const spec of list) {
+      const argument = spec.argument ? (spec.optional ? `[=${spec.argument}]` : `=${spec.argument}`) : ''
+      const left = `  ${spec.short ? `-${spec.short}, ` : ''}--${spec.name}${argument}`
+      const help = spec.help.split('\n')
+      if (left.length > 25) lines.push(left, ...help.map((h) => `${' '.repeat(26)}${h}`))
+      else lines.push(...help.map((h, i) => (i ? `${' '.repeat(26)}${h}` : `${left.padEnd(26)}${h}`)))
+    }
+  }
+  return `${lines.slice(1).join('\n')}\n`
+}
