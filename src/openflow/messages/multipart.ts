@@ -39,16 +39,16 @@ export interface FlowFilter {
 export type StatsRequest =
   /** `extended` is NXST_FLOW and NXST_AGGREGATE. */
   | ({ readonly kind: 'flow' | 'aggregate'; readonly extended?: boolean } & FlowFilter)
-  | { readonly kind: 'desc' | 'table' | 'group_desc_all' | 'group_features' | 'meter_features' | 'table_desc' }
+  | { readonly kind: 'desc' | 'table' | 'group_features' | 'meter_features' | 'table_desc' }
   /** OFPP.NONE: all ports. Bodies absent before 1.5 for port_desc. */
   | { readonly kind: 'port'; readonly port: number }
   | { readonly kind: 'port_desc'; readonly port: number }
   | { readonly kind: 'queue' | 'queue_desc'; readonly port: number /** 0xffffffff: all. */; readonly queue: number }
   | { readonly kind: 'group' | 'group_desc'; readonly group: number }
   | { readonly kind: 'meter' | 'meter_config'; readonly meter: number }
-  | { readonly kind: 'table_features'; readonly body: Uint8Array }
   | { readonly kind: 'flow_monitor'; readonly nicira: boolean; readonly monitors: readonly FlowMonitorRequest[] }
   | { readonly kind: 'ipfix_bridge' | 'ipfix_flow' }
+  /** table_features among others: the body whole. */
   | { readonly kind: 'unknown'; readonly statsType: number; readonly body: Uint8Array }
 
 export interface FlowMonitorRequest {
@@ -183,7 +183,7 @@ export interface SwitchDescription {
 /** An entry of a flow monitor's update. */
 export type FlowUpdate =
   | {
-      readonly event: 'added' | 'deleted' | 'modified'
+      readonly event: 'initial' | 'added' | 'deleted' | 'modified'
       readonly reason: number
       readonly priority: number
       readonly idleTimeout: number
@@ -194,6 +194,9 @@ export type FlowUpdate =
       readonly actions: readonly Action[]
     }
   | { readonly event: 'abbrev'; readonly xid: number }
+  /** OpenFlow 1.4 and later; before, NXT_FLOW_MONITOR_PAUSED and _RESUMED. */
+  | { readonly event: 'paused' }
+  | { readonly event: 'resumed' }
 
 export interface AggregateStats {
   readonly packets: bigint
