@@ -117,12 +117,15 @@ export type Action =
   | Bundle
   // Fields
   | {
-      /** Sets `mask` bits of a field; `style` only keeps which of its spellings it had. */
+      /**
+       * Sets `mask` bits of a field. `style` only keeps which of its spellings it had: `masked` has a
+       * mask though all the field's bits are set (`set_field:0x2e/0x3f->ip_dscp`).
+       */
       readonly type: 'set_field'
       readonly field: Field
       readonly value: bigint
       readonly mask: bigint
-      readonly style?: 'load' | 'mod'
+      readonly style?: 'load' | 'mod' | 'masked'
       readonly bytes?: number
     }
   | { readonly type: 'set_tunnel'; readonly id: bigint; readonly wide: boolean }

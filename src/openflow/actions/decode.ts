@@ -27,6 +27,10 @@ export const OFPAT = {
   EXPERIMENTER: 0xffff,
 } as const
 
+/** The ONF made 1.5's copy_field an extension of 1.3. */
+const ONF_VENDOR_ID = 0x4f4e4600
+const ONF_COPY_FIELD = 3200
+
 /** The actions up to the end of `r`. */
 export function decodeActions(r: Reader, ctx: ActionContext): Action[] {
   const out: Action[] = []
@@ -43,7 +47,10 @@ export function decodeActions(r: Reader, ctx: ActionContext): Action[] {
     }
     if (type === OFPAT.EXPERIMENTER) {
       const vendor = body.u32()
-      if (vendor !== NX_VENDOR_ID) {
+      if (vendor === ONF_VENDOR_ID && body.u16() === ONF_COPY_FIELD) {
+        body.skip(2)
+        out.push(copyField(body))
+      } else if (vendor !== NX_VENDOR_ID) {
         if (!ctx.keepUnknown) fault('OFPBAC_BAD_VENDOR')
         out.push(keep())
       } else out.push(decodeNicira(body, ctx, decodeActions) ?? keep())
@@ -162,7 +169,16 @@ export function setField(r: Reader, ctx: ActionContext): Action {
   if (m.mask !== ones && !m.field.variable && ctx.version >= 2 && ctx.version < 6) fault('OFPBAC_BAD_SET_MASK')
   const field = m.field === F.in_port_oxm ? F.in_port : m.field
   const mask = m.mask === ones ? field.ones : m.mask
-  return { type: 'set_field', field, value: m.value, mask, ...(m.bytes ? { bytes: m.bytes } : {}) }
+  // A mask of all the bits is told apart from none only where the field does not fill its bytes.
+  const masked = m.masked && mask === field.ones && field.bits < 8 * field.bytes
+  return {
+    type: 'set_field',
+    field,
+    value: m.value,
+    mask,
+    ...(masked ? { style: 'masked' } : {}),
+    ...(m.bytes ? { bytes: m.bytes } : {}),
+  }
 }
 
 /** Checks that bits `offset` to `offset + bits - 1` are inside the field. */

@@ -132,19 +132,16 @@ function encode11(w: Writer, a: Action, ctx: ActionContext, state: { vlan: boole
       const whole = a.mask === a.field.ones
       if (version >= 6 || (whole && a.style !== 'load')) {
         if (a.field === F.nw_ttl && a.style === 'mod') return action(w, OFPAT.SET_NW_TTL, (x) => x.u8(Number(a.value)))
-        const field = a.field === F.in_port ? F.in_port_oxm : a.field
-        const mask = whole ? field.ones : a.mask
-        return setField(w, { field, value: a.value, mask, ...(a.bytes ? { bytes: a.bytes } : {}) }, version)
+        return action(w, OFPAT.SET_FIELD, (x) => writeField(x, a, version, a.style === 'masked'))
       }
       return regLoad(w, a.field, a.value, a.mask)
     }
     case 'move': {
       if (version < 6) return encodeNicira(w, a, ctx, encodeActions)
-      const wide = (s: typeof a.src) => (s.field === F.in_port ? F.in_port_oxm : s.field)
       return action(w, OFPAT.COPY_FIELD, (x) => {
         x.u16(a.src.bits).u16(a.src.offset).u16(a.dst.offset).u16(0)
-        writeFieldName(x, wide(a.src), version)
-        writeFieldName(x, wide(a.dst), version)
+        writeFieldName(x, a.src.field, version)
+        writeFieldName(x, a.dst.field, version)
       })
     }
     case 'meter':

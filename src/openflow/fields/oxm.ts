@@ -136,7 +136,7 @@ export function widenPort(port: number): number {
  * One TLV, as the field it names (not yet canonical). `vlan_vid` comes with bit 12, the present bit.
  * Undefined for a field not known, when `loose`.
  */
-export function readField(r: Reader, loose = false): FieldMatch | undefined {
+export function readField(r: Reader, loose = false): (FieldMatch & { readonly masked: boolean }) | undefined {
   const h = readHeader(r)
   const { field } = h
   if (!field) {
@@ -162,12 +162,13 @@ export function readField(r: Reader, loose = false): FieldMatch | undefined {
     if (port === undefined) fault('OFPBMC_BAD_VALUE')
     value = BigInt(port)
   }
-  if (field.variable) return { field, value, mask, bytes }
-  return { field, value, mask }
+  const { masked } = h
+  if (field.variable) return { field, value, mask, bytes, masked }
+  return { field, value, mask, masked }
 }
 
 /** Canonical comparisons of one TLV: see `FieldMatch`. */
-function comparisons(m: FieldMatch): FieldMatch {
+function comparisons({ masked: _, ...m }: FieldMatch & { readonly masked: boolean }): FieldMatch {
   if (m.field === F.vlan_vid) {
     // Value 0 compared whole means "no VLAN header" (OFPVID_NONE).
     if (m.mask === 0x1fffn && m.value === 0n) return fieldMatch(F.vlan_tci, 0n)
@@ -195,11 +196,11 @@ export function readFields(r: Reader, loose = false): Match {
   return match
 }
 
-function writeOne(w: Writer, m: FieldMatch, version: number): void {
+function writeOne(w: Writer, m: FieldMatch, version: number, withMask = false): void {
   const { field } = m
   const bytes = m.bytes ?? wireBytes(field, version)
   const all = field.variable ? (1n << BigInt(8 * bytes)) - 1n : field.ones
-  const masked = m.mask !== all
+  const masked = withMask || m.mask !== all
   writeHeader(w, field, version, masked, masked ? 2 * bytes : bytes)
   let value = m.value
   if (field.format === 'port' && bytes === 4) value = BigInt(widenPort(Number(value)))
@@ -207,14 +208,14 @@ function writeOne(w: Writer, m: FieldMatch, version: number): void {
   if (masked) writeValue(w, m.mask, bytes)
 }
 
-/** One TLV of a set_field action: a value, and a mask where it is not whole. */
-export function writeField(w: Writer, m: FieldMatch, version: number): void {
-  if (m.field === F.vlan_vid && m.mask === m.field.ones) {
+/** One TLV of a set_field action: a value, and a mask where it is not whole or `withMask` asks for one. */
+export function writeField(w: Writer, m: FieldMatch, version: number, withMask = false): void {
+  if (m.field === F.vlan_vid && m.mask === m.field.ones && !withMask) {
     writeHeader(w, m.field, version, false, 2)
     writeValue(w, m.value, 2)
     return
   }
-  writeOne(w, m, version)
+  writeOne(w, m, version, withMask)
 }
 
 function writeVlan(w: Writer, tci: FieldMatch, version: number): void {

@@ -138,7 +138,6 @@ const FIXED = {
   tun_erspan_hwid: hex([6, 1], [nxet('ERSPAN_HWID', 14)], any),
   tun_gtpu_flags: hex([8], [nxet('GTPU_FLAGS', 15)], ro),
   tun_gtpu_msgtype: dec([8], [nxet('GTPU_MSGTYPE', 16)], ro),
-  metadata: hex([64], [oxm('METADATA', 2)], any),
   skb_priority: hex([32], []),
   pkt_mark: hex([32], [nx('PKT_MARK', 33)], any),
   ct_state: as('ct-state', 32, [nx('CT_STATE', 105)], ro),
@@ -152,6 +151,7 @@ const FIXED = {
   ct_nw_proto: dec([8], [nx('CT_NW_PROTO', 119)], on('ct')),
   ct_tp_src: dec([16], [nx('CT_TP_SRC', 124)], on('ct', ro)),
   ct_tp_dst: dec([16], [nx('CT_TP_DST', 125)], on('ct', ro)),
+  metadata: hex([64], [oxm('METADATA', 2)], any),
 } as const satisfies Record<string, Row>
 
 type D1 = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9
@@ -166,7 +166,7 @@ export type FieldName = keyof typeof FIXED | Reg | XReg | XXReg | TunMetadata
 function rows(): [string, Row][] {
   const out: [string, Row][] = []
   for (const [name, row] of Object.entries<Row>(FIXED)) {
-    if (name === 'metadata') {
+    if (name === 'skb_priority') {
       for (let i = 0; i < 64; i++)
         out.push([`tun_metadata${i}`, hex([992], [nx(`TUN_METADATA${i}`, 40 + i)], { ...any, variable: true })])
       for (let i = 0; i < 16; i++) out.push([`reg${i}`, hex([32], [nx(`REG${i}`, i)], any)])

@@ -228,6 +228,7 @@ function body(m: Message, ctx: WireContext): readonly [number: number, write: (w
     case 'table_mod':
       return [plain(m.type), (w) => w.u8(m.table).zeros(3).u32(m.config).bytes(m.properties)]
     case 'group_mod':
+      if (version === 1) return nicira(NXT.GROUP_MOD, (w) => writeGroupMod(w, m, ctx))
       return [plain(m.type), (w) => writeGroupMod(w, m, ctx)]
     case 'meter_mod':
       return [plain(m.type), (w) => writeMeterMod(w, m)]

@@ -38,6 +38,11 @@ function groupType(n: number): GroupType {
   return TYPES[n] ?? fault('OFPGMFC_BAD_TYPE')
 }
 
+/** OpenFlow 1.5's form of groups, which Nicira's messages use in 1.0 too. */
+function modern(ctx: WireContext): boolean {
+  return ctx.version === 1 || ctx.version >= 6
+}
+
 /** Properties of buckets in OpenFlow 1.5 (OFPGBPT_*). */
 const OFPGBPT = { WEIGHT: 0, WATCH_PORT: 1, WATCH_GROUP: 2 } as const
 
@@ -45,7 +50,7 @@ export function readBuckets(r: Reader, ctx: WireContext): Bucket[] {
   const out: Bucket[] = []
   const ids = new Set<number>()
   while (r.left > 0) {
-    const bucket = ctx.version >= 6 ? bucket15(r, ctx) : bucket11(r, ctx, out.length)
+    const bucket = modern(ctx) ? bucket15(r, ctx) : bucket11(r, ctx, out.length)
     if (ids.has(bucket.id)) fault('OFPGMFC_BUCKET_EXISTS')
     ids.add(bucket.id)
     out.push(bucket)
@@ -95,7 +100,7 @@ export function writeBuckets(
 ): void {
   for (const b of buckets) {
     const start = w.length
-    if (ctx.version < 6) {
+    if (!modern(ctx)) {
       w.u16(0).u16(b.weight).u32(widenPort(b.watchPort)).u32(b.watchGroup).zeros(4)
       encodeActions(w, b.actions, actionsIn(ctx))
     } else {
@@ -145,7 +150,7 @@ export function readGroupMod(r: Reader, xid: number, ctx: WireContext): GroupMod
   const type = groupType(r.u8())
   r.skip(1)
   const group = r.u32()
-  if (ctx.version < 6) {
+  if (!modern(ctx)) {
     const buckets = readBuckets(r, ctx)
     return { type: 'group_mod', xid, command, groupType: type, group, commandBucket: BUCKET.ALL, buckets }
   }
@@ -169,7 +174,7 @@ export function readGroupMod(r: Reader, xid: number, ctx: WireContext): GroupMod
 export function writeGroupMod(w: Writer, m: GroupMod, ctx: WireContext): void {
   for (const [n, c] of COMMANDS) if (c === m.command) w.u16(n)
   w.u8(groupTypeNumber(m.groupType)).u8(0).u32(m.group)
-  if (ctx.version < 6) {
+  if (!modern(ctx)) {
     writeBuckets(w, m.buckets, m.groupType, ctx)
     return
   }
@@ -189,7 +194,7 @@ export function readGroupDescription(r: Reader, ctx: WireContext): GroupDescript
   const type = groupType(body.u8())
   body.skip(1)
   const group = body.u32()
-  if (ctx.version < 6) return { group, groupType: type, buckets: readBuckets(body, ctx) }
+  if (!modern(ctx)) return { group, groupType: type, buckets: readBuckets(body, ctx) }
   const buckets = body.u16()
   body.skip(6)
   const list = readBuckets(body.sub(buckets), ctx)
@@ -200,7 +205,7 @@ export function readGroupDescription(r: Reader, ctx: WireContext): GroupDescript
 export function writeGroupDescription(w: Writer, g: GroupDescription, ctx: WireContext): void {
   const start = w.length
   w.u16(0).u8(groupTypeNumber(g.groupType)).u8(0).u32(g.group)
-  if (ctx.version < 6) writeBuckets(w, g.buckets, g.groupType, ctx)
+  if (!modern(ctx)) writeBuckets(w, g.buckets, g.groupType, ctx)
   else {
     const at = w.length
     w.u16(0).zeros(6)

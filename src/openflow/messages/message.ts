@@ -359,6 +359,7 @@ export interface QueueConfigReply {
   readonly xid: number
   readonly port: number
   readonly queues: readonly {
+    readonly port: number
     readonly queue: number /** In thousandths; 0xffff: none. */
     readonly minRate: number
     readonly maxRate: number

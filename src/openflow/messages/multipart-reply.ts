@@ -4,7 +4,7 @@ import { readFlowStats, readUpdate, writeFlowStats, writeUpdate } from './flow-s
 import { readGroupDescription, writeGroupDescription } from './group.ts'
 import { readBands, writeBands } from './meter.ts'
 import { MORE, type MultipartReply, type StatsReply } from './multipart.ts'
-import { NXST, OFPMP, readStatsHeader, statsNumber, writeStatsHeader } from './multipart-request.ts'
+import { dispatch, NXST, OFPMP, readStatsHeader, statsNumber, writeStatsHeader } from './multipart-request.ts'
 import { readFlowCounters, writeFlowCounters } from './oxs.ts'
 import { readPortDescription, writePortDescription } from './port.ts'
 import * as stats from './stats.ts'
@@ -23,8 +23,7 @@ export function readMultipartReply(r: Reader, xid: number, ctx: WireContext): Mu
 
 function readReply(r: Reader, type: number, subtype: number | undefined, ctx: WireContext): StatsReply {
   const { version } = ctx
-  const nx = subtype !== undefined
-  switch (nx && subtype <= NXST.IPFIX_FLOW ? -1 - subtype : nx ? subtype : type) {
+  switch (dispatch(type, subtype)) {
     case -1 - NXST.FLOW:
       return { kind: 'flow', extended: true, flows: all(r, (x) => readFlowStats(x, ctx, true)) }
     case -1 - NXST.AGGREGATE:

@@ -31,7 +31,7 @@ export const OFPMP = {
   EXPERIMENTER: 0xffff,
 } as const
 
-/** NXST_*: Nicira's. Groups and port descriptions are Nicira's in 1.0 under the numbers of 1.1 and later. */
+/** NXST_*: Nicira's. Groups are Nicira's in 1.0, numbered one above OFPMP_*. */
 export const NXST = { FLOW: 0, AGGREGATE: 1, FLOW_MONITOR: 2, IPFIX_BRIDGE: 3, IPFIX_FLOW: 4 } as const
 
 /** Reads the header of a multipart body: type, flags, and Nicira's subtype if it is one. */
@@ -117,6 +117,12 @@ function readPortQueue(r: Reader, version: number): { port: number; queue: numbe
   return { port, queue: r.u32() }
 }
 
+/** One number for a type: Nicira's own below zero, its groups as the standard's. */
+export function dispatch(type: number, subtype: number | undefined): number {
+  if (subtype === undefined) return type
+  return subtype <= NXST.IPFIX_FLOW ? -1 - subtype : subtype - 1
+}
+
 export function readMultipartRequest(r: Reader, xid: number, ctx: WireContext): MultipartRequest {
   const { type, flags, subtype } = readStatsHeader(r, ctx.version)
   return { type: 'multipart_request', xid, flags, request: readRequest(r, type, subtype, ctx) }
@@ -124,8 +130,7 @@ export function readMultipartRequest(r: Reader, xid: number, ctx: WireContext): 
 
 function readRequest(r: Reader, type: number, subtype: number | undefined, ctx: WireContext): StatsRequest {
   const { version } = ctx
-  const nx = subtype !== undefined
-  switch (nx && subtype <= NXST.IPFIX_FLOW ? -1 - subtype : nx ? subtype : type) {
+  switch (dispatch(type, subtype)) {
     case -1 - NXST.FLOW:
       return { kind: 'flow', extended: true, ...readFilter(r, ctx, true) }
     case -1 - NXST.AGGREGATE:
@@ -151,7 +156,7 @@ function readRequest(r: Reader, type: number, subtype: number | undefined, ctx: 
     case OFPMP.GROUP:
       return { kind: 'group', group: r.u32() }
     case OFPMP.GROUP_DESC:
-      return { kind: 'group_desc', group: version >= 6 ? r.u32() : GROUP_ALL }
+      return { kind: 'group_desc', group: version >= 6 || version === 1 ? r.u32() : GROUP_ALL }
     case OFPMP.GROUP_FEATURES:
       return { kind: 'group_features' }
     case OFPMP.METER:
@@ -215,7 +220,7 @@ export function statsNumber(
   const number = (OFPMP as Readonly<Record<string, number>>)[kind.toUpperCase()]
   if (number === undefined) throw new Error(`no multipart type ${kind}`)
   // In 1.0 what came with 1.1 is Nicira's, except port descriptions.
-  if (version === 1 && number >= OFPMP.GROUP && number <= OFPMP.GROUP_FEATURES) return nx(number)
+  if (version === 1 && number >= OFPMP.GROUP && number <= OFPMP.GROUP_FEATURES) return nx(number + 1)
   return [number, undefined]
 }
 
@@ -253,7 +258,7 @@ export function writeMultipartRequest(w: Writer, m: MultipartRequest, ctx: WireC
       w.u32(q.group).zeros(4)
       return
     case 'group_desc':
-      if (version >= 6) w.u32(q.group).zeros(4)
+      if (version >= 6 || version === 1) w.u32(q.group).zeros(4)
       return
     case 'meter':
     case 'meter_config':

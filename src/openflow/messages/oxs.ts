@@ -69,9 +69,9 @@ export function writeFlowCounters(
       .u32(c.durationSec)
       .u32(c.durationNsec ?? 0)
   if (c.idleSec !== undefined) tlv(OXS.IDLE_TIME, 8).u32(c.idleSec).u32(0)
-  if (c.flows !== undefined) tlv(OXS.FLOW_COUNT, 4).u32(c.flows)
   if (c.packets !== UNKNOWN) tlv(OXS.PACKET_COUNT, 8).u64(c.packets)
   if (c.bytes !== UNKNOWN) tlv(OXS.BYTE_COUNT, 8).u64(c.bytes)
+  if (c.flows !== undefined) tlv(OXS.FLOW_COUNT, 4).u32(c.flows)
   w.patch16(start + 2, w.length - start)
   w.align(8, start)
 }

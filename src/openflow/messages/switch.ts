@@ -147,7 +147,7 @@ export function readQueueConfig(r: Reader, xid: number, version: number): QueueC
   const queues = []
   while (r.left > 0) {
     const queue = r.u32()
-    if (version !== 1) r.skip(4)
+    const of = version === 1 ? port : (narrowPort(r.u32()) ?? fault('OFPBRC_BAD_PORT'))
     const length = r.u16()
     const header = version === 1 ? 8 : 16
     r.skip(version === 1 ? 2 : 6)
@@ -164,7 +164,7 @@ export function readQueueConfig(r: Reader, xid: number, version: number): QueueC
       if (property === 1) minRate = value.u16()
       else if (property === 2) maxRate = value.u16()
     }
-    queues.push({ queue, minRate, maxRate })
+    queues.push({ port: of, queue, minRate, maxRate })
   }
   return { type: 'queue_get_config_reply', xid, port, queues }
 }
@@ -175,7 +175,7 @@ export function writeQueueConfig(w: Writer, m: QueueConfigReply, version: number
   for (const q of m.queues) {
     const start = w.length
     w.u32(q.queue)
-    if (version !== 1) w.u32(widenPort(m.port))
+    if (version !== 1) w.u32(widenPort(q.port))
     const at = w.length
     w.u16(0).zeros(version === 1 ? 2 : 6)
     if (q.minRate !== 0xffff) w.u16(1).u16(16).zeros(4).u16(q.minRate).zeros(6)

@@ -2,6 +2,7 @@ import type { Reader, Writer } from '../../base/bytes.ts'
 import type { WireContext } from '../messages/context.ts'
 import { fault } from '../messages/fault.ts'
 import { readNxtFlowMod } from '../messages/flow.ts'
+import { readGroupMod } from '../messages/group.ts'
 import type { Message } from '../messages/message.ts'
 import { readNxtPacketIn, readPacketIn2, readResume } from '../messages/packet.ts'
 import { readAsync } from '../messages/switch.ts'
@@ -31,6 +32,7 @@ export const NXT = {
   RESUME: 28,
   CT_FLUSH_ZONE: 29,
   PACKET_IN2: 30,
+  GROUP_MOD: 31,
   CT_FLUSH: 32,
 } as const
 
@@ -105,6 +107,8 @@ export function readNicira(subtype: number, r: Reader, xid: number, ctx: WireCon
       return { type: 'ct_flush_zone', xid, zone: r.u16() }
     case NXT.PACKET_IN2:
       return readPacketIn2(r, xid)
+    case NXT.GROUP_MOD:
+      return readGroupMod(r, xid, ctx)
     case NXT.CT_FLUSH:
       return readCtFlush(r, xid)
     default:

@@ -57,10 +57,8 @@ export function readCtFlush(r: Reader, xid: number): CtFlush {
     else if (type === CT.MARK) mark = { value: b.u32(), mask: mark?.mask ?? 0xffffffff }
     else if (type === CT.MARK_MASK) mark = { value: mark?.value ?? 0, mask: b.u32() }
     else if (type === CT.LABEL) {
-      b.skip(4)
       label = { value: b.u128(), mask: label?.mask ?? (1n << 128n) - 1n }
     } else if (type === CT.LABEL_MASK) {
-      b.skip(4)
       label = { value: label?.value ?? 0n, mask: b.u128() }
     } else fault('OFPBPC_BAD_TYPE')
   }
@@ -99,7 +97,7 @@ export function writeCtFlush(w: Writer, m: CtFlush): void {
       const small = (type: number, v: number | undefined, bytes: 1 | 2) => {
         if (v === undefined) return
         const start = x.length
-        x.u16(type).u16(4 + bytes)
+        x.u16(type).u16(bytes === 2 ? 8 : 5)
         if (bytes === 2) x.u16(v)
         else x.u8(v)
         x.align(8, start)
@@ -114,13 +112,13 @@ export function writeCtFlush(w: Writer, m: CtFlush): void {
   tuple(CT.ORIGINAL, m.original)
   tuple(CT.REPLY, m.reply)
   const { zone, mark, label } = m
-  if (zone !== undefined) writeProperty(w, CT.ZONE, (x) => x.u16(zone))
+  if (zone !== undefined) writeProperty(w, CT.ZONE, (x) => x.u16(zone).zeros(2))
   if (mark) {
     writeProperty(w, CT.MARK, (x) => x.u32(mark.value))
     if (mark.mask !== 0xffffffff) writeProperty(w, CT.MARK_MASK, (x) => x.u32(mark.mask))
   }
   if (label) {
-    writeProperty(w, CT.LABEL, (x) => x.zeros(4).u128(label.value))
-    if (label.mask !== (1n << 128n) - 1n) writeProperty(w, CT.LABEL_MASK, (x) => x.zeros(4).u128(label.mask))
+    writeProperty(w, CT.LABEL, (x) => x.u128(label.value))
+    if (label.mask !== (1n << 128n) - 1n) writeProperty(w, CT.LABEL_MASK, (x) => x.u128(label.mask))
   }
 }

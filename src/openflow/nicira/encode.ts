@@ -265,8 +265,8 @@ function controller(w: Writer, a: Extract<Action, { type: 'controller' }>): Writ
   }
   return nicira(w, NXAST.CONTROLLER2, (x) => {
     x.zeros(6)
-    if (a.maxLen !== 0xffff) property(x, 0, (p) => p.u16(a.maxLen))
-    if (a.controllerId !== 0) property(x, 1, (p) => p.u16(a.controllerId))
+    if (a.maxLen !== 0xffff) property(x, 0, (p) => p.u16(a.maxLen).zeros(2))
+    if (a.controllerId !== 0) property(x, 1, (p) => p.u16(a.controllerId).zeros(2))
     if (a.reason !== 1) property(x, 2, (p) => p.u8(a.reason))
     const { userdata, meterId } = a
     if (userdata) property(x, 3, (p) => p.bytes(userdata))
