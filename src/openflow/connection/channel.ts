@@ -2,7 +2,7 @@ import type { Message, Version } from '../messages/message.ts'
 
 /**
  * One end of an OpenFlow connection after version negotiation: messages in, messages out. Over a
- * byte stream (`connectChannel`), or in memory (`channelPair`), where the same objects pass.
+ * byte stream (`openChannel`), or in memory (`channelPair`), where the same objects pass.
  */
 export interface OpenFlowChannel {
   /** The version agreed on. */
@@ -11,7 +11,7 @@ export interface OpenFlowChannel {
   readonly peer: string
   /** Messages are never modified after they were sent. */
   send(message: Message): void
-  /** Messages given to `send` that the other end has not taken. */
+  /** How much was given to `send` and not yet taken by the other end: zero when nothing is. */
   readonly queued: number
   onMessage: ((message: Message) => void) | undefined
   /** Ends the connection; what was sent before still arrives, unless `error` is given. */
