@@ -1,4 +1,16 @@
+export type * from './action.ts'
+export * from './dhcp-options.ts'
+export { formatAction, formatActions, formatField } from './format-actions.ts'
 export { formatInteger, type Integer, Lexer } from './lexer.ts'
+export {
+  type EncodeContext,
+  type LogicalBucket,
+  type LogicalGroup,
+  type LogicalMeter,
+  lowerActions,
+  openflowTable,
+  outputTable,
+} from './lower-actions.ts'
 export {
   type ConjunctionPart,
   conjunctionActions,
@@ -6,10 +18,13 @@ export {
   type LoweredFlow,
   type LoweredMatch,
   lowerExpression,
+  lowerMatch,
 } from './lower-match.ts'
 export type { Compare, Expression, FieldRef, NameSets, Relation } from './match.ts'
-export { NO_SETS } from './match.ts'
+export { combine, NO_SETS } from './match.ts'
 export type { MatchEnv } from './normalise.ts'
+export * from './opcodes.ts'
+export { type ActionEnv, type ParsedActions, PIPELINE_LENGTH, parseActions } from './parse-actions.ts'
 export { expandTemplates, type ParsedMatch, parseAddresses, parseMatch } from './parse-match.ts'
 export * from './registers.ts'
 export { type FieldSymbol, type Level, type PredicateSymbol, SYMBOLS, type Symbol, SymbolTable } from './symbols.ts'

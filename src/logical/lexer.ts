@@ -189,8 +189,7 @@ export class Lexer {
     }
     this.at = i + 1
     const raw = s.slice(start, i + 1)
-    if (!/[\\\u0000-\u001f]/.test(raw)) return this.make('string', raw.slice(1, -1), start)
-    const value = unescape(raw.slice(1, -1))
+    const value = unquote(raw.slice(1, -1))
     return typeof value === 'string' ? this.make('string', value, start) : this.error(value.error, start)
   }
 
@@ -291,7 +290,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
 }
 
 /** What is between the quotes of a JSON string, as Open vSwitch reads it. */
-function unescape(raw: string): string | { readonly error: string } {
+function unquote(raw: string): string | { readonly error: string } {
   let out = ''
   for (let i = 0; i < raw.length; i++) {
     const c = raw[i] as string

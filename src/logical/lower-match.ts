@@ -2,7 +2,7 @@ import type { Action } from '../openflow/actions/action.ts'
 import type { FieldMatch, Match } from '../openflow/fields/field.ts'
 import { canonicalMatch, fieldMatch, matchKey } from '../openflow/fields/match.ts'
 import { F } from '../openflow/fields/table.ts'
-import type { Expression } from './match.ts'
+import { combine, type Expression } from './match.ts'
 import type { Clause, Dimension, MatchEnv } from './normalise.ts'
 import { normalise } from './normalise.ts'
 
@@ -34,9 +34,15 @@ export interface LoweredMatch {
 const NEVER: LoweredMatch = { flows: [], conjunctions: 0 }
 
 /**
- * The OpenFlow flows that together match what an expanded expression matches. Alternatives of two
+ * The OpenFlow flows that together match what an expanded expression matches (`ParsedMatch.expression`),
+ * as far as the actions' prerequisites (`ParsedActions.prerequisites`) hold. Alternatives of two
  * or more independent fields become a conjunctive match (ovs-actions(7), conjunction).
  */
+export function lowerMatch(e: Expression, prerequisites: Expression | undefined, env: MatchEnv): LoweredMatch {
+  return lowerExpression(prerequisites ? combine('and', [e, prerequisites]) : e, env)
+}
+
+/** Like lowerMatch, without what actions require. */
 export function lowerExpression(e: Expression, env: MatchEnv): LoweredMatch {
   const clauses = normalise(e, env)
   if (clauses.length === 0) return NEVER

@@ -154,7 +154,7 @@ export function constantWidth(c: Integer): number {
     case 'ethernet':
       return 48
     default: {
-      const v = c.mask === undefined ? c.value : c.mask > c.value ? c.mask : c.value
+      const v = c.value | (c.mask ?? 0n)
       return v === 0n ? 0 : v.toString(2).length
     }
   }

@@ -108,8 +108,8 @@ export const CT_STATE = { new: 0, est: 1, rel: 2, rpl: 3, inv: 4, trk: 5, snat: 
 export const TABLE = {
   LOG_INGRESS: 8,
   /** Of `output` in the ingress pipeline. */
-  OUTPUT_LARGE_PKT_DETECT: 41,
-  OUTPUT_REMOTE: 42,
+  OUTPUT_LARGE_PKT_DETECT: 42,
+  REMOTE_OUTPUT: 44,
   LOG_EGRESS: 48,
   /** Of `output` in the egress pipeline. */
   SAVE_INPORT: 64,
@@ -128,4 +128,11 @@ export const TABLE = {
   ECMP_NH: 77,
   CHK_LB_AFFINITY: 78,
   MAC_CACHE_USE: 79,
+  CT_ORIG_NW_DST_LOAD: 81,
+  CT_ORIG_IP6_DST_LOAD: 82,
+  CT_ORIG_TP_DST_LOAD: 83,
+  FLOOD_REMOTE_CHASSIS: 84,
+  CT_STATE_SAVE: 85,
+  CT_ORIG_PROTO_LOAD: 86,
+  GET_REMOTE_FDB: 87,
 } as const

@@ -1,8 +1,8 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { referenceBin, referenceSchema, type Release } from './reference.ts'
+import { type Release, referenceBin, referenceSchema } from './reference.ts'
 
 /** A logical flow to be put into the southbound database as it is. */
 export interface LabFlow {
@@ -37,7 +37,7 @@ export class ControllerLab {
     this.env = { ...process.env, ...dirs }
   }
 
-  private start(program: string, args: readonly string[]): ChildProcess {
+  start(program: string, args: readonly string[]): ChildProcess {
     const log = openSync(join(this.dir, 'out.log'), 'a')
     const child = spawn(join(this.bin, program), args, { stdio: ['ignore', log, log], env: this.env })
     this.processes.push(child)
@@ -61,7 +61,9 @@ export class ControllerLab {
   }
 
   transact(socket: 'nb' | 'sb' | 'db', operations: readonly unknown[]): unknown[] {
-    return JSON.parse(this.run('ovsdb-client', ['transact', `unix:${this.dir}/${socket}.sock`, JSON.stringify(operations)]))
+    return JSON.parse(
+      this.run('ovsdb-client', ['transact', `unix:${this.dir}/${socket}.sock`, JSON.stringify(operations)]),
+    )
   }
 
   async until(what: string, test: () => boolean, ms = 20_000): Promise<void> {
@@ -103,7 +105,9 @@ export class ControllerLab {
       ...options,
     }
     this.vsctl(
-      ...Object.entries(external).flatMap(([k, v]) => ['--', 'set', 'open', '.', `external-ids:${k}="${v}"`]).slice(1),
+      ...Object.entries(external)
+        .flatMap(([k, v]) => ['--', 'set', 'open', '.', `external-ids:${k}="${v}"`])
+        .slice(1),
       ...['--', 'add-br', 'br-int', '--', 'set', 'bridge', 'br-int', 'fail-mode=secure', 'datapath_type=dummy'],
       ...['--', 'add-br', 'br-ex', '--', 'set', 'bridge', 'br-ex', 'datapath_type=dummy'],
       ...interfaces.flatMap((name) => [
@@ -118,8 +122,16 @@ export class ControllerLab {
       '-vconsole:off',
       `--log-file=${this.dir}/northd.log`,
     ])
-    this.start('ovn-controller', ['-vconsole:off', `--log-file=${this.dir}/controller.log`, `unix:${this.dir}/db.sock`])
+    this.startController()
     await this.until('chassis', () => this.sbctl('--bare', '--columns=name', 'list', 'chassis').includes('hv1'))
+  }
+
+  startController(): ChildProcess {
+    return this.start('ovn-controller', [
+      '-vconsole:off',
+      `--log-file=${this.dir}/controller.log`,
+      `unix:${this.dir}/db.sock`,
+    ])
   }
 
   /** Waits until northd and the controller are through with what is in the databases. */
@@ -165,13 +177,22 @@ export class ControllerLab {
   async settle(): Promise<void> {
     const cfg = Number(this.sbctl('--bare', 'get', 'sb_global', '.', 'nb_cfg')) + 1
     this.sbctl('set', 'sb_global', '.', `nb_cfg=${cfg}`)
-    await this.until('nb_cfg', () =>
-      this.sbctl('--bare', '--columns=nb_cfg', 'find', 'chassis_private', 'name=hv1').trim() === String(cfg),
+    await this.until(
+      'nb_cfg',
+      () => this.sbctl('--bare', '--columns=nb_cfg', 'find', 'chassis_private', 'name=hv1').trim() === String(cfg),
     )
   }
 
   dumpFlows(...match: string[]): string[] {
-    const out = this.run('ovs-ofctl', ['-O', 'OpenFlow15', '--no-stats', '--no-names', 'dump-flows', join(this.dir, 'br-int.mgmt'), ...match])
+    const out = this.run('ovs-ofctl', [
+      '-O',
+      'OpenFlow15',
+      '--no-stats',
+      '--no-names',
+      'dump-flows',
+      join(this.dir, 'br-int.mgmt'),
+      ...match,
+    ])
     return out.split('\n').flatMap((line) => (/cookie=/.test(line) ? [line.trim()] : []))
   }
 

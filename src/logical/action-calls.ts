@@ -1,0 +1,550 @@
+import type { LogicalAction, OptionSetting, OptionsVerb, OptionValue, ResultVerb, Severity, Verdict } from './action.ts'
+import { parseBackends, parseHashFields, parseLbAffinity, parseNat } from './action-nat.ts'
+import { EVENT_OPTIONS, ND_RA_OPTIONS, type OptionTable } from './dhcp-options.ts'
+import { checkWidth, type FieldRef, LanguageError } from './match.ts'
+import { type ActionParser, describe, PIPELINE_LENGTH } from './parse-actions.ts'
+
+/** `verb;` or `verb(...);` where the lexer is at the verb; undefined if it is none. */
+export function parseCall(p: ActionParser, verb: string): LogicalAction | undefined {
+  const read = CALLS[verb]
+  if (!read) return undefined
+  p.lexer.next()
+  return read(p)
+}
+
+/** `R = verb(...)` where the lexer is at the verb; undefined if it is none. */
+export function parseArguments(p: ActionParser, verb: string, dst: FieldRef): LogicalAction | undefined {
+  const read = ANSWERS[verb]
+  if (!read) return undefined
+  p.lexer.next()
+  p.lexer.next()
+  return read(p, dst)
+}
+
+type Call = (p: ActionParser) => LogicalAction
+type Answer = (p: ActionParser, dst: FieldRef) => LogicalAction
+
+/** A field of this width, then a comma or the closing parenthesis. */
+function argument(p: ActionParser, bits: number, last: boolean): FieldRef {
+  const field = p.fieldOf(bits)
+  p.force(last ? ')' : ',')
+  return field
+}
+
+function start(p: ActionParser): void {
+  p.force('(')
+}
+
+/** Not in a pipeline's last table: the packet goes on in the next. */
+export function notLast(p: ActionParser, verb: string): void {
+  const length = (p.env.tables ?? PIPELINE_LENGTH)[p.env.pipeline]
+  if (p.env.table >= length) throw new LanguageError(`"${verb}" action not allowed in last table.`)
+}
+
+const get =
+  (type: 'get_arp' | 'get_nd', bits: number): Call =>
+  (p) => {
+    start(p)
+    return { type, port: argument(p, 0, false), ip: argument(p, bits, true) }
+  }
+
+const put =
+  (type: 'put_arp' | 'put_nd', bits: number): Call =>
+  (p) => {
+    start(p)
+    return { type, port: argument(p, 0, false), ip: argument(p, bits, false), mac: argument(p, 48, true) }
+  }
+
+const CALLS: Readonly<Record<string, Call>> = {
+  ct_next: (p) => {
+    p.require('ip')
+    notLast(p, 'ct_next')
+    if (!p.lexer.match('(')) return { type: 'ct_next', zone: 'dnat' }
+    const zone = p.zone('ct_next')
+    p.force(')')
+    return { type: 'ct_next', zone }
+  },
+  ct_commit_to_zone: (p) => {
+    p.require('ip')
+    notLast(p, 'ct_commit_to_zone')
+    start(p)
+    const zone = p.zone('ct_commit_to_zone')
+    p.force(')')
+    return { type: 'ct_commit_to_zone', zone }
+  },
+  ct_commit_nat: (p) => {
+    p.require('ip')
+    notLast(p, 'ct_commit_nat')
+    if (!p.lexer.match('(')) return { type: 'ct_commit_nat', zone: 'dnat' }
+    const zone = p.zone('ct_commit_nat')
+    p.force(')')
+    return { type: 'ct_commit_nat', zone }
+  },
+  ct_dnat: (p) => parseNat(p, 'ct_dnat'),
+  ct_snat: (p) => parseNat(p, 'ct_snat'),
+  ct_dnat_in_czone: (p) => parseNat(p, 'ct_dnat_in_czone'),
+  ct_snat_in_czone: (p) => parseNat(p, 'ct_snat_in_czone'),
+  ct_lb: (p) => parseBackends(p, 'ct_lb'),
+  ct_lb_mark: (p) => parseBackends(p, 'ct_lb_mark'),
+  ct_lb_mark_local: (p) => parseBackends(p, 'ct_lb_mark_local'),
+  get_arp: get('get_arp', 32),
+  get_nd: get('get_nd', 128),
+  put_arp: put('put_arp', 32),
+  put_nd: put('put_nd', 128),
+  put_fdb: (p) => {
+    start(p)
+    return { type: 'put_fdb', port: argument(p, 0, false), mac: argument(p, 48, true) }
+  },
+  set_queue: (p: ActionParser) => {
+    start(p)
+    const queue = p.integerToken()
+    // What is no number makes the real parser give up here and complain about the missing `;'.
+    if (queue === undefined || queue > 0x7fffffffn) p.fail("expecting `;'")
+    p.lexer.next()
+    p.force(')')
+    if (queue > 61440n) {
+      throw new LanguageError(`Queue ID ${queue} for set_queue is not in valid range 0 to 61440.`)
+    }
+    return { type: 'set_queue', queue: Number(queue) }
+  },
+  log: parseLog,
+  set_meter: parseMeter,
+  trigger_event: parseEvent,
+  bind_vport: (p) => {
+    start(p)
+    const vport = p.string('expecting port name string')
+    p.force(',')
+    return { type: 'bind_vport', vport, parent: argument(p, 0, true) }
+  },
+  handle_svc_check: (p) => {
+    start(p)
+    return { type: 'handle_svc_check', port: argument(p, 0, true) }
+  },
+  handle_bfd_msg: (p) => {
+    start(p)
+    p.force(')')
+    return { type: 'handle_bfd_msg' }
+  },
+  fwd_group: parseForwardGroup,
+  commit_ecmp_nh: parseEcmp,
+  commit_lb_aff: parseLbAffinity,
+  sample: parseSample,
+  mirror: (p) => {
+    start(p)
+    const port = p.string('expecting port name string')
+    p.force(')')
+    return { type: 'mirror', port }
+  },
+}
+
+/** A result action without arguments, the width of its answer, and what it requires. */
+const simple =
+  (type: ResultVerb, bits: number, condition?: string): Answer =>
+  (p, dst) => {
+    if (!p.lexer.match(')')) throw new LanguageError(`${type} doesn't take any parameters`)
+    if (condition) p.require(condition)
+    return { type, dst: p.result(dst, bits) }
+  }
+
+const lookup =
+  (type: 'lookup_arp' | 'lookup_nd', bits: number): Answer =>
+  (p, dst) => ({
+    type,
+    dst: p.result(dst, 1),
+    port: argument(p, 0, false),
+    ip: argument(p, bits, false),
+    mac: argument(p, 48, true),
+  })
+
+const lookupIp =
+  (type: 'lookup_arp_ip' | 'lookup_nd_ip', bits: number): Answer =>
+  (p, dst) => ({ type, dst: p.result(dst, 1), port: argument(p, 0, false), ip: argument(p, bits, true) })
+
+const relay =
+  (type: 'dhcp_relay_req_chk' | 'dhcp_relay_resp_chk'): Answer =>
+  (p: ActionParser, dst) => {
+    p.result(dst, 1)
+    const ip = (what: string) => {
+      const { type: t, integer } = p.lexer.token
+      if (t !== 'integer' || integer?.format !== 'ipv4') p.fail(what)
+      p.lexer.next()
+      return Number(integer.value)
+    }
+    const first = ip('expecting IPv4 dhcp relay and server ips')
+    const comma = p.lexer.match(',')
+    if (!comma) {
+      p.force(')')
+      p.fail("expecting `)'")
+    }
+    const server = ip('expecting IPv4 dhcp server ip')
+    p.force(')')
+    return { type, dst, relay: first, server }
+  }
+
+const ANSWERS: Readonly<Record<string, Answer>> = {
+  put_dhcp_opts: (p, dst) => parseOptions(p, 'put_dhcp_opts', dst, p.dhcpOptions, 'DHCPv4'),
+  put_dhcpv6_opts: (p, dst) => parseOptions(p, 'put_dhcpv6_opts', dst, p.dhcpv6Options, 'DHCPv6'),
+  put_nd_ra_opts: (p, dst) => parseOptions(p, 'put_nd_ra_opts', dst, ND_RA_OPTIONS, 'IPv6 ND RA'),
+  dns_lookup: simple('dns_lookup', 1, 'udp'),
+  chk_lb_hairpin: simple('chk_lb_hairpin', 1),
+  chk_lb_hairpin_reply: simple('chk_lb_hairpin_reply', 1),
+  check_in_port_sec: simple('check_in_port_sec', 1),
+  check_out_port_sec: simple('check_out_port_sec', 1),
+  chk_ecmp_nh_mac: simple('chk_ecmp_nh_mac', 1),
+  chk_ecmp_nh: simple('chk_ecmp_nh', 1),
+  chk_lb_aff: simple('chk_lb_aff', 1),
+  ct_nw_dst: simple('ct_nw_dst', 32),
+  ct_ip6_dst: simple('ct_ip6_dst', 128),
+  ct_tp_dst: simple('ct_tp_dst', 16),
+  ct_proto: simple('ct_proto', 8),
+  ct_state_save: simple('ct_state_save', 8),
+  lookup_arp: lookup('lookup_arp', 32),
+  lookup_nd: lookup('lookup_nd', 128),
+  lookup_arp_ip: lookupIp('lookup_arp_ip', 32),
+  lookup_nd_ip: lookupIp('lookup_nd_ip', 128),
+  get_fdb: (p, dst) => ({ type: 'get_fdb', dst, mac: argument(p, 48, true) }),
+  get_remote_fdb: (p, dst) => ({ type: 'get_remote_fdb', dst, mac: argument(p, 48, true) }),
+  lookup_fdb: (p, dst) => ({
+    type: 'lookup_fdb',
+    dst: p.result(dst, 1),
+    port: argument(p, 0, false),
+    mac: argument(p, 48, true),
+  }),
+  check_pkt_larger: (p, dst) => {
+    p.result(dst, 1)
+    const length = p.integerToken()
+    if (length === undefined || length > 0x7fffffffn) p.fail("expecting `;'")
+    p.lexer.next()
+    p.force(')')
+    return { type: 'check_pkt_larger', dst, length: Number(length) & 0xffff }
+  },
+  select: parseSelect,
+  dhcp_relay_req_chk: relay('dhcp_relay_req_chk'),
+  dhcp_relay_resp_chk: relay('dhcp_relay_resp_chk'),
+}
+
+function parseSelect(p: ActionParser, dst: FieldRef): LogicalAction {
+  const lexer = p.lexer
+  p.checkWritable(dst)
+  if (dst.bits < 16) {
+    throw new LanguageError(`cannot use ${describe(dst)} for "select", which requires at least 16 bits.`)
+  }
+  notLast(p, 'select')
+  let named = false
+  if (lexer.matchId('values')) {
+    named = true
+    p.force('=')
+    p.force('(')
+  }
+  const small = (what: string): number => {
+    const n = p.integerToken()
+    if (n === undefined || n > 65535n) p.fail(what)
+    lexer.next()
+    return Number(n)
+  }
+  const values: { id: number; weight: number }[] = []
+  while (!lexer.match(')')) {
+    const id = small('expecting id')
+    let weight = 100
+    if (lexer.match('=')) {
+      weight = small('expecting weight')
+      if (weight === 0) p.fail("weight can't be 0")
+    }
+    lexer.match(',')
+    values.push({ id, weight })
+  }
+  if (values.length < 2) p.fail('expecting at least 2 group members')
+  if (!named) return { type: 'select', dst, values }
+  p.force(';')
+  if (!lexer.matchId('hash_fields')) p.fail('expecting hash_fields')
+  const hashFields = parseHashFields(p)
+  p.force(')')
+  return { type: 'select', dst, values, hashFields }
+}
+
+const VERDICTS: ReadonlySet<string> = new Set<Verdict>(['allow', 'drop', 'reject', 'pass'])
+const SEVERITIES: ReadonlySet<string> = new Set<Severity>(['alert', 'warning', 'notice', 'info', 'debug'])
+
+function parseLog(p: ActionParser): LogicalAction {
+  const lexer = p.lexer
+  let verdict: Verdict | undefined
+  let severity: Severity = 'info'
+  let name: string | undefined
+  let meter: string | undefined
+  if (lexer.match('(')) {
+    while (!lexer.match(')')) {
+      if (lexer.matchId('verdict')) {
+        p.force('=')
+        if (lexer.token.type !== 'id' || !VERDICTS.has(lexer.token.text)) p.fail('unknown verdict')
+        verdict = lexer.token.text as Verdict
+        lexer.next()
+      } else if (lexer.matchId('name')) {
+        p.force('=')
+        if (lexer.token.type === 'string' && new TextEncoder().encode(lexer.token.text).length >= 64) {
+          p.fail('name must be shorter than 64 characters')
+        }
+        name = p.string('expecting string')
+      } else if (lexer.matchId('severity')) {
+        p.force('=')
+        if (lexer.token.type !== 'id') p.fail('expecting severity')
+        if (!SEVERITIES.has(lexer.token.text)) p.fail('unknown severity')
+        severity = lexer.token.text as Severity
+        lexer.next()
+      } else if (lexer.matchId('meter')) {
+        p.force('=')
+        meter = p.string('expecting string')
+      } else p.fail('')
+      lexer.match(',')
+    }
+  }
+  if (!verdict) p.fail('expecting verdict')
+  return {
+    type: 'log',
+    verdict,
+    severity,
+    ...(name === undefined ? {} : { name }),
+    ...(meter === undefined ? {} : { meter }),
+  }
+}
+
+/** `set_meter(rate)`, `set_meter(rate, burst)`: kbit/s and kbit. */
+function parseMeter(p: ActionParser): LogicalAction {
+  start(p)
+  const number = () => {
+    const n = p.integerToken() ?? 0n
+    p.lexer.next()
+    return n
+  }
+  const rate = number()
+  const burst = p.lexer.match(',') ? number() : 0n
+  if (rate === 0n) throw new LanguageError('Rate 0 for set_meter is not in valid.')
+  p.force(')')
+  return { type: 'set_meter', rate, burst }
+}
+
+function parseForwardGroup(p: ActionParser): LogicalAction {
+  const lexer = p.lexer
+  start(p)
+  let liveness = false
+  const ports: string[] = []
+  if (lexer.matchId('liveness')) {
+    p.force('=')
+    const { type, text } = lexer.token
+    if ((type !== 'id' && type !== 'string') || (text !== 'true' && text !== 'false')) p.fail('expecting true or false')
+    liveness = text === 'true'
+    lexer.next()
+    p.force(',')
+  }
+  if (!lexer.matchId('childports')) p.fail("expecting `;'")
+  p.force('=')
+  do ports.push(p.string('expecting logical switch port'))
+  while (lexer.match(','))
+  p.force(')')
+  return { type: 'fwd_group', liveness, ports }
+}
+
+function parseEcmp(p: ActionParser): LogicalAction {
+  const lexer = p.lexer
+  start(p)
+  if (!lexer.matchId('ipv6')) p.fail('invalid parameter')
+  p.force('=')
+  const ipv6 = lexer.matchId('true')
+  if (!ipv6 && !lexer.matchId('false')) p.fail('expecting true or false')
+  p.force(',')
+  if (!lexer.matchId('proto')) p.fail('invalid parameter')
+  p.force('=')
+  const proto = lexer.token.text
+  if (lexer.token.type !== 'id' || (proto !== 'tcp' && proto !== 'udp' && proto !== 'sctp')) p.fail('invalid protocol')
+  lexer.next()
+  p.force(')')
+  return { type: 'commit_ecmp_nh', ipv6, proto }
+}
+
+function parseSample(p: ActionParser): LogicalAction {
+  const lexer = p.lexer
+  let probability = 0
+  let collectorSet = 0
+  let domain = 0
+  let point: number | 'cookie' | FieldRef = 0
+  start(p)
+  while (!lexer.match(')')) {
+    const argumentName = lexer.token.type === 'id' ? lexer.token.text : ''
+    const number = (max: bigint, complaint: string): number => {
+      lexer.next()
+      p.force('=')
+      const n = p.integerToken()
+      if (n === undefined || n > max) p.fail(complaint)
+      lexer.next()
+      return Number(n)
+    }
+    switch (argumentName) {
+      case 'probability':
+        probability = number(65535n, 'expecting probability')
+        break
+      case 'collector_set': {
+        lexer.next()
+        p.force('=')
+        // A number that does not parse counts as none.
+        collectorSet = Number(p.integerToken() ?? 0n)
+        lexer.next()
+        break
+      }
+      case 'obs_domain':
+        domain = number(255n, 'obs_domain must be 8-bit long')
+        break
+      case 'obs_point':
+        lexer.next()
+        p.force('=')
+        if (lexer.token.type === 'macro' && lexer.token.text === 'cookie') {
+          point = 'cookie'
+          lexer.next()
+        } else if (lexer.token.type === 'integer') {
+          point = Number((p.integerToken() ?? 0n) & 0xffffffffn)
+          lexer.next()
+        } else point = p.fieldOf(32)
+        break
+      default:
+        p.fail('unknown argument')
+    }
+    lexer.match(',')
+  }
+  if (probability === 0) throw new LanguageError('probability must be greater than zero')
+  return { type: 'sample', probability, collectorSet, domain, point }
+}
+
+function parseEvent(p: ActionParser): LogicalAction {
+  const lexer = p.lexer
+  start(p)
+  if (!lexer.matchId('event')) p.fail("Expecting 'event' option")
+  p.force('=')
+  if (lexer.token.type !== 'string') p.fail('Expecting string')
+  const event = lexer.token.text
+  const table = EVENT_OPTIONS[event]
+  if (!table) p.fail("Unknown event '-1'")
+  lexer.next()
+  lexer.match(',')
+  const options = optionList(p, table, event)
+  for (const o of options) {
+    const value = (o.values[0] as { string: string }).string
+    if (o.name === 'vip' && !/^(\[[0-9a-fA-F:.]+\]|[0-9.]+)(:[0-9]{1,5})?$/.test(value)) {
+      throw new LanguageError(`Invalid load balancer VIP '${value}'`)
+    }
+    if (o.name === 'protocol' && value !== 'tcp' && value !== 'udp' && value !== 'sctp') {
+      throw new LanguageError(`Load balancer protocol '${value}' is not 'tcp', 'udp', or 'sctp'`)
+    }
+    if (o.name === 'load_balancer' && !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(value)) {
+      throw new LanguageError(`Load balancer '${value}' is not a UUID`)
+    }
+  }
+  return { type: 'trigger_event', event, options }
+}
+
+/** `name = value, ...)`: up to the closing parenthesis. */
+function optionList(p: ActionParser, table: OptionTable, kind: string): OptionSetting[] {
+  const lexer = p.lexer
+  const out: OptionSetting[] = []
+  while (!lexer.match(')')) {
+    const name = lexer.token.text
+    const definition = lexer.token.type === 'id' ? table.get(name) : undefined
+    if (!definition) p.fail(`expecting ${kind} option name`)
+    lexer.next()
+    p.force('=')
+    const values = optionValues(p)
+    const wantsString = STRING_TYPES.has(definition.type)
+    for (const v of values) {
+      const isString = 'string' in v
+      if (definition.type === 'host_id') continue
+      if (wantsString !== isString) {
+        throw new LanguageError(`${kind} option ${name} requires ${wantsString ? 'string' : 'numeric'} value.`)
+      }
+    }
+    lexer.match(',')
+    out.push({ name, code: definition.code, type: definition.type, values })
+  }
+  return out
+}
+
+const STRING_TYPES: ReadonlySet<string> = new Set(['str', 'domains', 'domain'])
+
+function optionValues(p: ActionParser): OptionValue[] {
+  const lexer = p.lexer
+  const out: OptionValue[] = []
+  const one = () => {
+    const { type, text, integer } = lexer.token
+    const first = out[0]
+    if (type === 'string') {
+      if (first && !('string' in first)) p.fail('expecting integer')
+      out.push({ string: text })
+    } else if ((type === 'integer' || type === 'masked') && integer) {
+      if (first && 'string' in first) p.fail('expecting string')
+      out.push(integer)
+    } else p.fail('expecting constant')
+    lexer.next()
+  }
+  if (!lexer.match('{')) one()
+  else {
+    do {
+      one()
+      lexer.match(',')
+    } while (!lexer.match('}'))
+  }
+  return out
+}
+
+function parseOptions(
+  p: ActionParser,
+  type: OptionsVerb,
+  dst: FieldRef,
+  table: OptionTable,
+  kind: string,
+): LogicalAction {
+  p.result(dst, 1)
+  const options = optionList(p, table, kind)
+  if (type === 'put_dhcp_opts' && !options.some((o) => o.name === 'offerip' && o.code === 0)) {
+    throw new LanguageError('put_dhcp_opts requires offerip to be specified.')
+  }
+  if (type === 'put_nd_ra_opts') {
+    checkRouterAdvertisement(options)
+    p.require('ip6')
+  }
+  return { type, dst, options }
+}
+
+const MODES: ReadonlySet<string> = new Set(['slaac', 'dhcpv6_stateful', 'dhcpv6_stateless'])
+
+/** ovn-sb(5), put_nd_ra_opts: which options must be there, and which values they may have. */
+function checkRouterAdvertisement(options: readonly OptionSetting[]): void {
+  const invalid = (o: OptionSetting) => new LanguageError(`Invalid value for "${o.name}" option`)
+  let slla = false
+  let prefix = false
+  let needsPrefix = false
+  for (const o of options) {
+    const v = o.values[0]
+    if (!v) throw invalid(o)
+    switch (o.name) {
+      case 'addr_mode':
+        if (!('string' in v) || !MODES.has(v.string)) throw invalid(o)
+        needsPrefix = v.string !== 'dhcpv6_stateful'
+        break
+      case 'slla':
+        if ('string' in v || v.format !== 'ethernet') throw invalid(o)
+        slla = true
+        break
+      case 'prefix':
+        if ('string' in v || v.format !== 'ipv6' || v.mask === undefined) throw invalid(o)
+        prefix = true
+        break
+      case 'mtu':
+        if ('string' in v || v.format !== 'decimal') throw invalid(o)
+        checkWidth(v, 32, 'mtu')
+        break
+      case 'rdnss':
+        if ('string' in v || v.format !== 'ipv6' || v.mask !== undefined || o.values.length !== 1) throw invalid(o)
+        break
+    }
+  }
+  if (!slla) throw new LanguageError('slla option not present')
+  if (needsPrefix && !prefix) {
+    throw new LanguageError('prefix option needs to be set when address mode is slaac/dhcpv6_stateless.')
+  }
+}
