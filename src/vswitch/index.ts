@@ -1,0 +1,5 @@
+export type { BridgePort } from './ofproto/port.ts'
+export type { Bridge } from './ofproto/bridge.ts'
+export { type PortSpec, Switch, type SwitchOptions } from './switch.ts'
+export { type Device, type DeviceDriver, FrameDevice, InternalDevice } from './ports/device.ts'
+export { type TunnelConfig, tunnelConfig } from './tunnels/config.ts'

@@ -1,0 +1,45 @@
+import { Classifier } from '../classifier/classifier.ts'
+import { Dependency, type Effect, type Generation } from '../datapath/dependency.ts'
+import type { Rule } from './rule.ts'
+
+class Counter implements Effect {
+  packets = 0
+  credit(packets: number): void {
+    this.packets += packets
+  }
+}
+
+/** One of a bridge's flow tables. */
+export class FlowTable {
+  readonly classifier = new Classifier<Rule>()
+  readonly dependency: Dependency
+  readonly lookups = new Counter()
+  readonly matched = new Counter()
+  name = ''
+  /** How many flows it may have; undefined: as many as there is memory for. */
+  limit: number | undefined = undefined
+  /** Evict the flow that expires soonest, rather than refuse a new one. */
+  evict = false
+
+  constructor(
+    readonly id: number,
+    generation: Generation,
+  ) {
+    this.dependency = new Dependency(generation)
+  }
+
+  get size(): number {
+    return this.classifier.size
+  }
+
+  insert(rule: Rule): void {
+    this.classifier.insert(rule)
+    this.dependency.changed()
+  }
+
+  remove(rule: Rule): void {
+    this.classifier.remove(rule)
+    rule.removed = true
+    this.dependency.changed()
+  }
+}

@@ -1,0 +1,488 @@
+import type { Clock, Timer } from '../base/clock.ts'
+import type { Underlay } from '../base/datagram.ts'
+import type { FramePort } from '../base/frame.ts'
+import type { Log } from '../base/log.ts'
+import { below, type Random } from '../base/random.ts'
+import { type Action, OFPP } from '../openflow/actions/action.ts'
+import type { OpenFlowChannel } from '../openflow/connection/channel.ts'
+import * as K from './classifier/key.ts'
+import { Slots } from './classifier/slots.ts'
+import { Conntrack } from './conntrack/conntrack.ts'
+import { type FlushRequest, matchesFlush } from './conntrack/flush.ts'
+import type { DpAction, UserspaceAction } from './datapath/action.ts'
+import { Datapath, type DatapathHost, type DpPort, newCounters, type Translation } from './datapath/datapath.ts'
+import { Generation } from './datapath/dependency.ts'
+import { FrozenStates } from './datapath/frozen.ts'
+import { Packet } from './datapath/packet.ts'
+import type { Meter } from './meters/meter.ts'
+import { Bridge } from './ofproto/bridge.ts'
+import { OpenFlowConnection } from './ofproto/connection.ts'
+import { applyFlowMod, expire, REMOVED } from './ofproto/flow-mod.ts'
+import { PausedStates } from './ofproto/paused.ts'
+import { BridgePort, LINK_DOWN, type PortKind } from './ofproto/port.ts'
+import type { World } from './pipeline/context.ts'
+import type { LearnedFlow } from './pipeline/learn.ts'
+import type { Rule } from './pipeline/rule.ts'
+import { translate, translateActions } from './pipeline/translate.ts'
+import { type Device, type DeviceDriver, FrameDevice, InternalDevice } from './ports/device.ts'
+import type { TunnelConfig } from './tunnels/config.ts'
+import { BfdMonitor } from './tunnels/monitor.ts'
+import { tunnelDestination, tunnelSource, Vport } from './tunnels/vport.ts'
+
+export interface SwitchOptions {
+  readonly clock: Clock
+  readonly log: Log
+  readonly random: Random
+  /** UDP for tunnels; without it there are none. */
+  readonly underlay?: Underlay
+  /** The local address from which a remote one is reached; else `tunnelAddress`. */
+  readonly localAddress?: (remote: string) => string | undefined
+  readonly tunnelAddress?: string
+  /** Devices of the host, by type; `internal` ports and attached ones are in memory without. */
+  readonly drivers?: readonly DeviceDriver[]
+  /** Checks the checksums of packets before tracking them; true unless given. */
+  readonly verifyChecksums?: boolean
+}
+
+export interface PortSpec {
+  readonly name: string
+  /** Interface.type: empty is `system`. */
+  readonly type: string
+  readonly requested?: number
+  readonly mac?: number
+  readonly mtu?: number
+  /** Other end of a patch port. */
+  readonly peer?: string
+  readonly tunnel?: TunnelConfig
+}
+
+class DevicePort implements DpPort {
+  readonly counters = newCounters()
+  constructor(
+    readonly number: number,
+    readonly name: string,
+    readonly device: Device,
+  ) {}
+  transmit(frame: Uint8Array): void {
+    this.device.send(frame)
+  }
+}
+
+/** An Open vSwitch: bridges over one datapath, driven by OpenFlow. */
+export class Switch implements World, DatapathHost {
+  readonly clock: Clock
+  readonly log: Log
+  readonly random: Random
+  readonly generation = new Generation()
+  readonly slots = new Slots()
+  readonly frozen = new FrozenStates()
+  readonly conntrack: Conntrack
+  readonly datapath: Datapath
+  readonly bridges = new Map<string, Bridge>()
+  readonly bfd: BfdMonitor
+  readonly paused: PausedStates
+  /** As `ovs_version` and OpenFlow's description say. */
+  readonly version = '4.0.0'
+  /** Every connection of a controller, in the order in which they came. */
+  readonly connections = new Set<OpenFlowConnection>()
+  private readonly byDatapath = new Map<number, BridgePort>()
+  private readonly vports = new Map<string, Vport>()
+  private readonly tunnelPorts: BridgePort[] = []
+  private readonly attached = new Map<string, FramePort>()
+  private readonly meters: (Meter | undefined)[] = []
+  private expiry: Timer | undefined
+  private nextIndex = 1
+  /** The address that tunnels leave from when nothing else says so: set from the database's external_ids. */
+  tunnelAddress: string | undefined
+  /** Called when ports, their devices or link states changed. */
+  onPortsChanged: (() => void) | undefined
+  private readonly options: SwitchOptions
+
+  constructor(options: SwitchOptions) {
+    this.options = options
+    this.clock = options.clock
+    this.log = options.log
+    this.random = options.random
+    this.tunnelAddress = options.tunnelAddress
+    this.conntrack = new Conntrack(options.clock, options.random)
+    if (options.verifyChecksums === false) this.conntrack.verifyChecksums = false
+    this.datapath = new Datapath(this)
+    this.bfd = new BfdMonitor(this)
+    this.paused = new PausedStates(options.random)
+  }
+
+  // --- bridges and ports ---
+
+  bridge(name: string): Bridge | undefined {
+    return this.bridges.get(name)
+  }
+
+  /** Makes a bridge with its local port. `datapathId` follows the local port's address unless given. */
+  addBridge(name: string, mac?: number, datapathId?: bigint): Bridge {
+    const known = this.bridges.get(name)
+    if (known) return known
+    const address = mac ?? this.randomMac()
+    const bridge = new Bridge(name, datapathId ?? BigInt(address), this.clock, this.generation)
+    this.bridges.set(name, bridge)
+    this.addPort(bridge, { name, type: 'internal', mac: address })
+    return bridge
+  }
+
+  removeBridge(name: string): void {
+    const bridge = this.bridges.get(name)
+    if (!bridge) return
+    for (const c of [...this.connections]) if (c.bridge === bridge) c.close()
+    for (const p of bridge.sortedPorts()) this.removePort(p)
+    for (const m of bridge.meters.keys()) this.removeMeter(bridge, m)
+    this.bridges.delete(name)
+    this.datapath.flushFlows()
+  }
+
+  /** Locally administered, individual. */
+  randomMac(): number {
+    return (
+      ((below(this.random, 0x100) * 4 + 2) % 0x100) * 0x100_0000_0000 +
+      below(this.random, 0x100) * 0x1_0000_0000 +
+      this.random.u32()
+    )
+  }
+
+  /** Adds a port to a bridge, or says why it cannot be. */
+  addPort(bridge: Bridge, spec: PortSpec): BridgePort | { readonly error: string } {
+    const kind: PortKind =
+      spec.type === 'patch' ? 'patch' : spec.type === 'internal' ? 'internal' : spec.tunnel ? 'tunnel' : 'system'
+    let dp: DpPort | undefined
+    let mac = spec.mac ?? this.randomMac()
+    let state = 0
+    if (kind === 'tunnel' && spec.tunnel) {
+      const v = this.vport(spec.tunnel)
+      if ('error' in v) return v
+      dp = v
+    } else if (kind !== 'patch') {
+      const device = this.openDevice(spec, mac)
+      if ('error' in device) return device
+      mac = device.mac
+      state = device.up ? 0 : LINK_DOWN
+      const port = new DevicePort(this.datapath.freeNumber(), spec.name, device)
+      dp = port
+      this.datapath.addPort(port)
+      device.onFrame = (frame) => this.datapath.receive(port, frame)
+    }
+    const number = spec.name === bridge.name ? OFPP.LOCAL : bridge.freePort(spec.requested)
+    const port = new BridgePort(bridge, number, spec.name, kind, mac, this.clock.monotonic())
+    port.datapath = dp
+    port.peer = spec.peer
+    port.tunnel = spec.tunnel
+    port.state = state
+    if (dp && kind !== 'tunnel') this.byDatapath.set(dp.number, port)
+    if (kind === 'tunnel') {
+      this.tunnelPorts.push(port)
+      this.bindTunnel(port)
+    }
+    if (dp instanceof DevicePort) {
+      dp.device.onChange = () => {
+        const { up } = (dp as DevicePort).device
+        port.state = up ? port.state & ~LINK_DOWN : port.state | LINK_DOWN
+        bridge.portModified(port)
+        this.onPortsChanged?.()
+      }
+    }
+    bridge.addPort(port)
+    return port
+  }
+
+  removePort(port: BridgePort): void {
+    port.bridge.removePort(port)
+    this.bfd.remove(port)
+    const i = this.tunnelPorts.indexOf(port)
+    if (i >= 0) this.tunnelPorts.splice(i, 1)
+    const dp = port.datapath
+    if (dp instanceof DevicePort) {
+      this.byDatapath.delete(dp.number)
+      this.datapath.flushStatistics()
+      this.datapath.removePort(dp.number)
+      dp.device.onFrame = undefined
+      dp.device.onChange = undefined
+      dp.device.close()
+    } else if (dp instanceof Vport && !this.tunnelPorts.some((p) => p.datapath === dp)) {
+      this.vports.delete(dp.name)
+      this.datapath.flushStatistics()
+      this.datapath.removePort(dp.number)
+      dp.close()
+    }
+  }
+
+  portByName(name: string): BridgePort | undefined {
+    for (const b of this.bridges.values()) {
+      const p = b.portByName(name)
+      if (p) return p
+    }
+    return undefined
+  }
+
+  device(port: BridgePort): Device | undefined {
+    return port.datapath instanceof DevicePort ? port.datapath.device : undefined
+  }
+
+  /** Joins a cable to the interface of that name, now or when a bridge gets a port of that name. */
+  attachPort(name: string, port: FramePort): void {
+    this.attached.set(name, port)
+    this.onPortsChanged?.()
+  }
+
+  detachPort(name: string): void {
+    this.attached.delete(name)
+    const p = this.portByName(name)
+    if (p && p.kind === 'system') this.removePort(p)
+    this.onPortsChanged?.()
+  }
+
+  /** The host's end of an internal port that is in memory. */
+  hostPort(name: string): FramePort | undefined {
+    const p = this.portByName(name)
+    const device = p && this.device(p)
+    return device instanceof InternalDevice ? device.host : undefined
+  }
+
+  private openDevice(spec: PortSpec, mac: number): Device | { readonly error: string } {
+    const type = spec.type === '' ? 'system' : spec.type
+    const attached = this.attached.get(spec.name)
+    if (attached) return new FrameDevice(spec.name, attached, mac, this.nextIndex++)
+    for (const driver of this.options.drivers ?? []) {
+      if (driver.types.includes(type)) return driver.open(spec.name, type, { mac, mtu: spec.mtu })
+    }
+    if (type === 'internal') return new InternalDevice(spec.name, mac, this.nextIndex++, this.clock)
+    return { error: `could not open network device ${spec.name} (No such device)` }
+  }
+
+  // --- tunnels ---
+
+  private vport(t: TunnelConfig): Vport | { readonly error: string } {
+    const { underlay } = this.options
+    if (!underlay) return { error: `${t.type}: no underlay for tunnels` }
+    const name = `${t.type === 'geneve' ? 'genev' : 'vxlan'}_sys_${t.port}`
+    let v = this.vports.get(name)
+    if (!v) {
+      v = new Vport(this.datapath.freeNumber(), name, t.type, t.port, {
+        underlay,
+        log: this.log,
+        slots: this.slots,
+        datapath: this.datapath,
+        localAddress: (remote) => this.localAddress(remote),
+      })
+      this.vports.set(name, v)
+      this.datapath.addPort(v)
+    }
+    return v
+  }
+
+  localAddress(remote: string): string | undefined {
+    return this.options.localAddress?.(remote) ?? this.tunnelAddress
+  }
+
+  /** Listens for a tunnel port, when it is known where. */
+  private bindTunnel(port: BridgePort): void {
+    const t = port.tunnel
+    if (!t || !(port.datapath instanceof Vport)) return
+    const local = t.localIp && t.localIp !== 'flow' ? t.localIp : this.localAddress(t.remoteIp)
+    if (local) port.datapath.listen(local)
+  }
+
+  /** Looks for the addresses of all tunnels again. */
+  rebindTunnels(): void {
+    for (const v of this.vports.values()) v.retry()
+    for (const p of this.tunnelPorts) this.bindTunnel(p)
+  }
+
+  ingress(key: K.Key, wildcards: K.Key): BridgePort | undefined {
+    const number = key[K.IN_PORT] as number
+    const port = this.byDatapath.get(number)
+    if (port) return port
+    const v = this.datapath.port(number)
+    if (!(v instanceof Vport)) return undefined
+    for (const w of [K.TUN_ID_HIGH, K.TUN_ID_LOW, K.TUN_SRC, K.TUN_DST]) wildcards[w] = 0xffffffff
+    for (let i = 0; i < 4; i++) {
+      wildcards[K.TUN_IPV6_SRC + i] = 0xffffffff
+      wildcards[K.TUN_IPV6_DST + i] = 0xffffffff
+    }
+    const src = tunnelSource(key)
+    const dst = tunnelDestination(key)
+    const id = (BigInt(key[K.TUN_ID_HIGH] as number) << 32n) | BigInt(key[K.TUN_ID_LOW] as number)
+    let best: BridgePort | undefined
+    let score = -1
+    for (const p of this.tunnelPorts) {
+      const t = p.tunnel
+      if (!t || p.datapath !== v) continue
+      const exactKey = t.inKey !== 'flow'
+      if (exactKey && (t.inKey ?? 0n) !== id) continue
+      const exactRemote = t.remoteIp !== 'flow'
+      if (exactRemote && t.remoteIp !== src) continue
+      const exactLocal = t.localIp !== '' && t.localIp !== 'flow'
+      if (exactLocal && t.localIp !== dst) continue
+      const s = (exactLocal ? 4 : 0) + (exactRemote ? 2 : 0) + (exactKey ? 1 : 0)
+      if (s > score) {
+        score = s
+        best = p
+      }
+    }
+    return best
+  }
+
+  patchPeer(port: BridgePort): BridgePort | undefined {
+    if (port.peer === undefined) return undefined
+    for (const b of this.bridges.values()) {
+      const p = b.portByName(port.peer)
+      if (p && p.kind === 'patch' && p.peer === port.name) return p
+    }
+    return undefined
+  }
+
+  special(port: BridgePort, key: K.Key, wildcards: K.Key): boolean {
+    return this.bfd.takes(port, key, wildcards)
+  }
+
+  // --- the pipeline's needs ---
+
+  translate(packet: Packet): Translation {
+    const t = translate(this, packet.key, { live: true })
+    return t
+  }
+
+  learn(bridge: Bridge, flow: LearnedFlow): Rule | undefined {
+    if (flow.limit > 0) {
+      let n = 0
+      for (const r of bridge.table(flow.table).classifier.rules()) if (r.cookie === flow.cookie) n++
+      if (n >= flow.limit) return undefined
+    }
+    const done = applyFlowMod(bridge, this.slots, {
+      type: 'flow_mod',
+      xid: 0,
+      command: 'add',
+      match: flow.match,
+      priority: flow.priority,
+      table: flow.table,
+      cookie: flow.cookie,
+      cookieMask: 0n,
+      idleTimeout: flow.idleTimeout,
+      hardTimeout: flow.hardTimeout,
+      importance: 0,
+      flags: flow.flags,
+      bufferId: 0xffffffff,
+      outPort: OFPP.NONE,
+      outGroup: 0xffffffff,
+      actions: flow.actions,
+    })
+    if (!done.ok) return undefined
+    done.value.tell()
+    this.armExpiry()
+    for (const r of bridge.table(flow.table).classifier.rules()) {
+      if (r.priority === flow.priority && r.match === flow.match) return r
+    }
+    return undefined
+  }
+
+  /** Looks every second for flows whose time is over, while there are any with timeouts. */
+  armExpiry(): void {
+    this.expiry ??= this.clock.after(1000, () => {
+      this.expiry = undefined
+      this.datapath.flushStatistics()
+      const now = this.clock.monotonic()
+      let more = false
+      for (const b of this.bridges.values()) {
+        for (const r of [...b.rules()]) {
+          if (!r.idleTimeout && !r.hardTimeout) continue
+          if (r.hardTimeout && now - r.modified >= r.hardTimeout * 1000) expire(b, r, REMOVED.HARD)
+          else if (r.idleTimeout && now - r.used >= r.idleTimeout * 1000) expire(b, r, REMOVED.IDLE)
+          else more = true
+        }
+      }
+      if (more) this.armExpiry()
+    })
+  }
+
+  meter(bridgeOrId: Bridge, meter: number): number | undefined
+  meter(id: number): Meter | undefined
+  meter(a: Bridge | number, b?: number): number | Meter | undefined {
+    if (typeof a === 'number') return this.meters[a]
+    const m = b === undefined ? undefined : a.meters.get(b)
+    if (!m) return undefined
+    const i = this.meters.indexOf(m)
+    return i >= 0 ? i : undefined
+  }
+
+  setMeter(bridge: Bridge, meter: Meter): void {
+    const old = bridge.meters.get(meter.id)
+    let i = old ? this.meters.indexOf(old) : -1
+    if (i < 0) {
+      i = 0
+      while (this.meters[i]) i++
+    }
+    this.meters[i] = meter
+    bridge.meters.set(meter.id, meter)
+    bridge.metersChanged.changed()
+  }
+
+  removeMeter(bridge: Bridge, id: number): void {
+    const old = bridge.meters.get(id)
+    if (!old) return
+    const i = this.meters.indexOf(old)
+    if (i >= 0) this.meters[i] = undefined
+    bridge.meters.delete(id)
+    bridge.metersChanged.changed()
+  }
+
+  slowPath(packet: Packet, action: DpAction & { type: 'slow' }): void {
+    const port = this.bridges.get(action.bridge)?.ports.get(action.port)
+    if (port) this.bfd.receive(port, packet)
+  }
+
+  /** Sends a frame of the switch's own out of a port. */
+  sendFrame(port: BridgePort, frame: Uint8Array): void {
+    const packet = new Packet()
+    packet.receive(frame, 0)
+    packet.key[K.IN_PORT] = OFPP.NONE
+    const actions: Action[] = [{ type: 'output', port: port.number, maxLen: 0 }]
+    const t = translateActions(this, port.bridge, packet.key, actions, { live: true })
+    this.datapath.execute(packet, t.actions)
+  }
+
+  /** Forgets the connections that a controller asks to be forgotten (NXT_CT_FLUSH). */
+  flushConnections(m: FlushRequest): void {
+    this.conntrack.flush(m.zone, (c) => matchesFlush(c, m))
+  }
+
+  toController(packet: Packet, action: UserspaceAction): void {
+    const bridge = this.bridges.get(action.frozen.bridge)
+    if (!bridge) return
+    if (action.meter !== undefined) {
+      const m = bridge.meters.get(action.meter)
+      if (m && !m.pass(packet, this.clock.monotonic())) return
+    }
+    for (const c of this.connections) {
+      if (c.bridge === bridge) c.packetIn(packet, action)
+    }
+  }
+
+  // --- OpenFlow ---
+
+  /** Serves OpenFlow to a controller whose connection has agreed on a version. */
+  connect(bridge: string, channel: OpenFlowChannel): OpenFlowConnection | undefined {
+    const b = this.bridges.get(bridge)
+    if (!b) {
+      channel.close(new Error(`${bridge}: no such bridge`))
+      return undefined
+    }
+    const c = new OpenFlowConnection(this, b, channel)
+    this.connections.add(c)
+    return c
+  }
+
+  close(): void {
+    for (const c of [...this.connections]) c.close()
+    for (const name of [...this.bridges.keys()]) this.removeBridge(name)
+    this.expiry?.cancel()
+    this.bfd.close()
+    this.conntrack.close()
+    this.datapath.close()
+  }
+}
