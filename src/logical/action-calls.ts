@@ -1,8 +1,17 @@
-import type { LogicalAction, OptionSetting, OptionsVerb, OptionValue, ResultVerb, Severity, Verdict } from './action.ts'
+import {
+  type LogicalAction,
+  type OptionSetting,
+  type OptionsVerb,
+  type OptionValue,
+  PIPELINE_LENGTH,
+  type ResultVerb,
+  type Severity,
+  type Verdict,
+} from './action.ts'
 import { parseBackends, parseHashFields, parseLbAffinity, parseNat } from './action-nat.ts'
 import { EVENT_OPTIONS, ND_RA_OPTIONS, type OptionTable } from './dhcp-options.ts'
 import { checkWidth, type FieldRef, LanguageError } from './match.ts'
-import { type ActionParser, describe, PIPELINE_LENGTH } from './parse-actions.ts'
+import { type ActionParser, describe } from './parse-actions.ts'
 
 /** `verb;` or `verb(...);` where the lexer is at the verb; undefined if it is none. */
 export function parseCall(p: ActionParser, verb: string): LogicalAction | undefined {

@@ -1,9 +1,9 @@
 import { parseIpv4 } from '../address/ipv4.ts'
 import { parseIpv6 } from '../address/ipv6.ts'
-import type { Address, Backend, LbVerb, LogicalAction, NatVerb } from './action.ts'
+import { type Address, type Backend, type LbVerb, type LogicalAction, type NatVerb, PIPELINE_LENGTH } from './action.ts'
 import { notLast } from './action-calls.ts'
 import { LanguageError } from './match.ts'
-import { type ActionParser, PIPELINE_LENGTH } from './parse-actions.ts'
+import type { ActionParser } from './parse-actions.ts'
 
 /** The present token as an address without mask; undefined if it is none. Does not move. */
 function addressToken(p: ActionParser): Address | undefined {
@@ -54,7 +54,7 @@ export function parseHashFields(p: ActionParser): string {
 /** `ct_lb_mark;`, `ct_lb_mark(backends=IP:port,...; hash_fields="..."; skip_snat);` */
 export function parseBackends(p: ActionParser, type: LbVerb): LogicalAction {
   const lexer = p.lexer
-  if (p.env.table >= (p.env.tables ?? LENGTH)[p.env.pipeline]) {
+  if (p.env.table >= (p.env.tables ?? PIPELINE_LENGTH)[p.env.pipeline]) {
     throw new LanguageError('"ct_lb" action not allowed in last table.')
   }
   p.require('ip')
@@ -82,8 +82,6 @@ export function parseBackends(p: ActionParser, type: LbVerb): LogicalAction {
     ...(flag === undefined ? {} : { flag }),
   }
 }
-
-const LENGTH = PIPELINE_LENGTH
 
 function ctFlag(p: ActionParser): 'skip_snat' | 'force_snat' {
   if (p.lexer.matchId('skip_snat')) return 'skip_snat'

@@ -2,6 +2,9 @@ import type { Integer } from './lexer.ts'
 import type { FieldRef } from './match.ts'
 
 export type Pipeline = 'ingress' | 'egress'
+/** Tables of each pipeline in OVN 26.03. */
+export const PIPELINE_LENGTH: Readonly<Record<Pipeline, number>> = { ingress: 34, egress: 16 }
+
 export type NatZone = 'dnat' | 'snat'
 
 /** Actions without parameters. */

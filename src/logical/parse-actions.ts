@@ -1,5 +1,12 @@
 import { err, ok, type Result } from '../base/result.ts'
-import type { LogicalAction, NatZone, NestedVerb, Pipeline, PlainVerb } from './action.ts'
+import {
+  type LogicalAction,
+  type NatZone,
+  type NestedVerb,
+  PIPELINE_LENGTH,
+  type Pipeline,
+  type PlainVerb,
+} from './action.ts'
 import { parseArguments, parseCall } from './action-calls.ts'
 import { DHCP_OPTIONS, DHCPV6_OPTIONS, type OptionTable } from './dhcp-options.ts'
 import { expandText, prerequisiteOf } from './expand.ts'
@@ -17,8 +24,6 @@ export interface ActionEnv {
   readonly dhcpOptions?: OptionTable
   readonly dhcpv6Options?: OptionTable
 }
-
-export const PIPELINE_LENGTH: Readonly<Record<Pipeline, number>> = { ingress: 34, egress: 16 }
 
 export interface ParsedActions {
   readonly text: string
