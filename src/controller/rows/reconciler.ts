@@ -1,0 +1,138 @@
+import type { Clock, Timer } from '../../base/clock.ts'
+import type { Log } from '../../base/log.ts'
+import type { Operation } from '../../ovsdb/client/operation.ts'
+import { describeTransactError, type Replica, type RowChange, type TableName } from '../../ovsdb/client/replica.ts'
+
+/**
+ * What a part wants of some rows: given a key of its own, the operations that lead from the
+ * replica's present contents to the desired ones; none where all is well.
+ */
+export type Check = (key: string) => readonly Operation[]
+
+export interface Watch<T> {
+  /** Which key a change of a row concerns: so that what others do to our rows is put right. */
+  readonly on?: { readonly [N in TableName<T>]?: (change: RowChange<T[N]>) => readonly string[] }
+}
+
+const RETRY_MS = 1000
+
+/**
+ * Brings rows of a database to what they should be. Keys are marked as dirty and compared with the
+ * replica when the transaction is made up, at most one of which is under way; later marks join the
+ * next. After a failure, or an unknown outcome, the same keys are compared again.
+ */
+export class Reconciler<T> {
+  private readonly checks = new Map<string, Check>()
+  private readonly dirty = new Map<string, Set<string>>()
+  private readonly stops: (() => void)[] = []
+  private inFlight = false
+  private scheduled = false
+  private retry: Timer | undefined
+  private closed = false
+  /** Called when nothing is under way and nothing is dirty. */
+  onIdle: (() => void) | undefined
+
+  constructor(
+    private readonly replica: Replica<T>,
+    private readonly options: {
+      readonly clock: Clock
+      readonly log: Log
+      /** Goes with every transaction, for the server's log. */
+      readonly comment: string
+      /** Whether to write at all. */
+      readonly enabled: () => boolean
+    },
+  ) {
+    this.stops.push(replica.onSynced(() => this.schedule()))
+  }
+
+  watch(name: string, check: Check, watch: Watch<T> = {}): void {
+    this.checks.set(name, check)
+    const on = watch.on
+    if (!on) return
+    this.stops.push(
+      this.replica.onChange((change) => {
+        for (const [table, keysOf] of Object.entries(on)) {
+          const rows = change.tables[table as TableName<T>] as ReadonlyMap<string, RowChange<unknown>> | undefined
+          if (!rows) continue
+          const of = keysOf as (change: RowChange<unknown>) => readonly string[]
+          for (const row of rows.values()) for (const key of of(row)) this.mark(name, key)
+        }
+      }),
+    )
+  }
+
+  mark(name: string, key: string): void {
+    let keys = this.dirty.get(name)
+    if (!keys) {
+      keys = new Set()
+      this.dirty.set(name, keys)
+    }
+    keys.add(key)
+    this.schedule()
+  }
+
+  get idle(): boolean {
+    return !this.inFlight && this.dirty.size === 0
+  }
+
+  /** Looks at the dirty keys soon. */
+  schedule(): void {
+    if (this.scheduled || this.closed) return
+    this.scheduled = true
+    this.options.clock.after(0, () => {
+      this.scheduled = false
+      this.flush()
+    })
+  }
+
+  close(): void {
+    this.closed = true
+    this.retry?.cancel()
+    for (const stop of this.stops) stop()
+  }
+
+  private flush(): void {
+    if (this.closed || this.inFlight || !this.dirty.size) return
+    if (this.replica.state !== 'synced' || !this.options.enabled()) return
+    const operations: Operation[] = []
+    const sent: [string, string][] = []
+    for (const [name, check] of this.checks) {
+      const keys = this.dirty.get(name)
+      if (!keys) continue
+      this.dirty.delete(name)
+      for (const key of keys) {
+        const ops = check(key)
+        if (!ops.length) continue
+        operations.push(...ops)
+        sent.push([name, key])
+      }
+    }
+    if (!operations.length) {
+      this.onIdle?.()
+      return
+    }
+    this.inFlight = true
+    operations.push({ op: 'comment', comment: this.options.comment })
+    this.replica.transact(operations, (outcome) => {
+      this.inFlight = false
+      if (this.closed) return
+      if (!outcome.ok) {
+        this.options.log.warn(`transaction failed: ${describeTransactError(outcome.error)}`, {
+          code: 'TRANSACTION_FAILED',
+        })
+        for (const [name, key] of sent) {
+          const keys = this.dirty.get(name)
+          if (keys) keys.add(key)
+          else this.dirty.set(name, new Set([key]))
+        }
+        // What refused it may take time to change; what raced with it has changed already.
+        this.retry?.cancel()
+        this.retry = this.options.clock.after(outcome.error.kind === 'refused' ? RETRY_MS : 0, () => this.schedule())
+        return
+      }
+      if (this.dirty.size) this.schedule()
+      else this.onIdle?.()
+    })
+  }
+}
