@@ -28,3 +28,4 @@ export { type ActionEnv, type ParsedActions, parseActions } from './parse-action
 export { expandTemplates, type ParsedMatch, parseAddresses, parseMatch } from './parse-match.ts'
 export * from './registers.ts'
 export { type FieldSymbol, type Level, type PredicateSymbol, SYMBOLS, type Symbol, SymbolTable } from './symbols.ts'
+export { applyToFields, evaluate, FlowState, matches, matchesLowered } from './evaluate.ts'
