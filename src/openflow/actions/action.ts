@@ -136,7 +136,7 @@ export type Action =
   | { readonly type: 'mod_vlan_vid'; readonly vid: number; readonly push: boolean }
   | { readonly type: 'mod_vlan_pcp'; readonly pcp: number; readonly push: boolean }
   | { readonly type: 'push_vlan'; readonly ethertype: number }
-  | { readonly type: 'pop_vlan' }
+  | { readonly type: 'pop_vlan' /** 1.0's name for it, in texts. */; readonly strip?: boolean }
   | { readonly type: 'push_mpls'; readonly ethertype: number }
   | { readonly type: 'pop_mpls'; readonly ethertype: number }
   | { readonly type: 'set_mpls_label'; readonly label: number }
@@ -144,7 +144,11 @@ export type Action =
   | { readonly type: 'set_mpls_ttl'; readonly ttl: number }
   | { readonly type: 'dec_mpls_ttl' }
   | { readonly type: 'dec_nsh_ttl' }
-  | { readonly type: 'dec_ttl'; readonly controllers: readonly number[] }
+  /**
+   * `controllers` get a packet-in when the TTL runs out: [0] is the standard action, an empty list
+   * drops in silence. `listed` keeps that controller 0 was named.
+   */
+  | { readonly type: 'dec_ttl'; readonly controllers: readonly number[]; readonly listed?: boolean }
   | { readonly type: 'delete_field'; readonly field: Field }
   | { readonly type: 'check_pkt_larger'; readonly length: number; readonly dst: Subfield }
   | {

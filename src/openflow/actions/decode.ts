@@ -81,7 +81,7 @@ function standard10(type: number, r: Reader): Action | undefined {
       return { type: 'mod_vlan_pcp', pcp, push: true }
     }
     case 3:
-      return { type: 'pop_vlan' }
+      return { type: 'pop_vlan', strip: true }
     case 4:
       return whole(F.eth_src, r.u48())
     case 5:

@@ -53,7 +53,7 @@ function encode10(w: Writer, a: Action, ctx: ActionContext): Writer {
       const whole = a.mask === a.field.ones
       if (a.field === F.vlan_vid && whole) return action(w, 1, (x) => x.u16(Number(a.value & 0xfffn)))
       if (a.field === F.vlan_pcp && whole) return action(w, 2, (x) => x.u8(Number(a.value)))
-      if (a.style === 'mod' && whole) {
+      if (a.style !== 'load' && whole) {
         const v = Number(a.value)
         if (a.field === F.eth_src) return action(w, 4, (x) => x.u48(v))
         if (a.field === F.eth_dst) return action(w, 5, (x) => x.u48(v))
@@ -119,7 +119,8 @@ function encode11(w: Writer, a: Action, ctx: ActionContext, state: { vlan: boole
     case 'group':
       return action(w, OFPAT.GROUP, (x) => x.u32(a.group))
     case 'dec_ttl':
-      if (a.controllers.length === 1 && a.controllers[0] === 0) return action(w, OFPAT.DEC_NW_TTL, () => {})
+      if (a.controllers.length === 1 && a.controllers[0] === 0 && !a.listed)
+        return action(w, OFPAT.DEC_NW_TTL, () => {})
       return encodeNicira(w, a, ctx, encodeActions)
     case 'set_tunnel':
       return setField(w, exactly(F.tun_id, a.id), version)

@@ -1,7 +1,7 @@
 import type { Reader, Writer } from '../../base/bytes.ts'
 import { fault } from '../messages/fault.ts'
 import type { Field, FieldCode, FieldMatch, Match } from './field.ts'
-import { canonicalMatch, fieldMatch, VLAN_PRESENT } from './match.ts'
+import { canonicalMatch, VLAN_PRESENT } from './match.ts'
 import { missingPrerequisite } from './prerequisite.ts'
 import { F, fieldByCode, REGISTERS } from './table.ts'
 
@@ -170,8 +170,6 @@ export function readField(r: Reader, loose = false): (FieldMatch & { readonly ma
 /** Canonical comparisons of one TLV: see `FieldMatch`. */
 function comparisons({ masked: _, ...m }: FieldMatch & { readonly masked: boolean }): FieldMatch {
   if (m.field === F.vlan_vid) {
-    // Value 0 compared whole means "no VLAN header" (OFPVID_NONE).
-    if (m.mask === 0x1fffn && m.value === 0n) return fieldMatch(F.vlan_tci, 0n)
     return { field: F.vlan_tci, value: m.value, mask: m.mask }
   }
   if (m.field === F.vlan_pcp) return { field: F.vlan_tci, value: (m.value << 13n) | VLAN_PRESENT, mask: 0xf000n }

@@ -194,7 +194,8 @@ export function decodeNicira(r: Reader, ctx: ActionContext, decode: Decoder): Ac
     case NXAST.DEC_TTL_CNT_IDS: {
       const n = r.u16()
       r.skip(4)
-      return { type: 'dec_ttl', controllers: Array.from({ length: n }, () => r.u16()) }
+      const controllers = Array.from({ length: n }, () => r.u16())
+      return { type: 'dec_ttl', controllers, ...(n === 1 && controllers[0] === 0 ? { listed: true } : {}) }
     }
     case NXAST.FIN_TIMEOUT:
       return { type: 'fin_timeout', idleTimeout: r.u16(), hardTimeout: r.u16() }

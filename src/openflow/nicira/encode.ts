@@ -118,7 +118,7 @@ export function encodeNicira(w: Writer, a: Action, ctx: ActionContext, encode: E
     case 'exit':
       return nicira(w, NXAST.EXIT, () => {})
     case 'dec_ttl':
-      if (a.controllers.length === 1 && a.controllers[0] === 0) return nicira(w, NXAST.DEC_TTL, () => {})
+      if (a.controllers.length === 1 && a.controllers[0] === 0 && !a.listed) return nicira(w, NXAST.DEC_TTL, () => {})
       return nicira(w, NXAST.DEC_TTL_CNT_IDS, (x) => {
         x.u16(a.controllers.length).zeros(4)
         for (const id of a.controllers) x.u16(id)
