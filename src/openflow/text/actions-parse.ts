@@ -241,7 +241,6 @@ function one(it: Item, part: string, names: Names | undefined, depth: number): A
     case 'dec_ttl': {
       if (value === undefined) return { type: 'dec_ttl', controllers: [0] }
       const controllers = split(v).map((id) => integer(id, 65535, 'controller id'))
-      if (controllers.length === 0) throw new Syntax('dec_ttl_cnt_ids: expected at least one controller id.')
       const listed = controllers.length === 1 && controllers[0] === 0
       return { type: 'dec_ttl', controllers, ...(listed ? { listed } : {}) }
     }
@@ -386,7 +385,7 @@ function controller(it: Item): Action {
   for (const p of split(v).map(item)) {
     switch (p.name) {
       case 'reason': {
-        const i = REASONS.findIndex((r) => r === p.value)
+        const i = (REASONS as readonly (string | undefined)[]).indexOf(p.value)
         if (i < 0) throw new Syntax(`unknown reason "${p.value ?? ''}"`)
         reason = i
         break

@@ -75,7 +75,8 @@ export function formatValue(
     case 'packet-type':
       return `(${value >> 16n},${hex(value & 0xffffn)})`
     case 'decimal':
-      return whole ? value.toString() : `${hex(value)}/${hex(mask)}`
+      if (whole) return value.toString()
+      return `${mask === field.ones ? value : hex(value)}/${hex(mask)}`
     default:
       return whole ? hex(value) : `${hex(value)}/${hex(mask)}`
   }
