@@ -1,0 +1,29 @@
+/** What the C library says of an error number: the words of the real programs' messages. */
+const TEXTS: Readonly<Record<string, string>> = {
+  EACCES: 'Permission denied',
+  EADDRINUSE: 'Address already in use',
+  EADDRNOTAVAIL: 'Cannot assign requested address',
+  ECONNREFUSED: 'Connection refused',
+  ECONNRESET: 'Connection reset by peer',
+  EEXIST: 'File exists',
+  EHOSTUNREACH: 'No route to host',
+  EISDIR: 'Is a directory',
+  EMFILE: 'Too many open files',
+  ENAMETOOLONG: 'File name too long',
+  ENETUNREACH: 'Network is unreachable',
+  ENOENT: 'No such file or directory',
+  ENOSPC: 'No space left on device',
+  ENOTDIR: 'Not a directory',
+  ENOTSOCK: 'Socket operation on non-socket',
+  EPERM: 'Operation not permitted',
+  EPIPE: 'Broken pipe',
+  EROFS: 'Read-only file system',
+  ETIMEDOUT: 'Connection timed out',
+}
+
+/** An error of the system as the C library words it. */
+export function errorText(e: unknown): string {
+  if (!(e instanceof Error)) return String(e)
+  const { code } = e as Error & { code?: string }
+  return (code && TEXTS[code]) || e.message
+}

@@ -1,0 +1,72 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { Result } from '../base/result.ts'
+import type { ByteStream } from '../base/stream.ts'
+import { dial, type Endpoint, type Listener, listen, parseActive, parsePassive } from './socket.ts'
+
+let dir = ''
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), 'ovn-ts-socket-'))
+})
+afterAll(() => rmSync(dir, { recursive: true, force: true }))
+
+const listening = (e: Endpoint, accept: (s: ByteStream) => void) =>
+  new Promise<Result<Listener>>((resolve) => listen(e, accept, resolve))
+const dialled = (e: Endpoint) => new Promise<Result<ByteStream>>((resolve) => void dial(e, resolve))
+
+it.each(['unix', 'tcp'] as const)('carries bytes both ways over %s', async (kind) => {
+  const endpoint = (port: number): Endpoint =>
+    kind === 'unix' ? { kind, path: join(dir, 'x.sock') } : { kind, host: '127.0.0.1', port }
+  const l = await listening(endpoint(0), (s) => {
+    s.onData = (bytes) => s.write(bytes.map((b) => b + 1))
+  })
+  expect(l.ok).toBe(true)
+  if (!l.ok) return
+  const c = await dialled(endpoint(l.value.port))
+  expect(c.ok).toBe(true)
+  if (!c.ok) return
+  const got = await new Promise<Uint8Array>((resolve) => {
+    c.value.onData = resolve
+    c.value.write(Uint8Array.of(1, 2, 3))
+  })
+  expect([...got]).toEqual([2, 3, 4])
+  const closed = new Promise<void>((resolve) => {
+    c.value.onClose = () => resolve()
+  })
+  c.value.close(new Error('enough'))
+  await closed
+  l.value.close()
+  expect((await dialled(endpoint(l.value.port))).ok).toBe(false)
+})
+
+it('says which port is busy, which file is missing, which path is too long', async () => {
+  const first = await listening({ kind: 'tcp', host: '127.0.0.1', port: 0 }, () => {})
+  if (!first.ok) throw new Error(first.error)
+  expect(await listening({ kind: 'tcp', host: '127.0.0.1', port: first.value.port }, () => {})).toEqual({
+    ok: false,
+    error: 'Address already in use',
+  })
+  first.value.close()
+  expect(await dialled({ kind: 'unix', path: join(dir, 'none') })).toEqual({
+    ok: false,
+    error: 'No such file or directory',
+  })
+  const long: Endpoint = { kind: 'unix', path: join(dir, 'x'.repeat(120)) }
+  expect(await dialled(long)).toEqual({ ok: false, error: 'File name too long' })
+  expect(await listening(long, () => {})).toEqual({ ok: false, error: 'File name too long' })
+})
+
+it('takes endpoints apart', () => {
+  expect(parseActive('unix:/a/b')).toEqual({ kind: 'unix', path: '/a/b' })
+  expect(parseActive('tcp:[::1]:6641')).toEqual({ kind: 'tcp', host: '::1', port: 6641 })
+  expect(parseActive('ssl:10.0.0.1:6641')).toEqual({ kind: 'ssl', host: '10.0.0.1', port: 6641 })
+  for (const bad of ['', 'unix:', 'tcp:1.2.3.4', 'tcp:::1:1', 'tcp:a:70000', 'udp:a:1'])
+    expect(parseActive(bad)).toBeUndefined()
+  expect(parsePassive('punix:/a')).toEqual({ kind: 'unix', path: '/a' })
+  expect(parsePassive('ptcp:6641:127.0.0.1')).toEqual({ kind: 'tcp', host: '127.0.0.1', port: 6641 })
+  expect(parsePassive('ptcp:')).toEqual({ kind: 'tcp', host: '0.0.0.0', port: 6640 })
+  expect(parsePassive('pssl:6641:[::]')).toEqual({ kind: 'ssl', host: '::', port: 6641 })
+  for (const bad of ['', 'ptcp', 'ptcp:x', 'punix:', 'ptcp:99999']) expect(parsePassive(bad)).toBeUndefined()
+})

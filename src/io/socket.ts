@@ -1,0 +1,169 @@
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { err, ok, type Result } from '../base/result.ts'
+import type { ByteStream } from '../base/stream.ts'
+import { errorText } from './errors.ts'
+
+/** A socket as a stream of bytes. */
+export class SocketStream implements ByteStream {
+  onData: ((bytes: Uint8Array) => void) | undefined
+  onDrain: (() => void) | undefined
+  onClose: ((error?: Error) => void) | undefined
+  private error: Error | undefined
+
+  constructor(
+    private readonly socket: Socket,
+    readonly peer: string,
+    readonly certificateName?: string,
+  ) {
+    socket.on('data', (bytes: Uint8Array) => this.onData?.(bytes))
+    socket.on('drain', () => this.onDrain?.())
+    socket.on('error', (e) => {
+      this.error = new Error(errorText(e))
+    })
+    socket.on('close', () => this.onClose?.(this.error))
+  }
+
+  get queued(): number {
+    return this.socket.writableLength
+  }
+
+  write(bytes: Uint8Array): boolean {
+    return this.socket.write(bytes)
+  }
+
+  close(error?: Error): void {
+    if (error) this.socket.destroy(error)
+    else this.socket.end()
+  }
+
+  pause(): void {
+    this.socket.pause()
+  }
+
+  resume(): void {
+    this.socket.resume()
+  }
+}
+
+/** Where a connection goes or is awaited. */
+export type Endpoint =
+  | { readonly kind: 'unix'; readonly path: string }
+  | { readonly kind: 'tcp' | 'ssl'; readonly host: string; readonly port: number }
+
+/** The longest path of a unix socket (unix(7)): Node 20 cuts longer ones without a word. */
+const MAX_PATH = 107
+
+/** `unix:FILE`, `tcp:HOST:PORT`, `ssl:HOST:PORT`; an IPv6 address in brackets. */
+export function parseActive(text: string): Endpoint | undefined {
+  if (text.startsWith('unix:')) return text.length > 5 ? { kind: 'unix', path: text.slice(5) } : undefined
+  const [, kind, v6, host, port] = /^(tcp|ssl):(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? []
+  const name = v6 ?? host
+  if (name === undefined || Number(port) > 65535) return undefined
+  return { kind: kind as 'tcp' | 'ssl', host: name, port: Number(port) }
+}
+
+/** `punix:FILE`, `ptcp:[PORT][:HOST]`, `pssl:[PORT][:HOST]`; without a host, all addresses of this one. */
+export function parsePassive(text: string, defaultPort = 6640): Endpoint | undefined {
+  if (text.startsWith('punix:')) return text.length > 6 ? { kind: 'unix', path: text.slice(6) } : undefined
+  const [, kind, port, v6, host] = /^p(tcp|ssl):(\d{1,5})?(?::(?:\[([^\]]+)\]|([^:]+)))?$/.exec(text) ?? []
+  if (kind === undefined || Number(port ?? 0) > 65535) return undefined
+  return { kind: kind as 'tcp' | 'ssl', host: v6 ?? host ?? '0.0.0.0', port: Number(port ?? defaultPort) }
+}
+
+/** Opens a connection; `done` is called once. Returns how to give up. */
+export function dial(endpoint: Endpoint, done: (result: Result<ByteStream>) => void): () => void {
+  if (endpoint.kind === 'ssl') {
+    done(err('TLS connections are opened with their certificates: use dialTls'))
+    return () => {}
+  }
+  if (endpoint.kind === 'unix' && Buffer.byteLength(endpoint.path) > MAX_PATH) {
+    done(err('File name too long'))
+    return () => {}
+  }
+  const peer = endpoint.kind === 'unix' ? `unix:${endpoint.path}` : `tcp:${endpoint.host}:${endpoint.port}`
+  const socket = connect(
+    endpoint.kind === 'unix' ? { path: endpoint.path } : { host: endpoint.host, port: endpoint.port },
+  )
+  const failed = (e: Error) => done(err(errorText(e)))
+  socket.once('error', failed)
+  socket.once('connect', () => {
+    socket.removeListener('error', failed)
+    socket.setNoDelay(true)
+    done(ok(new SocketStream(socket, peer)))
+  })
+  return () => socket.destroy()
+}
+
+export interface Listener {
+  /** The port that was given where 0 was asked for; 0 for a unix socket. */
+  readonly port: number
+  /** Stops taking connections; those that are open stay. Removes a unix socket's file. */
+  close(): void
+}
+
+let unixPeers = 0
+
+/** Listens; each connection comes as a stream. A busy address or port is an error through `ready`. */
+export function listen(
+  endpoint: Endpoint,
+  accept: (stream: ByteStream) => void,
+  ready: (result: Result<Listener>) => void,
+): void {
+  if (endpoint.kind === 'ssl') {
+    ready(err('TLS connections are awaited with their certificates: use listenTls'))
+    return
+  }
+  const server = createServer((socket) => {
+    socket.setNoDelay(true)
+    accept(new SocketStream(socket, peerName(socket, endpoint.kind)))
+  })
+  listenOn(server, endpoint, ready)
+}
+
+/** Who is at the other end, as Open vSwitch names it: `unix#3`, `tcp:127.0.0.1:51312`. */
+export function peerName(socket: Socket, kind: Endpoint['kind']): string {
+  if (kind === 'unix') return `unix#${unixPeers++}`
+  const host = socket.remoteAddress ?? ''
+  return `${kind}:${host.includes(':') ? `[${host}]` : host}:${socket.remotePort ?? 0}`
+}
+
+/** Binds a server of node:net or node:tls. */
+export function listenOn(server: Server, endpoint: Endpoint, ready: (result: Result<Listener>) => void): void {
+  if (endpoint.kind === 'unix') {
+    if (Buffer.byteLength(endpoint.path) > MAX_PATH) {
+      ready(err('File name too long'))
+      return
+    }
+    removeSocket(endpoint.path)
+  }
+  const failed = (e: Error) => ready(err(errorText(e)))
+  server.once('error', failed)
+  const listening = () => {
+    server.removeListener('error', failed)
+    // An error of accept(2), such as too many open files, ends no server.
+    server.on('error', () => {})
+    if (endpoint.kind === 'unix') chmodSync(endpoint.path, 0o770)
+    const address = server.address()
+    ready(
+      ok({
+        port: typeof address === 'object' && address ? address.port : 0,
+        close() {
+          server.close()
+          if (endpoint.kind === 'unix') removeSocket(endpoint.path)
+        },
+      }),
+    )
+  }
+  if (endpoint.kind === 'unix') server.listen({ path: endpoint.path }, listening)
+  else server.listen({ host: endpoint.host, port: endpoint.port }, listening)
+}
+
+/** Removes the file of a socket left by another process; anything that is no socket stays. */
+function removeSocket(path: string): void {
+  try {
+    if (lstatSync(path).isSocket()) unlinkSync(path)
+  } catch {
+    // not there: nothing to remove
+  }
+}
