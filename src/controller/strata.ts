@@ -30,6 +30,7 @@ export const S = {
   NUMBERS: 13,
   PLACED: 14,
   FLOWS: 15,
-  /** What the databases should hold. */
+  /** Flows that several rows make together; what the databases should hold. */
+  JOINED: 16,
   ROWS: 16,
 } as const

@@ -11,8 +11,6 @@ export const OFTABLE = {
   PHY_TO_LOG: 0,
   /** Answers to packets too big for the way they would take. */
   OUTPUT_LARGE_PKT_PROCESS: 43,
-  /** Ports on other chassis, and multicast groups that have such ports. */
-  REMOTE_OUTPUT: 44,
   /** Between the remote and the local copies of a multicast: EVPN's flood. */
   REMOTE_VTEP_OUTPUT: 45,
   /** Ports on this chassis. */
@@ -21,12 +19,6 @@ export const OFTABLE = {
   CHECK_LOOPBACK: 47,
   /** Zones of a packet made, or brought, by something else than a port: sets them and enters the pipeline. */
   CT_ZONE_LOOKUP: 80,
-  CT_ORIG_NW_DST_LOAD: 81,
-  CT_ORIG_IP6_DST_LOAD: 82,
-  CT_ORIG_TP_DST_LOAD: 83,
-  CT_STATE_SAVE: 85,
-  CT_ORIG_PROTO_LOAD: 86,
-  GET_REMOTE_FDB: 87,
 } as const
 
 /** Conjunction that joins "from another chassis' own MAC address" with "on this localnet port". */

@@ -216,7 +216,12 @@ export class FlowInstaller {
       }
     } else if (reply.kind === 'group_desc') {
       for (const g of reply.groups) {
-        const group = { id: g.group, type: g.groupType, buckets: g.buckets, ...(g.selection ? { selection: g.selection } : {}) }
+        const group = {
+          id: g.group,
+          type: g.groupType,
+          buckets: g.buckets,
+          ...(g.selection ? { selection: g.selection } : {}),
+        }
         this.installed.groups.set(String(g.group), group)
       }
     } else if (reply.kind === 'meter_config') {

@@ -43,7 +43,14 @@ export function groupMod(xid: number, command: GroupMod['command'], group: Group
 }
 
 export function meterMod(xid: number, command: MeterMod['command'], meter: Meter): MeterMod {
-  return { type: 'meter_mod', xid, command, flags: meter.flags, meter: meter.id, bands: command === 'delete' ? [] : meter.bands }
+  return {
+    type: 'meter_mod',
+    xid,
+    command,
+    flags: meter.flags,
+    meter: meter.id,
+    bands: command === 'delete' ? [] : meter.bands,
+  }
 }
 
 const NO_MATCH = matchOf() ?? []

@@ -24,7 +24,7 @@ export function staticFlows(): Flow[] {
     out.push({ table, priority, match: match(...parts), actions, cookie: 0 })
 
   add(OFTABLE.PHY_TO_LOG, 0, [], DROP)
-  add(OFTABLE.OUTPUT_REMOTE, 0, [], [resubmit(OFTABLE.REMOTE_OUTPUT)])
+  add(OFTABLE.OUTPUT_LARGE_PKT_DETECT, 0, [], [resubmit(OFTABLE.REMOTE_OUTPUT)])
   add(OFTABLE.OUTPUT_LARGE_PKT_PROCESS, 0, [], [resubmit(OFTABLE.REMOTE_OUTPUT)])
   // The answer "too big" goes back to where the packet came from: here.
   add(OFTABLE.OUTPUT_LARGE_PKT_PROCESS, 10, [flag('loopback', 1)], [resubmit(OFTABLE.LOCAL_OUTPUT)])

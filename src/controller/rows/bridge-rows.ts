@@ -23,11 +23,17 @@ export function bridgeNamed(ovs: Local, name: string): Bridge | undefined {
 }
 
 /** Finds ports by name, with their bridge and first interface. */
-export function portNamed(ovs: Local, name: string): { port: Port; bridge: Bridge | undefined; iface: Interface | undefined } | undefined {
+export function portNamed(
+  ovs: Local,
+  name: string,
+): { port: Port; bridge: Bridge | undefined; iface: Interface | undefined } | undefined {
   const index = ovs.table('Port').index('name', (p) => p.name)
   const port = index.first(name)
   if (!port) return undefined
-  const bridge = ovs.table('Bridge').index('ports', (b) => b.ports).first(port._uuid)
+  const bridge = ovs
+    .table('Bridge')
+    .index('ports', (b) => b.ports)
+    .first(port._uuid)
   const first = port.interfaces[0]
   return { port, bridge, iface: first === undefined ? undefined : ovs.table('Interface').get(first) }
 }
@@ -58,7 +64,12 @@ export function portOperations(ovs: Local, wanted: WantedPort, random: Random): 
       op: 'insert',
       table: 'Interface',
       uuid: iface,
-      row: { name: wanted.name, type: wanted.type, options: wanted.options, ...(wanted.bfd ? { bfd: wanted.bfd } : {}) },
+      row: {
+        name: wanted.name,
+        type: wanted.type,
+        options: wanted.options,
+        ...(wanted.bfd ? { bfd: wanted.bfd } : {}),
+      },
     },
     {
       op: 'insert',
@@ -90,7 +101,12 @@ export function removePort(bridge: Bridge, port: Port): Operation[] {
  * The integration bridge, made if it does not exist (ovn-architecture(7), Chassis Setup), and its
  * datapath type where external_ids:ovn-bridge-datapath-type asks for one.
  */
-export function integrationBridge(ovs: Local, name: string, datapathType: string | undefined, random: Random): Operation[] {
+export function integrationBridge(
+  ovs: Local,
+  name: string,
+  datapathType: string | undefined,
+  random: Random,
+): Operation[] {
   const [root] = ovs.table('Open_vSwitch').values()
   if (!root) return []
   const bridge = bridgeNamed(ovs, name)

@@ -11,7 +11,11 @@ import { sameMap } from './map-changes.ts'
 export interface ChassisDescription {
   readonly name: string
   readonly hostname: string
-  readonly encaps: readonly { readonly type: Encap['type']; readonly ip: string; readonly options: ReadonlyMap<string, string> }[]
+  readonly encaps: readonly {
+    readonly type: Encap['type']
+    readonly ip: string
+    readonly options: ReadonlyMap<string, string>
+  }[]
   readonly otherConfig: ReadonlyMap<string, string>
   readonly transportZones: readonly string[]
 }
@@ -145,7 +149,8 @@ export function chassisOperations(sb: Replica<Southbound>, wanted: ChassisDescri
     const config = new Map([...chassis.other_config, ...wanted.otherConfig].sort(([a], [b]) => (a < b ? -1 : 1)))
     if (!sameMap(chassis.other_config, config)) row['other_config'] = config
     if (chassis.transport_zones.join() !== wanted.transportZones.join()) row['transport_zones'] = wanted.transportZones
-    if (Object.keys(row).length) out.push({ op: 'update', table: 'Chassis', where: [['_uuid', '==', chassis._uuid]], row })
+    if (Object.keys(row).length)
+      out.push({ op: 'update', table: 'Chassis', where: [['_uuid', '==', chassis._uuid]], row })
   }
   const priv = [...sb.table('Chassis_Private').values()].find((p) => p.name === wanted.name)
   if (!priv) {

@@ -3,7 +3,11 @@ import type { Mutation } from '../../ovsdb/client/operation.ts'
 type StringMap = ReadonlyMap<string, string>
 
 /** Mutations that give some keys of a map column the values wanted (undefined: no such key), and leave the rest alone. */
-export function mapChanges(column: string, present: StringMap, wanted: ReadonlyMap<string, string | undefined>): Mutation[] {
+export function mapChanges(
+  column: string,
+  present: StringMap,
+  wanted: ReadonlyMap<string, string | undefined>,
+): Mutation[] {
   const remove: string[] = []
   const insert = new Map<string, string>()
   for (const [key, value] of wanted) {

@@ -29,7 +29,8 @@ export function portOperations(sb: Replica<Southbound>, row: PortBinding, ctx: P
   if (binding?.claim === 'chassis') {
     if (!primary) {
       const from = row.chassis === undefined ? undefined : sb.table('Chassis').get(row.chassis)?.name
-      if (from !== undefined) log.info(`Changing chassis for lport ${row.logical_port} from ${from} to ${us.name}.`, fields)
+      if (from !== undefined)
+        log.info(`Changing chassis for lport ${row.logical_port} from ${from} to ${us.name}.`, fields)
       else log.info(`Claiming lport ${row.logical_port} for this chassis.`, fields)
       sayAddresses(row, log, fields)
       update['chassis'] = us.uuid

@@ -1,0 +1,130 @@
+import type { Clock } from '../../base/clock.ts'
+import type { Log } from '../../base/log.ts'
+import type { Random } from '../../base/random.ts'
+import type { Replica } from '../../ovsdb/client/replica.ts'
+import type { Derived, Relation } from '../../reactive/relation.ts'
+import type { OpenVSwitch } from '../../schema/open-vswitch.ts'
+import type { Southbound } from '../../schema/southbound.ts'
+import type { Binding } from '../binding/binding.ts'
+import { type ChassisName, US } from '../interfaces.ts'
+import { chassisOperations, describeChassis } from './chassis-row.ts'
+import { portOperations } from './port-rows.ts'
+import { Reconciler } from './reconciler.ts'
+
+export interface SouthboundWriterParts {
+  readonly sb: Replica<Southbound>
+  readonly ovs: Replica<OpenVSwitch>
+  readonly clock: Clock
+  readonly log: Log
+  readonly random: Random
+  readonly chassisName: string | undefined
+  readonly hostname: string
+  readonly us: Relation<ChassisName>
+  readonly bindings: Derived<Binding>
+  readonly installed: Relation<true>
+  readonly enabled: () => boolean
+}
+
+/** What of nb_cfg is to be reported: the number, and when it was reached (milliseconds since 1970). */
+export interface Acknowledgement {
+  readonly nbCfg: number
+  readonly at: number
+}
+
+/** Writes our rows of the southbound database. */
+export class SouthboundWriter {
+  readonly rows: Reconciler<Southbound>
+  private acknowledged: Acknowledgement | undefined
+  private complaint: string | undefined
+
+  constructor(private readonly parts: SouthboundWriterParts) {
+    const { sb, ovs, bindings, us, installed } = parts
+    const log = parts.log.child('binding')
+    this.rows = new Reconciler(sb, {
+      clock: parts.clock,
+      log: parts.log.child('main'),
+      comment: 'ovn-controller',
+      enabled: parts.enabled,
+    })
+    this.rows.watch('chassis', () => this.chassis(), {
+      on: { Chassis: () => ['us'], Encap: () => ['us'], Chassis_Private: () => ['us'] },
+    })
+    const byName = sb.table('Port_Binding').index('logical_port', (p) => p.logical_port)
+    this.rows.watch(
+      'port',
+      (name) => {
+        const row = byName.first(name)
+        const own = us.peek(US)
+        if (!row || !own) return []
+        return portOperations(
+          sb,
+          row,
+          { us: own, binding: bindings.peek(name), installed: installed.contents.has(name) },
+          log,
+        )
+      },
+      {
+        on: {
+          Port_Binding: ({ old, new: row }) => (row ? [row.logical_port] : old ? [old.logical_port] : []),
+        },
+      },
+    )
+    this.rows.watch('nb_cfg', () => this.nbCfg())
+    bindings.subscribe((changes) => {
+      for (const name of changes.keys()) this.rows.mark('port', name)
+    })
+    installed.subscribe((changes) => {
+      for (const name of changes.keys()) this.rows.mark('port', name)
+    })
+    us.subscribe((changes) => {
+      const now = changes.get(US)?.after
+      if (!now) return
+      for (const name of bindings.contents.keys()) this.rows.mark('port', name)
+      this.rows.mark('nb_cfg', 'us')
+    })
+    ovs.onChange((change) => {
+      if (change.tables.Open_vSwitch || change.tables.Bridge) this.rows.mark('chassis', 'us')
+    })
+    this.rows.mark('chassis', 'us')
+  }
+
+  acknowledge(what: Acknowledgement): void {
+    this.acknowledged = what
+    this.rows.mark('nb_cfg', 'us')
+  }
+
+  private chassis() {
+    const wanted = describeChassis(this.parts.ovs, this.parts.chassisName, this.parts.hostname)
+    if (wanted === undefined || typeof wanted === 'string') {
+      if (wanted !== undefined && wanted !== this.complaint)
+        this.parts.log.child('chassis').warn(wanted, { code: 'CHASSIS_NOT_CONFIGURED' })
+      this.complaint = wanted
+      return []
+    }
+    this.complaint = undefined
+    return chassisOperations(this.parts.sb, wanted, this.parts.random)
+  }
+
+  private nbCfg() {
+    const { us, sb } = this.parts
+    const name = us.peek(US)?.name
+    const what = this.acknowledged
+    if (name === undefined || !what) return []
+    for (const row of sb.table('Chassis_Private').values()) {
+      if (row.name !== name || row.nb_cfg === what.nbCfg) continue
+      return [
+        {
+          op: 'update' as const,
+          table: 'Chassis_Private',
+          where: [['_uuid', '==', row._uuid]] as const,
+          row: { nb_cfg: what.nbCfg, nb_cfg_timestamp: what.at },
+        },
+      ]
+    }
+    return []
+  }
+
+  close(): void {
+    this.rows.close()
+  }
+}
