@@ -1,0 +1,172 @@
+import type { Clock } from '../base/clock.ts'
+import type { MemoryUnderlay } from '../base/datagram.ts'
+import type { FramePort } from '../base/frame.ts'
+import type { Log } from '../base/log.ts'
+import type { Random } from '../base/random.ts'
+import { err, ok } from '../base/result.ts'
+import { type Controller, createController } from '../controller/index.ts'
+import { channelPair } from '../openflow/connection/pair.ts'
+import { localReplica } from '../ovsdb/client/local.ts'
+import type { Replica } from '../ovsdb/client/replica.ts'
+import type { Database } from '../ovsdb/transaction/index.ts'
+import type { OpenVSwitch, Southbound } from '../schema/index.ts'
+import { openVSwitch, southbound } from '../schema/index.ts'
+import { Configuration, Switch } from '../vswitch/index.ts'
+
+/** What makes a chassis. */
+export interface ChassisOptions {
+  readonly name: string
+  /** Its address in the underlay, where the others' tunnels end. */
+  readonly encapIp: string
+  readonly bridgeMappings: string
+  /** Whether routers may be scheduled on it: `enable-chassis-as-gw`. */
+  readonly gateway: boolean
+}
+
+export interface ChassisWorld {
+  readonly clock: Clock
+  readonly log: Log
+  readonly random: Random
+  readonly underlay: MemoryUnderlay
+  readonly southbound: Database
+  /** The chassis' cable into the physical network. */
+  uplink(): FramePort
+  unplugUplink(): void
+  /** A database of the sandbox: made, and kept over restarts of the chassis. */
+  readonly database: Database
+}
+
+/** The name of the interface that joins br-ex to the physical network. */
+const UPLINK = 'eth0'
+
+/** A host: an Open_vSwitch database, a switch and a controller. Its database outlives a stop. */
+export class SandboxChassis {
+  private running:
+    | {
+        readonly sw: Switch
+        readonly configuration: Configuration
+        readonly controller: Controller
+        readonly close: () => void
+      }
+    | undefined
+  private readonly ports = new Map<string, FramePort>()
+  /** Reads and writes the Open_vSwitch database from outside of the parts. */
+  readonly ovs: Replica<OpenVSwitch>
+
+  constructor(
+    readonly options: ChassisOptions,
+    private readonly world: ChassisWorld,
+  ) {
+    this.ovs = localReplica(world.database, openVSwitch, { clock: world.clock })
+  }
+
+  get name(): string {
+    return this.options.name
+  }
+
+  get up(): boolean {
+    return this.running !== undefined
+  }
+
+  /** The switch, while the chassis is up. */
+  get switch(): Switch {
+    if (!this.running) throw new Error(`${this.name} is stopped`)
+    return this.running.sw
+  }
+
+  /** The controller, while the chassis is up. */
+  get controller(): Controller {
+    if (!this.running) throw new Error(`${this.name} is stopped`)
+    return this.running.controller
+  }
+
+  /** What an operator configures once: who the chassis is, and its bridge to the outside. */
+  install(): void {
+    const { name, encapIp, bridgeMappings, gateway } = this.options
+    const r = this.world.database.transact([
+      {
+        op: 'insert',
+        table: 'Open_vSwitch',
+        row: {
+          bridges: ['br_ex'],
+          external_ids: new Map([
+            ['system-id', name],
+            ['hostname', name],
+            ['ovn-remote', 'unix:ovnsb_db.sock'],
+            ['ovn-encap-type', 'geneve'],
+            ['ovn-encap-ip', encapIp],
+            ['ovn-bridge-mappings', bridgeMappings],
+            ...(gateway ? [['ovn-cms-options', 'enable-chassis-as-gw'] as const] : []),
+          ]),
+        },
+      },
+      {
+        op: 'insert',
+        table: 'Bridge',
+        uuidName: 'br_ex',
+        row: { name: 'br-ex', ports: ['local', 'uplink'], fail_mode: 'standalone' },
+      },
+      { op: 'insert', table: 'Port', uuidName: 'local', row: { name: 'br-ex', interfaces: ['local_if'] } },
+      { op: 'insert', table: 'Interface', uuidName: 'local_if', row: { name: 'br-ex', type: 'internal' } },
+      { op: 'insert', table: 'Port', uuidName: 'uplink', row: { name: UPLINK, interfaces: ['uplink_if'] } },
+      { op: 'insert', table: 'Interface', uuidName: 'uplink_if', row: { name: UPLINK } },
+    ])
+    if (r.error) throw new Error(`${name}: ${r.error.error}: ${r.error.details ?? ''}`)
+  }
+
+  /** Starts the switch and the controller. */
+  start(): void {
+    if (this.running) return
+    const { clock, random, underlay } = this.world
+    const log = this.world.log.child(this.name)
+    const sw = new Switch({ clock, log, random, underlay, tunnelAddress: this.options.encapIp })
+    sw.attachPort(UPLINK, this.world.uplink())
+    for (const [name, port] of this.ports) sw.attachPort(name, port)
+    const mine = localReplica<OpenVSwitch>(this.world.database, openVSwitch, { clock })
+    const theirs = localReplica<OpenVSwitch>(this.world.database, openVSwitch, { clock })
+    const sb = localReplica<Southbound>(this.world.southbound, southbound, { clock })
+    const configuration = new Configuration(sw, mine)
+    const controller = createController({
+      sb,
+      ovs: theirs,
+      clock,
+      log,
+      random,
+      openflow: ({ bridge }, ready) => {
+        const [near, far] = channelPair(clock)
+        ready(sw.connect(bridge, far) ? ok(near) : err(`there is no bridge ${bridge}`))
+      },
+    })
+    controller.start()
+    const close = () => {
+      controller.close()
+      configuration.close()
+      sw.close()
+      this.world.unplugUplink()
+      for (const r of [mine, theirs, sb]) r.close()
+    }
+    this.running = { sw, configuration, controller, close }
+  }
+
+  /** Ends both at once, as a power cut would: nothing is said to anyone. */
+  stop(): void {
+    this.running?.close()
+    this.running = undefined
+  }
+
+  /** Joins a cable to an interface of that name, over restarts too. */
+  attach(name: string, port: FramePort): void {
+    this.ports.set(name, port)
+    this.running?.sw.attachPort(name, port)
+  }
+
+  detach(name: string): void {
+    this.ports.delete(name)
+    this.running?.sw.detachPort(name)
+  }
+
+  close(): void {
+    this.stop()
+    this.ovs.close()
+  }
+}
