@@ -21,11 +21,10 @@ export function isInteger(json: Json | undefined): json is number | bigint {
   return typeof json === 'bigint' || (typeof json === 'number' && Number.isSafeInteger(json))
 }
 
-/** A number as Open vSwitch prints one: 15 significant digits when they tell it, else 17. */
+/** A real as Open vSwitch prints one: 15 significant digits, whatever that loses. */
 export function printReal(value: number): string {
   if (Number.isInteger(value) && Math.abs(value) < 1e15) return String(value === 0 ? 0 : value)
-  const short = printG(value, 15)
-  return Number(short) === value ? short : printG(value, 17)
+  return printG(value, 15)
 }
 
 /** C's `%.{digits}g`. */

@@ -10,6 +10,19 @@ export {
   parseUuid,
   ZERO_UUID,
 } from './atom.ts'
+export { type NamedUuids, readAtom } from './atom-json.ts'
+export {
+  atomsOf,
+  atomText,
+  canonicalDatum,
+  checkAtom,
+  checkDatum,
+  datumOf,
+  datumText,
+  describeType,
+  equalDatums,
+  isConstrained,
+} from './constraint.ts'
 export { describeError, Failure, fail, type OvsdbError } from './error.ts'
 export {
   type ColumnSchema,

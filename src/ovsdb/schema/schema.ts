@@ -151,10 +151,17 @@ function checkReference(
   if (base?.refTable === undefined) return
   const target = tables.get(base.refTable)
   if (!target) fail('syntax error', `column ${column.name} ${name} refers to undefined table ${base.refTable}`)
-  // A reference that is not stored keeps nothing alive that is.
-  if (column.ephemeral && base.refType === 'strong' && !target.isRoot) {
-    fail('syntax error', `ephemeral column ${column.name} ${name} refers to non-root table ${base.refTable}`)
+}
+
+/** A strong reference to a row that lives by it must outlive the server: such a column is never ephemeral. */
+function storeReferences(columns: ReadonlyMap<string, ColumnSchema>, tables: ReadonlyMap<string, TableSchema>) {
+  const keeps = (base: BaseType | undefined) =>
+    base?.refTable !== undefined && base.refType === 'strong' && !tables.get(base.refTable)?.isRoot
+  const out = new Map<string, ColumnSchema>()
+  for (const [name, c] of columns) {
+    out.set(name, c.ephemeral && (keeps(c.type.key) || keeps(c.type.value)) ? { ...c, ephemeral: false } : c)
   }
+  return out
 }
 
 /** A schema from JSON; throws Failure. */
@@ -182,6 +189,7 @@ export function readSchema(json: Json): DatabaseSchema {
       checkReference(column, column.type.key, 'key', tables)
       checkReference(column, column.type.value, 'value', tables)
     }
+    tables.set(table.name, { ...table, columns: storeReferences(table.columns, tables) })
   }
   return { name, version, cksum, tables }
 }

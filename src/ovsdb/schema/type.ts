@@ -1,5 +1,6 @@
 import { isArray, isInteger, type Json, type JsonObject } from '../../jsonrpc/json.ts'
-import { ATOMIC_TYPES, type Atom, type AtomicType, compareAtoms, type Datum, defaultAtom, parseUuid } from './atom.ts'
+import { ATOMIC_TYPES, type Atom, type AtomicType, compareAtoms, type Datum, defaultAtom } from './atom.ts'
+import { readAtom } from './atom-json.ts'
 import { fail, isAnyJson, isId, isNumber, isString, Members, syntaxError } from './error.ts'
 
 /** RFC 7047 §3.2 `<base-type>`: an atomic type and what constrains it. */
@@ -74,36 +75,9 @@ function parseEnum(type: AtomicType, json: Json): readonly Atom[] {
   const members = isArray(json) && json.length === 2 && json[0] === 'set' ? json[1] : [json]
   if (!isArray(members)) syntaxError(json, 'array expected')
   if (members.length < 1) syntaxError(json, `set must have 1 to ${UNLIMITED} members but ${members.length} are present`)
-  const atoms = members.map((m) => parsePlainAtom(type, m)).sort(compareAtoms)
+  const atoms = members.map((m) => readAtom(type, m)).sort(compareAtoms)
   for (let i = 1; i < atoms.length; i++) if (atoms[i] === atoms[i - 1]) fail('ovsdb error', 'set contains duplicate')
   return atoms
-}
-
-function parsePlainAtom(type: AtomicType, json: Json): Atom {
-  switch (type) {
-    case 'string':
-      if (typeof json === 'string') return json
-      break
-    case 'integer':
-      if (isInteger(json)) return json
-      break
-    case 'real':
-      if (typeof json === 'number') return json
-      if (typeof json === 'bigint') return Number(json)
-      break
-    case 'boolean':
-      if (typeof json === 'boolean') return json
-      break
-    case 'uuid': {
-      if (!isArray(json) || json.length !== 2 || json[0] !== 'uuid' || typeof json[1] !== 'string') {
-        syntaxError(json, 'expected uuid')
-      }
-      const uuid = parseUuid(json[1])
-      if (!uuid) syntaxError(json[1], `"${json[1]}" is not a valid UUID`)
-      return uuid
-    }
-  }
-  return syntaxError(json, `expected ${type}`)
 }
 
 function parseLength(json: number | bigint | undefined, name: string): number | undefined {

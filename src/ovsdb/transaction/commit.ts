@@ -1,0 +1,349 @@
+import {
+  type Atom,
+  atomsOf,
+  type Datum,
+  datumOf,
+  datumText,
+  equalDatums,
+  fail,
+  type Row,
+  ZERO_UUID,
+} from '../schema/index.ts'
+import type { Change, Overlay } from './overlay.ts'
+import { eachReference, type Index, type MutableRow, type ReferenceColumn, type Table } from './table.ts'
+
+/** How a transaction changes the number of strong references to rows. */
+export type ReferenceDeltas = Map<Table, Map<string, number>>
+
+/**
+ * Makes of what a transaction did what it is to commit: garbage and dangling weak references go,
+ * and all that a schema demands of the whole database is checked. Throws Failure.
+ */
+export function settle(overlay: Overlay): ReferenceDeltas {
+  dropUnchanged(overlay)
+  const deltas = countReferences(overlay)
+  checkDeleted(overlay, deltas)
+  collectGarbage(overlay, deltas)
+  checkMaxRows(overlay)
+  cleanWeakReferences(overlay)
+  checkIndexes(overlay)
+  return deltas
+}
+
+function tableOf(overlay: Overlay, name: string): Table {
+  const table = overlay.tables.get(name)
+  if (!table) throw new Error(`invariant broken: no table ${name}`)
+  return table
+}
+
+export function dropUnchanged(overlay: Overlay): void {
+  for (const [name, changes] of overlay.changes) {
+    const { columns } = tableOf(overlay, name).schema
+    for (const [uuid, { old, new: now }] of changes) {
+      if (!old || !now) continue
+      let same = true
+      for (const column of columns.keys()) {
+        if (equalDatums(old[column], now[column])) continue
+        same = false
+        break
+      }
+      if (same) changes.delete(uuid)
+    }
+    if (!changes.size) overlay.changes.delete(name)
+  }
+}
+
+function changedColumns(columns: readonly ReferenceColumn[], change: Change): readonly ReferenceColumn[] {
+  const { old, new: now } = change
+  if (!old || !now || !columns.length) return columns
+  return columns.filter(({ column: { name } }) => old[name] !== now[name])
+}
+
+function countReferences(overlay: Overlay): ReferenceDeltas {
+  const deltas: ReferenceDeltas = new Map()
+  for (const [name, changes] of overlay.changes) {
+    const { strong } = tableOf(overlay, name)
+    if (!strong.length) continue
+    for (const change of changes.values()) {
+      const columns = changedColumns(strong, change)
+      if (change.old) eachReference(change.old, columns, (t, uuid) => adjust(deltas, tableOf(overlay, t), uuid, -1))
+      const row = change.new
+      if (!row) continue
+      eachReference(row, columns, (t, uuid, column) => {
+        const target = tableOf(overlay, t)
+        if (!overlay.get(target, uuid) && !target.rows.has(uuid)) {
+          fail(
+            'referential integrity violation',
+            `Table ${name} column ${column.name} row ${row._uuid} references nonexistent row ${uuid} in table ${t}.`,
+          )
+        }
+        adjust(deltas, target, uuid, 1)
+      })
+    }
+  }
+  return deltas
+}
+
+function adjust(deltas: ReferenceDeltas, table: Table, uuid: string, by: number): void {
+  let counts = deltas.get(table)
+  if (!counts) {
+    counts = new Map()
+    deltas.set(table, counts)
+  }
+  counts.set(uuid, (counts.get(uuid) ?? 0) + by)
+}
+
+function references(deltas: ReferenceDeltas, table: Table, uuid: string): number {
+  return (table.references.get(uuid) ?? 0) + (deltas.get(table)?.get(uuid) ?? 0)
+}
+
+function checkDeleted(overlay: Overlay, deltas: ReferenceDeltas): void {
+  for (const [name, changes] of overlay.changes) {
+    const table = tableOf(overlay, name)
+    for (const [uuid, change] of changes) {
+      if (change.new) continue
+      const n = references(deltas, table, uuid)
+      if (n > 0) {
+        fail(
+          'referential integrity violation',
+          `cannot delete ${name} row ${uuid} because of ${n} remaining reference(s)`,
+        )
+      }
+    }
+  }
+}
+
+function collectGarbage(overlay: Overlay, deltas: ReferenceDeltas): void {
+  const work: [Table, string][] = []
+  for (const [name, changes] of overlay.changes) {
+    const table = tableOf(overlay, name)
+    if (table.schema.isRoot) continue
+    for (const [uuid, change] of changes) if (change.new) work.push([table, uuid])
+  }
+  for (const [table, counts] of deltas) {
+    if (table.schema.isRoot) continue
+    for (const uuid of counts.keys()) work.push([table, uuid])
+  }
+  for (let next = work.pop(); next; next = work.pop()) {
+    const [table, uuid] = next
+    const row = overlay.get(table, uuid)
+    if (!row || references(deltas, table, uuid) > 0) continue
+    eachReference(row, table.strong, (t, target) => {
+      const to = tableOf(overlay, t)
+      adjust(deltas, to, target, -1)
+      if (!to.schema.isRoot) work.push([to, target])
+    })
+    overlay.put(table, uuid, undefined)
+  }
+}
+
+function checkMaxRows(overlay: Overlay): void {
+  for (const [name, changes] of overlay.changes) {
+    const table = tableOf(overlay, name)
+    const { maxRows } = table.schema
+    let n = table.rows.size
+    for (const change of changes.values()) n += (change.new ? 1 : 0) - (change.old ? 1 : 0)
+    if (n > maxRows) {
+      fail(
+        'constraint violation',
+        `transaction causes "${name}" table to contain ${n} rows, greater than the schema-defined limit of ${maxRows} row(s)`,
+      )
+    }
+  }
+}
+
+function cleanWeakReferences(overlay: Overlay): void {
+  const work = new Map<string, readonly [Table, string, readonly ReferenceColumn[]]>()
+  for (const [name, changes] of overlay.changes) {
+    const table = tableOf(overlay, name)
+    for (const [uuid, change] of changes) {
+      if (change.new) {
+        const columns = changedColumns(table.weak, change)
+        const key = `${name} ${uuid}`
+        if (columns.length && !work.has(key)) work.set(key, [table, uuid, columns])
+      } else {
+        for (const key of table.referrers.get(uuid) ?? []) {
+          const space = key.indexOf(' ')
+          const from = tableOf(overlay, key.slice(0, space))
+          work.set(key, [from, key.slice(space + 1), from.weak])
+        }
+      }
+    }
+  }
+  for (const [table, uuid, columns] of work.values()) {
+    const row = overlay.get(table, uuid)
+    if (row) cleanRow(overlay, table, row, columns)
+  }
+}
+
+function cleanRow(overlay: Overlay, table: Table, row: Row, columns: readonly ReferenceColumn[]): void {
+  let next: MutableRow | undefined
+  for (const { column, key, value } of columns) {
+    const datum = row[column.name]
+    const gone = new Set<string>()
+    const dangles = (base: typeof key, atom: Atom) => {
+      if (base?.refTable === undefined) return false
+      if (overlay.get(tableOf(overlay, base.refTable), atom as string)) return false
+      gone.add(atom as string)
+      return true
+    }
+    let after: Datum
+    let left: number
+    if (datum instanceof Map) {
+      const map = new Map(
+        [...(datum as ReadonlyMap<Atom, Atom>)].filter(([k, v]) => !dangles(key, k) && !dangles(value, v)),
+      )
+      after = map
+      left = map.size
+    } else {
+      const atoms = atomsOf(datum).filter((atom) => !dangles(key, atom))
+      after = datumOf(column.type, atoms)
+      left = atoms.length
+    }
+    if (!gone.size) continue
+    if (left < column.type.min) refuseEmpty(overlay, table, row, column.name, gone)
+    next ??= { ...row }
+    next[column.name] = after
+  }
+  if (next) overlay.put(table, row._uuid, next)
+}
+
+function refuseEmpty(overlay: Overlay, table: Table, row: Row, column: string, gone: ReadonlySet<string>): never {
+  const name = table.schema.name
+  const inserted = overlay.changes.get(name)?.get(row._uuid)?.old === undefined && !table.rows.has(row._uuid)
+  const which = `in "${name}" row ${row._uuid}${inserted ? ' (inserted within this transaction)' : ''}`
+  fail(
+    'constraint violation',
+    gone.has(ZERO_UUID)
+      ? `Weak reference column "${column}" ${which} contained all-zeros UUID (probably as the default value for this column) but deleting this value caused a constraint volation because this column is not allowed to be empty.`
+      : `Deletion of ${gone.size} weak reference(s) to deleted (or never-existing) rows from column "${column}" ${which} caused this column to become empty, but constraints on this column disallow an empty column.`,
+  )
+}
+
+function checkIndexes(overlay: Overlay): void {
+  for (const [name, changes] of overlay.changes) {
+    const table = tableOf(overlay, name)
+    for (const index of table.indexes) {
+      const mine = new Map<string, string>()
+      for (const [uuid, change] of changes) {
+        if (!change.new) continue
+        const key = index.key(change.new)
+        const other = mine.get(key) ?? conflicting(index, changes, key, uuid)
+        if (other !== undefined) refuseDuplicate(table, index, changes, uuid, other)
+        mine.set(key, uuid)
+      }
+    }
+  }
+}
+
+/** The committed row with this key that still has it when the transaction is done. */
+function conflicting(
+  index: Index,
+  changes: ReadonlyMap<string, Change>,
+  key: string,
+  uuid: string,
+): string | undefined {
+  const other = index.rows.get(key)
+  return other === undefined || other === uuid || changes.has(other) ? undefined : other
+}
+
+function list(texts: readonly string[]): string {
+  if (texts.length <= 2) return texts.join(' and ')
+  return `${texts.slice(0, -1).join(', ')}, and ${texts[texts.length - 1]}`
+}
+
+function refuseDuplicate(
+  table: Table,
+  index: Index,
+  changes: ReadonlyMap<string, Change>,
+  first: string,
+  second: string,
+): never {
+  const values = (row: Row) => list(index.schemas.map((c) => datumText(c.type, row[c.name])))
+  const describe = (uuid: string) => {
+    const change = changes.get(uuid)
+    if (!change) {
+      return 'existed in the database before this transaction and was not modified by the transaction'
+    }
+    if (!change.old) return 'was inserted by this transaction'
+    if (change.new && index.key(change.old) === index.key(change.new)) {
+      return "existed in the database before this transaction, which modified some of the row's columns but not any columns in this index"
+    }
+    return `had the following index values before the transaction: ${values(change.old)}`
+  }
+  const row = changes.get(first)?.new as Row
+  fail(
+    'constraint violation',
+    `Transaction causes multiple rows in "${table.schema.name}" table to have identical values (${values(row)}) for index on column${index.names.length > 1 ? 's' : ''} ${list(index.names.map((n) => `"${n}"`))}.  First row, with UUID ${first}, ${describe(first)}.  Second row, with UUID ${second}, ${describe(second)}.`,
+  )
+}
+
+function referrerKeys(table: Table, row: Row | undefined, visit: (target: string, uuid: string, key: string) => void) {
+  if (!row || !table.weak.length) return
+  const key = `${table.schema.name} ${row._uuid}`
+  eachReference(row, table.weak, (target, uuid) => visit(target, uuid, key))
+}
+
+/** Makes a settled transaction the committed state. */
+export function apply(overlay: Overlay, deltas: ReferenceDeltas): void {
+  for (const [name, changes] of overlay.changes) {
+    const table = tableOf(overlay, name)
+    for (const index of table.indexes) {
+      for (const change of changes.values()) if (change.old) index.rows.delete(index.key(change.old))
+      for (const [uuid, change] of changes) if (change.new) index.rows.set(index.key(change.new), uuid)
+    }
+    for (const [uuid, change] of changes) {
+      if (change.new) table.rows.set(uuid, change.new)
+      else {
+        table.rows.delete(uuid)
+        table.references.delete(uuid)
+      }
+      if (table.weak.length && changedColumns(table.weak, change).length) {
+        referrerKeys(table, change.old, (t, target, key) => {
+          const { referrers } = tableOf(overlay, t)
+          const keys = referrers.get(target)
+          keys?.delete(key)
+          if (keys && !keys.size) referrers.delete(target)
+        })
+        addReferrers(overlay.tables, table, change.new)
+      }
+    }
+  }
+  for (const [table, counts] of deltas) {
+    for (const [uuid, by] of counts) addReferences(table, uuid, by)
+  }
+}
+
+function addReferences(table: Table, uuid: string, by: number): void {
+  const n = (table.references.get(uuid) ?? 0) + by
+  if (n > 0) table.references.set(uuid, n)
+  else table.references.delete(uuid)
+}
+
+function addReferrers(tables: ReadonlyMap<string, Table>, table: Table, row: Row | undefined): void {
+  referrerKeys(table, row, (t, target, key) => {
+    const referrers = tables.get(t)?.referrers
+    const keys = referrers?.get(target)
+    if (keys) keys.add(key)
+    else referrers?.set(target, new Set([key]))
+  })
+}
+
+/** Rebuilds what is kept besides the rows, after they were put there by hand. */
+export function rebuild(tables: ReadonlyMap<string, Table>): void {
+  for (const table of tables.values()) {
+    table.references.clear()
+    table.referrers.clear()
+    for (const index of table.indexes) index.rows.clear()
+  }
+  for (const table of tables.values()) {
+    for (const row of table.rows.values()) {
+      for (const index of table.indexes) index.rows.set(index.key(row), row._uuid)
+      eachReference(row, table.strong, (t, uuid) => {
+        const target = tables.get(t)
+        if (target) addReferences(target, uuid, 1)
+      })
+      addReferrers(tables, table, row)
+    }
+  }
+}

@@ -1,0 +1,23 @@
+export { argumentType, compileCondition, isConditionFunction, mismatch } from './condition.ts'
+export {
+  anyone,
+  Database,
+  type Journal,
+  type OperationSource,
+  operations,
+  type TransactResult,
+} from './database.ts'
+export { isMutator, mutationTypes } from './mutation.ts'
+export type {
+  ColumnValues,
+  Condition,
+  ConditionFunction,
+  Delta,
+  Mutation,
+  Mutator,
+  Operation,
+  OperationResult,
+  Requester,
+  RowChange,
+} from './operation.ts'
+export type { MutableRow, Table } from './table.ts'
