@@ -10,7 +10,7 @@ import {
 } from './action.ts'
 import { parseBackends, parseHashFields, parseLbAffinity, parseNat } from './action-nat.ts'
 import { EVENT_OPTIONS, ND_RA_OPTIONS, type OptionTable } from './dhcp-options.ts'
-import { checkWidth, type FieldRef, LanguageError } from './match.ts'
+import { type FieldRef, LanguageError } from './match.ts'
 import { type ActionParser, describe } from './parse-actions.ts'
 
 /** `verb;` or `verb(...);` where the lexer is at the verb; undefined if it is none. */
@@ -519,6 +519,7 @@ function parseOptions(
   return { type, dst, options }
 }
 
+const PREFERENCES: ReadonlySet<string> = new Set(['HIGH', 'MEDIUM', 'LOW'])
 const MODES: ReadonlySet<string> = new Set(['slaac', 'dhcpv6_stateful', 'dhcpv6_stateless'])
 
 /** ovn-sb(5), put_nd_ra_opts: which options must be there, and which values they may have. */
@@ -526,7 +527,7 @@ function checkRouterAdvertisement(options: readonly OptionSetting[]): void {
   const invalid = (o: OptionSetting) => new LanguageError(`Invalid value for "${o.name}" option`)
   let slla = false
   let prefix = false
-  let needsPrefix = false
+  let needsPrefix = true
   for (const o of options) {
     const v = o.values[0]
     if (!v) throw invalid(o)
@@ -545,7 +546,9 @@ function checkRouterAdvertisement(options: readonly OptionSetting[]): void {
         break
       case 'mtu':
         if ('string' in v || v.format !== 'decimal') throw invalid(o)
-        checkWidth(v, 32, 'mtu')
+        break
+      case 'router_preference':
+        if (!('string' in v) || !PREFERENCES.has(v.string)) throw invalid(o)
         break
       case 'rdnss':
         if ('string' in v || v.format !== 'ipv6' || v.mask !== undefined || o.values.length !== 1) throw invalid(o)

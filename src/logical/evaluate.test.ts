@@ -22,17 +22,40 @@ const atom = fc.oneof(
     )
     .map(([f, r, v]) => `${f} ${r} ${v}`),
   fc
-    .tuple(fc.constantFrom('reg0[0..2]', 'reg5[0..2]', 'udp.dst[0..2]'), fc.uniqueArray(fc.nat(7), { minLength: 1, maxLength: 4 }))
+    .tuple(
+      fc.constantFrom('reg0[0..2]', 'reg5[0..2]', 'udp.dst[0..2]'),
+      fc.uniqueArray(fc.nat(7), { minLength: 1, maxLength: 4 }),
+    )
     .map(([f, vs]) => `${f} == {${vs.join(', ')}}`),
   fc
     .tuple(fc.constantFrom('reg0[0..2]', 'ip4.dst[0..2]'), fc.nat(7), fc.nat(7))
     .map(([f, v, m]) => `${f} == ${v}/${m}`),
   fc.tuple(fc.nat(4), fc.constantFrom('<', '<='), fc.nat(7)).map(([lo, r, hi]) => `${lo} ${r} reg1[0..2] ${r} ${hi}`),
-  fc.constantFrom('reg0[0]', 'ip.is_frag', 'ip.later_frag', 'ip.first_frag', 'eth.mcast', 'ct.new', 'ct.est', 'vlan.present'),
+  fc.constantFrom(
+    'reg0[0]',
+    'ip.is_frag',
+    'ip.later_frag',
+    'ip.first_frag',
+    'eth.mcast',
+    'ct.new',
+    'ct.est',
+    'vlan.present',
+  ),
   fc.constantFrom('0', '1', 'is_chassis_resident("a")', 'is_chassis_resident("b")'),
 )
 // Nominal things cannot be negated.
-const positive = fc.constantFrom('ip4', 'ip6', 'ip', 'tcp', 'udp', 'arp', 'inport == "a"', 'inport == {"a", "b", "x"}', 'nd_ns', 'icmp')
+const positive = fc.constantFrom(
+  'ip4',
+  'ip6',
+  'ip',
+  'tcp',
+  'udp',
+  'arp',
+  'inport == "a"',
+  'inport == {"a", "b", "x"}',
+  'nd_ns',
+  'icmp',
+)
 
 const { expression } = fc.letrec<{ expression: string; negatable: string }>((tie) => ({
   negatable: fc.oneof(
@@ -60,7 +83,10 @@ const packet = fc
     small(F.reg0, bits),
     small(F.reg1, bits),
     small(F.reg5, [0, 1, 2, 4, 6, 8, 10, 12, 14]),
-    small(F.reg10, bits.map((b) => b * 0x10000000)),
+    small(
+      F.reg10,
+      bits.map((b) => b * 0x10000000),
+    ),
     small(F.reg14, [0, 1, 2, 3]),
     small(F.eth_type, [0x800, 0x86dd, 0x806]),
     small(F.nw_proto, [1, 6, 17, 58]),
@@ -99,14 +125,18 @@ test('the tree and the flows made of it agree about every packet', () => {
 
 test('!x is true exactly where x with its prerequisites unchanged is false', () => {
   fc.assert(
-    fc.property(fc.constantFrom('reg0[0..2] == 3', 'reg1[0..2] < 5', 'eth.mcast', 'ct.trk', 'vlan.present'), packet, (text, p) => {
-      const value = (t: string) => {
-        const r = parseMatch(t)
-        if (!r.ok) throw new Error(r.error)
-        return evaluate(r.value.expression, p, env)
-      }
-      expect(value(`!(${text})`)).toBe(!value(text))
-    }),
+    fc.property(
+      fc.constantFrom('reg0[0..2] == 3', 'reg1[0..2] < 5', 'eth.mcast', 'ct.trk', 'vlan.present'),
+      packet,
+      (text, p) => {
+        const value = (t: string) => {
+          const r = parseMatch(t)
+          if (!r.ok) throw new Error(r.error)
+          return evaluate(r.value.expression, p, env)
+        }
+        expect(value(`!(${text})`)).toBe(!value(text))
+      },
+    ),
   )
 })
 

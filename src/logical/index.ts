@@ -1,5 +1,6 @@
 export * from './action.ts'
 export * from './dhcp-options.ts'
+export { applyToFields, evaluate, FlowState, matches, matchesLowered } from './evaluate.ts'
 export { formatAction, formatActions, formatField } from './format-actions.ts'
 export { formatInteger, type Integer, Lexer } from './lexer.ts'
 export {
@@ -28,4 +29,3 @@ export { type ActionEnv, type ParsedActions, parseActions } from './parse-action
 export { expandTemplates, type ParsedMatch, parseAddresses, parseMatch } from './parse-match.ts'
 export * from './registers.ts'
 export { type FieldSymbol, type Level, type PredicateSymbol, SYMBOLS, type Symbol, SymbolTable } from './symbols.ts'
-export { applyToFields, evaluate, FlowState, matches, matchesLowered } from './evaluate.ts'

@@ -104,7 +104,9 @@ export function whole(field: Field): Subfield {
 
 export function setBits(s: Subfield, value: bigint, mask = (1n << BigInt(s.bits)) - 1n): Action {
   const shift = BigInt(s.offset)
-  return { type: 'set_field', field: s.field, value: (value & mask) << shift, mask: mask << shift }
+  const set = { type: 'set_field', field: s.field, value: (value & mask) << shift, mask: mask << shift } as const
+  // A field that does not fill its bytes is set under a mask even as a whole.
+  return s.field.bits % 8 && set.mask === s.field.ones ? { ...set, style: 'masked' } : set
 }
 
 function zone(z: NatZone, scope: Scope): Subfield {
@@ -150,7 +152,7 @@ function lower(a: LogicalAction, scope: Scope, out: Action[]): void {
       out.push({ type: 'pop', dst: place(a.field) })
       return
     case 'dec_ttl':
-      out.push({ type: 'dec_ttl', controllers: [0] })
+      out.push({ type: 'dec_ttl', controllers: [] })
       return
     case 'ct_clear':
       out.push({ type: 'ct_clear' })

@@ -152,7 +152,10 @@ export function controllerActions(a: LogicalAction, scope: Scope, out: Action[])
     case 'icmp4.frag_mtu':
     case 'icmp6.frag_mtu': {
       const w = new Writer(16)
-      w.u32(NOTE_MAGIC).u32(NOTE_FIELD[a.type]).u16(a.mtu).zeros(4)
+      w.u32(NOTE_MAGIC).u16(NOTE_FIELD[a.type]).u16(0)
+      // 16 bits in an ICMPv4 error, 32 in an ICMPv6 one (RFC 1191 §4, RFC 4443 §3.2).
+      if (a.type === 'icmp4.frag_mtu') w.u16(a.mtu).zeros(4)
+      else w.u32(a.mtu).zeros(2)
       out.push({ type: 'note', data: w.done().slice() })
       return
     }

@@ -91,7 +91,10 @@ function divide(clause: Clause): { bases: readonly FieldMatch[][]; open: readonl
 }
 
 function withEach(base: readonly FieldMatch[], d: Dimension): FieldMatch[][] {
-  return d.terms.map((t) => [...base, fieldMatch(d.root.field, t.value, t.mask)])
+  const { field } = d.root
+  // Bits of ct_state that mean nothing cannot be compared.
+  const bits = field === F.ct_state ? 0xffn : field.ones
+  return d.terms.map((t) => [...base, fieldMatch(field, t.value, t.mask & bits)])
 }
 
 /** A flow's match with its conjunction's id, where `first` is the number of the logical flow's first one. */

@@ -160,15 +160,10 @@ export function constantWidth(c: Integer): number {
   }
 }
 
-/** One constant in a wider field: fine as long as no bit is lost. */
+/** A constant must fit into the whole field, even where only some of its bits are meant. */
 export function checkWidth(c: Integer, bits: number, name: string): void {
-  const needed = bitLength(c) > bits ? Math.max(constantWidth(c), bitLength(c)) : 0
+  const needed = constantWidth(c)
   if (needed > bits) throw new LanguageError(`${needed}-bit constant is not compatible with ${bits}-bit field ${name}.`)
-}
-
-function bitLength(c: Integer): number {
-  const v = c.value | (c.mask ?? 0n)
-  return v === 0n ? 0 : v.toString(2).length
 }
 
 /** Parses a match up to where it ends; `matchExpression` in index.ts is the public way in. */
@@ -365,7 +360,7 @@ export class MatchParser {
       throw new LanguageError(nominalField(symbol.name))
     const parts = c.values.map((value): Expression => {
       if ('string' in value) return { type: 'port', field: field as FieldRef, port: value.string, at }
-      checkWidth(value, width, symbol.name)
+      checkWidth(value, symbol.width, symbol.name)
       if (!equality && value.mask !== undefined) {
         throw new LanguageError(
           'Only == and != operators may be used with masked constants.  Consider using subfields instead (e.g. eth.src[0..15] > 0x1111 in place of eth.src > 00:00:00:00:11:11/00:00:00:00:ff:ff).',
@@ -376,8 +371,8 @@ export class MatchParser {
         type: 'compare',
         field: field as FieldRef,
         relation: not ? INVERSE[relation] : relation,
-        value: value.value,
-        mask: value.mask ?? (1n << BigInt(width)) - 1n,
+        value: value.value & ((1n << BigInt(width)) - 1n),
+        mask: (value.mask ?? -1n) & ((1n << BigInt(width)) - 1n),
         at,
       }
     })

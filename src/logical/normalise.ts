@@ -92,7 +92,14 @@ function alternatives(of: readonly Expression[], env: MatchEnv): readonly Clause
     }
     if (out.length > MAX_CLAUSES) throw new LanguageError(TOO_MANY)
   }
-  return out
+  return merged(out)
+}
+
+/** Clauses about one root and nothing else are alternatives of one dimension. */
+function merged(clauses: readonly Clause[]): readonly Clause[] {
+  const root = clauses[0]?.[0]?.root
+  if (!root || clauses.length < 2 || !clauses.every((c) => c.length === 1 && c[0]?.root === root)) return clauses
+  return [[{ root, terms: minimal(clauses.flatMap((c) => c[0]?.terms ?? [])) }]]
 }
 
 function product(a: readonly Clause[], b: readonly Clause[]): readonly Clause[] {

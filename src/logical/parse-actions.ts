@@ -231,7 +231,7 @@ export class ActionParser {
     if (!this.lexer.is('{')) this.fail("expecting `;'")
     const symbols = this.symbols
     this.symbols = CT_COMMIT_SYMBOLS
-    const actions = this.block((a) => a.type === 'load' || a.type === 'move' || a.type === 'exchange')
+    const actions = this.block()
     this.symbols = symbols
     return { type: 'ct_commit', actions }
   }
@@ -248,20 +248,12 @@ export class ActionParser {
     return { type: verb, actions }
   }
 
-  private block(allowed?: (action: LogicalAction) => boolean): LogicalAction[] {
+  private block(): LogicalAction[] {
     if (++this.depth > MAX_NESTING) throw new LanguageError('maximum depth of nested actions reached')
     this.force('{')
     const out: LogicalAction[] = []
     if (this.drop()) this.force('}')
-    else {
-      while (!this.lexer.match('}')) {
-        if (allowed && this.lexer.token.type === 'id') {
-          const ahead = this.lexer.peek().text
-          if (ahead !== '=' && ahead !== '<->' && ahead !== '[') this.fail('expecting action')
-        }
-        out.push(...this.statement())
-      }
-    }
+    else while (!this.lexer.match('}')) out.push(...this.statement())
     this.depth--
     return out
   }

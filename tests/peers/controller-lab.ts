@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Release, referenceBin, referenceSchema } from './reference.ts'
@@ -142,6 +142,12 @@ export class ControllerLab {
   /** From now on northd leaves the southbound alone. */
   pauseNorthd(): void {
     this.run('ovn-appctl', ['-t', join(this.dir, 'northd.ctl'), 'pause'])
+  }
+
+  /** Makes the controller log every complaint, however many there are. */
+  quietRateLimits(): void {
+    const socket = readdirSync(this.dir).find((f) => /^ovn-controller\..*\.ctl$/.test(f))
+    if (socket) this.run('ovn-appctl', ['-t', join(this.dir, socket), 'vlog/disable-rate-limit'])
   }
 
   /** Uuid of the datapath of a switch or router of this name. */

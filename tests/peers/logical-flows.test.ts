@@ -1,0 +1,216 @@
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { toHex, Writer } from '../../src/base/bytes.ts'
+import {
+  conjunctionActions,
+  conjunctionMatch,
+  type EncodeContext,
+  type LogicalGroup,
+  lowerActions,
+  lowerMatch,
+  type NameSets,
+  openflowTable,
+  type Pipeline,
+  parseActions,
+  parseAddresses,
+  parseMatch,
+} from '../../src/logical/index.ts'
+import type { Action } from '../../src/openflow/actions/action.ts'
+import { actionContext } from '../../src/openflow/actions/context.ts'
+import { encodeActions } from '../../src/openflow/actions/encode.ts'
+import type { Match } from '../../src/openflow/fields/field.ts'
+import { canonicalMatch, fieldMatch } from '../../src/openflow/fields/match.ts'
+import { F, fieldByName } from '../../src/openflow/fields/table.ts'
+import type { FlowStats, GroupDescription } from '../../src/openflow/messages/multipart.ts'
+import { ControllerLab, type LabFlow } from './controller-lab.ts'
+import { dumpSwitch } from './switch-dump.ts'
+
+interface Line {
+  readonly text: string
+  readonly pipeline: Pipeline
+  readonly router: boolean
+  readonly match: string
+  readonly actions: string
+}
+
+const lines: Line[] = readFileSync(fileURLToPath(new URL('./logical-flows.txt', import.meta.url)), 'utf8')
+  .split('\n')
+  .filter((l) => l && !l.startsWith('#'))
+  .map((text) => {
+    const [, where = '', match = '', actions = ''] =
+      /^(?:(egress|router|router-egress) )?(.*?) \|(?: (.*))?$/.exec(text) ?? []
+    return {
+      text,
+      pipeline: where.endsWith('egress') ? 'egress' : 'ingress',
+      router: where.startsWith('router'),
+      match,
+      actions,
+    }
+  })
+
+const TABLE = 5
+const COOKIE = 0x40000000
+const PRIORITY = 20000
+
+let lab: ControllerLab
+let real: readonly FlowStats[]
+let groups: ReadonlyMap<number, GroupDescription>
+let complaints: ReadonlyMap<string, string>
+
+const ports: Readonly<Record<string, number>> = { vm1: 1, vm2: 2, vm3: 3 }
+const sets: NameSets = {
+  addressSet: (name) =>
+    name === 'as4'
+      ? parseAddresses(['10.1.0.0/24', '10.1.2.3'])
+      : name === 'pg1_ip4'
+        ? parseAddresses(['10.0.0.6', '10.0.0.7'])
+        : undefined,
+  portGroup: (name) => (name === 'pg1' ? ['vm1', 'vm2'] : undefined),
+}
+
+beforeAll(async () => {
+  lab = new ControllerLab()
+  await lab.up(['vm1', 'vm2'])
+  const nb = (text: string) => lab.nbctl(...text.split(' '))
+  nb('ls-add sw')
+  for (const [i, name] of ['vm1', 'vm2', 'vm3'].entries()) {
+    nb(`lsp-add sw ${name}`)
+    lab.nbctl('lsp-set-addresses', name, `fa:16:3e:50:47:6${2 + i} 10.0.0.${6 + i}`)
+  }
+  nb('lr-add r1')
+  nb('lrp-add r1 rp fa:16:3e:97:e5:c6 10.0.0.1/24 fd00::1/64')
+  nb('lsp-add sw sw-r1')
+  nb('lsp-set-type sw-r1 router')
+  nb('lsp-set-addresses sw-r1 router')
+  nb('lsp-set-options sw-r1 router-port=rp')
+  lab.nbctl('create', 'Address_Set', 'name=as4', 'addresses="10.1.0.0/24","10.1.2.3"')
+  nb('pg-add pg1 vm1 vm2')
+  lab.vsctl(
+    ...['--', '--id=@br', 'get', 'bridge', 'br-int', '--', '--id=@i', 'create', 'ipfix', 'targets="127.0.0.1:4739"'],
+    ...['--', 'create', 'Flow_Sample_Collector_Set', 'id=1', 'bridge=@br', 'ipfix=@i'],
+  )
+  lab.sync()
+  lab.pauseNorthd()
+  lab.quietRateLimits()
+  const datapaths = { sw: lab.datapath('sw'), r1: lab.datapath('r1') }
+  lab.insertFlows(
+    lines.map(
+      (l, i): LabFlow => ({
+        uuid: `${(COOKIE + i).toString(16)}-0000-4000-8000-000000000001`,
+        datapath: l.router ? datapaths.r1 : datapaths.sw,
+        pipeline: l.pipeline,
+        table: TABLE,
+        priority: PRIORITY + i,
+        match: l.match,
+        actions: l.actions,
+      }),
+    ),
+  )
+  await lab.settle()
+  const dump = await dumpSwitch(`${lab.dir}/br-int.mgmt`)
+  real = dump.flows
+  groups = new Map(dump.groups.map((g) => [g.group, g]))
+  const found = new Map<string, string>()
+  for (const [, kind, text, message] of lab
+    .controllerLog()
+    .matchAll(/\|lflow\|WARN\|error parsing (match|actions) "(.*)": (.*)$/gm)) {
+    found.set(`${kind} ${text}`, message ?? '')
+  }
+  complaints = found
+  const refused = /OpenFlow error: [^|]*|\|ofctrl\|ERR\|.*/.exec(lab.controllerLog())
+  if (refused) throw new Error(`the switch refused a flow of the real controller: ${refused[0]}`)
+}, 120_000)
+
+afterAll(async () => {
+  await lab?.down()
+}, 30_000)
+
+const matchText = (m: Match) =>
+  m
+    .map((x) => `${x.field.name}=${x.value.toString(16)}${x.mask === x.field.ones ? '' : `/${x.mask.toString(16)}`}`)
+    .join(',')
+
+/** Actions as bytes; groups and meters, whose numbers are drawn, by what they are. */
+function actionText(actions: readonly Action[], group: (id: number) => string): string {
+  return actions
+    .map((a): string => {
+      if (a.type === 'group') return `group(${group(a.group)})`
+      if (a.type === 'meter') return 'meter'
+      if (a.type === 'clone') return `clone(${actionText(a.actions, group)})`
+      if (a.type === 'controller') {
+        return `controller(${toHex(a.userdata ?? new Uint8Array())}${a.pause ? ',pause' : ''}${a.meterId === undefined ? '' : ',meter'})`
+      }
+      return `${a.type}:${toHex(encodeActions(new Writer(), [a], actionContext(6)).done())}`
+    })
+    .join(' ')
+}
+
+function realGroup(id: number): string {
+  const g = groups.get(id)
+  if (!g) return 'absent'
+  const fields = (g.selection?.fields ?? []).map((f) => f.field.name)
+  const buckets = g.buckets.map((b) => `${b.weight}:${actionText(b.actions, realGroup)}`)
+  return `${g.selection?.method} ${g.selection?.param} [${fields}] ${buckets.join(' | ')}`
+}
+
+function ourGroup(g: LogicalGroup): string {
+  const fields = g.fields.map((f) => fieldByName(f)).sort((a, b) => (a?.index ?? 0) - (b?.index ?? 0))
+  const buckets = g.buckets.map((b) => `${b.weight}:${actionText(b.actions, () => '')}`)
+  return `${g.method} ${g.methodParam} [${fields.map((f) => f?.name)}] ${buckets.join(' | ')}`
+}
+
+function ours(line: Line, index: number, conjunctionBase: number): string[] {
+  const parsed = parseMatch(line.match, sets)
+  const actions = parseActions(line.actions, { pipeline: line.pipeline, table: TABLE })
+  // The controller looks at the actions first.
+  if (!actions.ok) return [`actions: ${actions.error}`]
+  if (!parsed.ok) return [`match: ${parsed.error}`]
+  const lookup = {
+    lookupPort: (n: string) => (line.router ? undefined : ports[n]),
+    isChassisResident: (n: string) => n === 'vm1' || n === 'vm2',
+  }
+  const wanted: LogicalGroup[] = []
+  const key = line.router ? 2 : 1
+  const ctx: EncodeContext = {
+    ...lookup,
+    pipeline: line.pipeline,
+    table: TABLE,
+    router: line.router,
+    datapathKey: key,
+    cookie: COOKIE + index,
+    group: (g) => wanted.push(g) - 1,
+    meter: () => 1,
+    hasCollectorSet: (id) => id === 1,
+  }
+  const lowered = lowerMatch(parsed.value.expression, actions.value.prerequisites, lookup)
+  const text = actionText(lowerActions(actions.value.actions, ctx), (i) => ourGroup(wanted[i] as LogicalGroup))
+  return lowered.flows
+    .map((f) => {
+      const match = canonicalMatch([...conjunctionMatch(f, conjunctionBase), fieldMatch(F.metadata, key)])
+      const acts = f.parts ? actionText(conjunctionActions(f.parts, conjunctionBase), () => '') : text
+      return `${matchText(match ?? [])} -> ${acts}`
+    })
+    .sort()
+}
+
+function theirs(line: Line, index: number): { flows: string[]; base: number } {
+  const actionError = complaints.get(`actions ${line.actions}`)
+  const matchError = complaints.get(`match ${line.match}`)
+  if (actionError !== undefined) return { flows: [`actions: ${actionError}`], base: 0 }
+  if (matchError !== undefined) return { flows: [`match: ${matchError}`], base: 0 }
+  const table = openflowTable(line.pipeline, TABLE)
+  const mine = real.filter((f) => f.priority === PRIORITY + index && f.table === table)
+  const ids = mine.flatMap((f) => f.match.filter((m) => m.field === F.conj_id).map((m) => Number(m.value)))
+  const flows = mine.map((f) => `${matchText(f.match)} -> ${actionText(f.actions, realGroup)}`).sort()
+  return { flows, base: ids.length ? Math.min(...ids) : 0 }
+}
+
+/** A logical flow whose port is not on this chassis is left out by the controller before it is lowered. */
+const filtered = (flows: readonly string[]) =>
+  flows.filter((f) => !/(^|,)reg14=(?!1[,\s]|2[,\s])|(^|,)reg14=[^ ,]*\//.test(f))
+
+test.each(lines.map((l, i) => [l.text, l, i] as const))('%s', (_text, line, index) => {
+  const expected = theirs(line, index)
+  expect(filtered(ours(line, index, expected.base))).toEqual(expected.flows)
+})
