@@ -64,7 +64,7 @@ export function formatIpv6(ip: Ipv6): string {
   const hex = (words: number[]) => words.map((x) => x.toString(16)).join(':')
   const v4 = () =>
     `${(w[6] as number) >> 8}.${(w[6] as number) & 255}.${(w[7] as number) >> 8}.${(w[7] as number) & 255}`
-  if (best === 0 && (length === 6 || (length === 7 && w[7] !== 1) || (length === 5 && w[5] === 0xffff))) {
+  if (best === 0 && (length === 6 || (length === 5 && w[5] === 0xffff))) {
     return length === 5 ? `::ffff:${v4()}` : `::${v4()}`
   }
   if (best < 0) return hex(w)

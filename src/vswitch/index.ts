@@ -1,3 +1,4 @@
+export { Configuration, type ConfigurationHooks } from './config/configuration.ts'
 export type { BridgePort } from './ofproto/port.ts'
 export type { Bridge } from './ofproto/bridge.ts'
 export { type PortSpec, Switch, type SwitchOptions } from './switch.ts'

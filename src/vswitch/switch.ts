@@ -288,6 +288,21 @@ export class Switch implements World, DatapathHost {
     if (local) port.datapath.listen(local)
   }
 
+  /** Gives a tunnel port other options. */
+  setTunnel(port: BridgePort, tunnel: TunnelConfig): void {
+    const v = this.vport(tunnel)
+    if ('error' in v) return
+    const before = port.datapath
+    port.tunnel = tunnel
+    port.datapath = v
+    if (before instanceof Vport && before !== v && !this.tunnelPorts.some((p) => p.datapath === before)) {
+      this.vports.delete(before.name)
+      this.datapath.removePort(before.number)
+      before.close()
+    }
+    this.bindTunnel(port)
+  }
+
   /** Looks for the addresses of all tunnels again. */
   rebindTunnels(): void {
     for (const v of this.vports.values()) v.retry()

@@ -398,7 +398,7 @@ export class OpenFlowConnection implements BridgeEvents {
     words[K.ACTSET_OUTPUT - FROZEN_FROM] = frozen.words[K.ACTSET_OUTPUT - FROZEN_FROM] as number
     const state: Frozen = { ...frozen, words, inPort }
     packet.key[K.IN_PORT] = frozen.ingress
-    const t = resume(sw, bridge, state, packet.key, { live: true }).done
+    const t = resume(sw, bridge, state, packet.key, { live: true })
     this.run(packet, t)
     return undefined
   }

@@ -341,6 +341,7 @@ function checkAction(bridge: Bridge, slots: Slots, a: Action, table: number | un
     case 'goto_table':
       return table !== undefined && (a.table <= table || a.table >= TABLES) ? 'OFPBIC_BAD_TABLE_ID' : undefined
     case 'set_field':
+    case 'delete_field':
       return a.field.variable && !slots.of(a.field) ? 'NXFMFC_INVALID_TLV_FIELD' : undefined
     case 'move':
       return (a.src.field.variable && !slots.of(a.src.field)) || (a.dst.field.variable && !slots.of(a.dst.field))

@@ -56,13 +56,15 @@ function one(ctx: Context, a: Action, last: boolean, all: readonly Action[], ind
       return
     case 'enqueue': {
       const before = key[K.SKB_PRIORITY] as number
-      key[K.SKB_PRIORITY] = queuePriority(a.queue)
+      wildcards[K.SKB_PRIORITY] = 0xffffffff
+      key[K.SKB_PRIORITY] = a.queue
       output(ctx, a.port, 0, last)
       key[K.SKB_PRIORITY] = before
       return
     }
     case 'set_queue':
-      key[K.SKB_PRIORITY] = queuePriority(a.queue)
+      wildcards[K.SKB_PRIORITY] = 0xffffffff
+      key[K.SKB_PRIORITY] = a.queue
       return
     case 'pop_queue':
       key[K.SKB_PRIORITY] = 0
@@ -89,11 +91,10 @@ function one(ctx: Context, a: Action, last: boolean, all: readonly Action[], ind
       key[K.TUN_ID_LOW] = Number(a.id & 0xffffffffn)
       return
     case 'mod_tp': {
-      const proto = key[K.NW_PROTO]
-      wildcards[K.NW_PROTO] = 0xffffffff
       const type = key[K.DL_TYPE]
       if (type !== K.ETH_IPV4 && type !== K.ETH_IPV6) return
-      if (proto !== K.IP_TCP && proto !== K.IP_UDP && proto !== K.IP_SCTP) return
+      wildcards[K.NW_PROTO] = 0xffffffff
+      if ((key[K.NW_FRAG] as number) & K.FRAG_LATER) return
       const at = a.which === 'src' ? K.TP_SRC : K.TP_DST
       wildcards[at] = 0xffffffff
       key[at] = a.port
@@ -263,11 +264,6 @@ function shorten(rule: { idleTimeout: number; hardTimeout: number }, idle: numbe
 const METADATA = { field: F.metadata }
 const FIRST_TUN_METADATA = F.tun_metadata0.index
 
-/** A queue's number as the priority that the datapath puts on a packet: class 1:N+1 of the qdisc. */
-function queuePriority(queue: number): number {
-  return (0x10000 + queue + 1) >>> 0
-}
-
 function source(ctx: Context, sub: Subfield): bigint {
   const s = ctx.world.slots.of(sub.field)
   if (!s) return 0n
@@ -405,63 +401,45 @@ function checkLarger(ctx: Context, length: number, dst: Subfield, rest: readonly
   ctx.actions.push({ type: 'check_pkt_len', size: length, greater, lessEqual })
 }
 
-/** Whether what actions do to a packet can be undone by setting fields again, so that no copy is needed. */
+/** Actions after which setting fields again does not bring the packet back. */
+const IRREVERSIBLE: ReadonlySet<string> = new Set(['ct', 'meter', 'output_trunc', 'encap', 'decap', 'dec_nsh_ttl'])
+
 function reversible(actions: readonly Action[]): boolean {
-  return actions.every((a) => {
-    switch (a.type) {
-      case 'ct':
-      case 'ct_clear':
-      case 'meter':
-      case 'push_mpls':
-      case 'pop_mpls':
-      case 'dec_nsh_ttl':
-      case 'encap':
-      case 'decap':
-      case 'check_pkt_larger':
-      case 'goto_table':
-      case 'resubmit':
-      case 'output':
-      case 'output_reg':
-      case 'group':
-      case 'clone':
-        return a.type === 'output' || a.type === 'output_reg'
-          ? true
-          : a.type === 'clone'
-            ? reversible(a.actions)
-            : false
-      default:
-        return true
-    }
-  })
+  return actions.every((a) => !IRREVERSIBLE.has(a.type) && (a.type !== 'clone' || reversible(a.actions)))
+}
+
+/** The same of what they became, tables further on included. */
+function reversibleDp(actions: readonly DpAction[]): boolean {
+  return actions.every(
+    (a) => !['ct', 'ct_clear', 'meter', 'hash', 'trunc', 'push_mpls', 'pop_mpls'].includes(a.type),
+  )
 }
 
 function clone(ctx: Context, actions: readonly Action[], last: boolean): void {
+  const plain = last || reversible(actions)
+  if (!plain) commit(ctx.key, ctx.base, ctx.wildcards, ctx.actions)
   const saved = {
     key: ctx.key.slice(),
+    base: ctx.base.slice(),
+    actions: ctx.actions,
     stack: ctx.stack,
     actionSet: ctx.actionSet,
     conntracked: ctx.conntracked,
   }
   ctx.stack = [...saved.stack]
   ctx.actionSet = []
-  const inline = last || reversible(actions)
-  let base: K.Key | undefined
-  let outer: DpAction[] | undefined
-  if (!inline) {
-    commit(ctx.key, ctx.base, ctx.wildcards, ctx.actions)
-    base = ctx.base.slice()
-    outer = ctx.actions
-    ctx.actions = []
-  }
+  ctx.actions = []
   ctx.depth++
   runActions(ctx, actions, true)
   ctx.depth--
   if (ctx.freezing) finishFreezing(ctx)
-  if (outer && base) {
-    const inner = ctx.actions
-    ctx.actions = outer
+  const inner = ctx.actions
+  ctx.actions = saved.actions
+  // where nothing but fields changed, they are set back later: no copy is needed
+  if (last || (plain && reversibleDp(inner))) ctx.actions.push(...inner)
+  else {
     if (inner.length) ctx.actions.push({ type: 'clone', actions: inner })
-    ctx.base.set(base)
+    ctx.base.set(saved.base)
   }
   ctx.key.set(saved.key)
   ctx.stack = saved.stack

@@ -44,7 +44,8 @@ const WHOLE: ReadonlyMap<number, readonly number[]> = new Map(
  */
 export function commit(key: K.Key, base: K.Key, wildcards: K.Key, out: DpAction[]): void {
   set(ETH, key, base, wildcards, out)
-  switch (key[K.DL_TYPE]) {
+  // without a protocol there is nothing to set
+  switch (key[K.NW_PROTO] === 0 ? 0 : key[K.DL_TYPE]) {
     case K.ETH_IPV4:
       set(IPV4, key, base, wildcards, out)
       transport(key, base, wildcards, out)
@@ -63,6 +64,7 @@ export function commit(key: K.Key, base: K.Key, wildcards: K.Key, out: DpAction[
   set({ group: 'skb_mark', words: [K.PKT_MARK] }, key, base, wildcards, out)
 }
 
+/** Neighbour discovery comes before the ICMP header that it is behind, as Open vSwitch has it. */
 function transport(key: K.Key, base: K.Key, w: K.Key, out: DpAction[]): void {
   switch (key[K.NW_PROTO]) {
     case K.IP_TCP:
@@ -75,16 +77,24 @@ function transport(key: K.Key, base: K.Key, w: K.Key, out: DpAction[]): void {
       set({ group: 'sctp', words: PORTS }, key, base, w, out)
       break
     case K.IP_ICMP:
-      set({ group: 'icmp', words: PORTS }, key, base, w, out)
+      icmp('icmp', key, base, w, out)
       break
     case K.IP_ICMPV6:
-      set({ group: 'icmpv6', words: PORTS }, key, base, w, out)
       if (base[K.TP_SRC] === 135 || base[K.TP_SRC] === 136) {
         set(ND, key, base, w, out)
         set(ND_EXT, key, base, w, out)
       }
+      icmp('icmpv6', key, base, w, out)
       break
   }
+}
+
+/** Type and code go together. */
+function icmp(group: 'icmp' | 'icmpv6', key: K.Key, base: K.Key, w: K.Key, out: DpAction[]): void {
+  if (key[K.TP_SRC] === base[K.TP_SRC] && key[K.TP_DST] === base[K.TP_DST]) return
+  w[K.TP_SRC] = 0xffffffff
+  w[K.TP_DST] = 0xffffffff
+  set({ group, words: PORTS }, key, base, w, out)
 }
 
 function set(g: GroupWords, key: K.Key, base: K.Key, wildcards: K.Key, out: DpAction[]): void {
@@ -92,7 +102,8 @@ function set(g: GroupWords, key: K.Key, base: K.Key, wildcards: K.Key, out: DpAc
   for (const at of g.words) {
     if (key[at] === base[at]) continue
     words ??= []
-    for (const w of WHOLE.get(at) ?? [at]) if (!words.includes(w)) words.push(w)
+    const whole = g.group === 'icmp' || g.group === 'icmpv6' ? PORTS : (WHOLE.get(at) ?? [at])
+    for (const w of whole) if (!words.includes(w)) words.push(w)
   }
   if (!words) return
   const values: number[] = []

@@ -33,7 +33,7 @@ export interface TraceSink {
   bridge(name: string): void
   /** Opens the table's node, which `end` closes. */
   table(table: number, rule: Rule | undefined): void
-  thaw(): void
+  thaw(table: number | undefined): void
   end(): void
   action(action: Action): void
   detail(text: string): void

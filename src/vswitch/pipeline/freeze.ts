@@ -36,6 +36,8 @@ export function finishFreezing(ctx: Context): void {
     return
   }
   ctx.pause = undefined
+  // a trace disturbs no controller
+  if (!ctx.live) return
   ctx.actions.push(userspace(ctx, pause, frozen, id, true))
 }
 
@@ -59,6 +61,6 @@ export function userspace(
     frozen,
     pause,
     recircId,
-    dontSend: false,
+    dontSend: !ctx.live,
   }
 }

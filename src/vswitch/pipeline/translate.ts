@@ -15,6 +15,8 @@ export interface TranslateOptions {
   /** May learn and count: the packet is real. */
   readonly live: boolean
   readonly trace?: TraceSink | undefined
+  /** Gets the flow as it is at the end. */
+  readonly done?: (key: K.Key) => void
 }
 
 const DROPPED: Translation = {
@@ -32,7 +34,7 @@ export function translate(world: World, key: K.Key, options: TranslateOptions): 
     const frozen = world.frozen.get(recirc)
     const bridge = frozen && world.bridge(frozen.bridge)
     if (!frozen || !bridge) return { ...DROPPED, actions: [{ type: 'drop', reason: 'no_recirculation_context' }] }
-    return resume(world, bridge, frozen, key, options).done
+    return resume(world, bridge, frozen, key, options)
   }
   const seen = K.newKey()
   const port = world.ingress(key, seen)
@@ -54,6 +56,7 @@ export function translate(world: World, key: K.Key, options: TranslateOptions): 
     finishFreezing(ctx)
   }
   ctx.trace?.end()
+  options.done?.(ctx.key)
   return finish(ctx, false)
 }
 
@@ -64,7 +67,7 @@ export function resume(
   frozen: Frozen,
   key: K.Key,
   options: TranslateOptions,
-): { readonly done: Translation; readonly final: K.Key } {
+): Translation {
   const ctx = new Context(world, bridge, key, options)
   thaw(frozen, ctx.key)
   thaw(frozen, ctx.base)
@@ -80,7 +83,7 @@ export function resume(
   ctx.cookie = frozen.cookie
   ctx.dependencies.add(bridge.portsChanged)
   ctx.trace?.bridge(bridge.name)
-  ctx.trace?.thaw()
+  ctx.trace?.thaw(frozen.lookup ? frozen.table : undefined)
   if (frozen.lookup) lookupAndRun(ctx, frozen.inPort, frozen.table, true, frozen.actions.length === 0)
   for (let i = 0; i < frozen.actions.length; ) {
     const mark = frozen.actions[i]
@@ -103,7 +106,8 @@ export function resume(
   if (!ctx.freezing) runActionSet(ctx)
   finishFreezing(ctx)
   ctx.trace?.end()
-  return { done: finish(ctx, true), final: ctx.key }
+  options.done?.(ctx.key)
+  return finish(ctx, true)
 }
 
 /** Runs actions that a controller sent with a packet. */

@@ -61,6 +61,7 @@ export class BfdSession {
   private wasForwarding = false
   private lastReceived = Number.NEGATIVE_INFINITY
   private lastSent = 0
+  private noted = ''
 
   constructor(
     private readonly clock: Clock,
@@ -164,6 +165,9 @@ export class BfdSession {
       this.wasForwarding = now
       this.flaps++
     }
+    const text = JSON.stringify(this.status())
+    if (text === this.noted) return
+    this.noted = text
     this.changed()
   }
 

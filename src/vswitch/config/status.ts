@@ -1,0 +1,44 @@
+import type { BridgePort } from '../ofproto/port.ts'
+import type { Switch } from '../switch.ts'
+
+/** Interface.status: what stands behind the port. */
+export function interfaceStatus(sw: Switch, port: BridgePort): ReadonlyMap<string, string> {
+  const device = sw.device(port)
+  if (device) return new Map([['driver_name', device.driver]])
+  if (port.tunnel && port.tunnel.remoteIp !== 'flow' && sw.localAddress(port.tunnel.remoteIp)) {
+    return new Map([
+      ['tunnel_egress_iface', 'underlay'],
+      ['tunnel_egress_iface_carrier', 'up'],
+    ])
+  }
+  return new Map()
+}
+
+/** Interface.statistics. */
+export function interfaceStatistics(port: BridgePort): ReadonlyMap<string, number> {
+  if (port.kind === 'patch' || port.kind === 'tunnel') {
+    return new Map([
+      ['rx_bytes', port.rxBytes],
+      ['rx_packets', port.rxPackets],
+      ['tx_bytes', port.txBytes],
+      ['tx_packets', port.txPackets],
+    ])
+  }
+  const c = port.datapath?.counters
+  if (!c) return new Map()
+  return new Map([
+    ['collisions', 0],
+    ['rx_bytes', c.rxBytes],
+    ['rx_crc_err', 0],
+    ['rx_dropped', c.rxDropped],
+    ['rx_errors', c.rxErrors],
+    ['rx_frame_err', 0],
+    ['rx_missed_errors', 0],
+    ['rx_over_err', 0],
+    ['rx_packets', c.rxPackets],
+    ['tx_bytes', c.txBytes],
+    ['tx_dropped', c.txDropped],
+    ['tx_errors', c.txErrors],
+    ['tx_packets', c.txPackets],
+  ])
+}
