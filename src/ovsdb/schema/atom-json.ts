@@ -12,10 +12,13 @@ export function readAtom(type: AtomicType, json: Json, named?: NamedUuids): Atom
       if (typeof json === 'string') return json
       break
     case 'integer':
-      if (typeof json === 'number' ? Number.isSafeInteger(json) : isInteger(json)) return json as number | bigint
+      // Adding 0 makes 0 of -0.
+      if (typeof json === 'number') {
+        if (Number.isSafeInteger(json)) return json + 0
+      } else if (isInteger(json)) return json
       break
     case 'real':
-      if (typeof json === 'number') return json
+      if (typeof json === 'number') return json + 0
       if (typeof json === 'bigint') return Number(json)
       break
     case 'boolean':

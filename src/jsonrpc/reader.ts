@@ -1,0 +1,171 @@
+import type { Json } from './json.ts'
+import { JsonError, JsonParser } from './parser.ts'
+
+export interface ReaderLimits {
+  /** Bytes of one message; 1 GiB unless given. */
+  readonly size: number
+  /** Arrays and objects in each other. */
+  readonly depth: number
+  /** Above this many bytes a message is read piece by piece, not at once from its text. */
+  readonly whole: number
+}
+
+export const DEFAULT_LIMITS: ReaderLimits = { size: 2 ** 30, depth: 1000, whole: 1 << 20 }
+
+/**
+ * The messages in a stream of bytes. Small ones are cut out and given to the engine's own parser;
+ * large ones, and those with numbers or escapes that it would not read as Open vSwitch does, go
+ * through JsonParser as they come.
+ */
+export class MessageReader {
+  private chunks: Uint8Array[] = []
+  private size = 0
+  private nesting = 0
+  private inString = false
+  private escaped = false
+  private digits = 0
+  private careful = false
+  private parser: JsonParser | undefined
+  private readonly limits: ReaderLimits
+  private readonly decoder = new TextDecoder('utf-8', { fatal: true })
+
+  constructor(
+    private readonly onMessage: (json: Json) => void,
+    limits: Partial<ReaderLimits> = {},
+  ) {
+    this.limits = { ...DEFAULT_LIMITS, ...limits }
+  }
+
+  /** Bytes of the message that has begun. */
+  get pending(): number {
+    return this.size
+  }
+
+  /** Takes what came; throws JsonError when it can not be read on. */
+  push(bytes: Uint8Array): void {
+    let at = 0
+    while (at < bytes.length) {
+      if (this.parser) {
+        at = this.feed(bytes, at)
+        continue
+      }
+      if (this.nesting === 0) {
+        at = this.start(bytes, at)
+        continue
+      }
+      const end = this.scan(bytes, at)
+      this.size += end - at
+      if (this.size > this.limits.size) this.tooBig()
+      this.chunks.push(bytes.subarray(at, end))
+      at = end
+      if (this.nesting === 0) this.finish()
+      else if (this.size > this.limits.whole) this.startParser()
+    }
+    // What is kept of this piece is copied: the stream may use its buffer again.
+    if (this.chunks.length) {
+      const last = this.chunks.length - 1
+      this.chunks[last] = (this.chunks[last] as Uint8Array).slice()
+    }
+  }
+
+  private tooBig(): never {
+    throw new JsonError(`message larger than the limit of ${this.limits.size} bytes`)
+  }
+
+  private start(bytes: Uint8Array, at: number): number {
+    const c = bytes[at]
+    if (c === 0x20 || c === 0x0a || c === 0x0d || c === 0x09) return at + 1
+    if (c !== 0x7b && c !== 0x5b) throw new JsonError(`line 0, column 0, byte 0: syntax error at beginning of input`)
+    this.size = 0
+    this.careful = false
+    this.digits = 0
+    this.nesting = 1
+    this.size = 1
+    this.chunks = [bytes.subarray(at, at + 1)]
+    return at + 1
+  }
+
+  /** The end of the message, or of the piece. */
+  private scan(bytes: Uint8Array, from: number): number {
+    const n = bytes.length
+    let i = from
+    let { nesting, inString, escaped, digits } = this
+    while (i < n) {
+      const c = bytes[i++] as number
+      if (inString) {
+        if (escaped) {
+          escaped = false
+          if (c === 0x75) this.careful = true
+        } else if (c === 0x5c) escaped = true
+        else if (c === 0x22) inString = false
+        continue
+      }
+      if (c >= 0x30 && c <= 0x39) {
+        if (++digits > 15) this.careful = true
+        continue
+      }
+      if (c === 0x22) inString = true
+      else if (c === 0x7b || c === 0x5b) {
+        if (++nesting > this.limits.depth) {
+          throw new JsonError(`byte ${this.size + i - from}: input exceeds maximum nesting depth ${this.limits.depth}`)
+        }
+      } else if (c === 0x7d || c === 0x5d) {
+        if (--nesting === 0) break
+      } else if ((c === 0x65 || c === 0x45) && digits) this.careful = true
+      if (c !== 0x2e) digits = 0
+    }
+    this.nesting = nesting
+    this.inString = inString
+    this.escaped = escaped
+    this.digits = digits
+    return i
+  }
+
+  private finish(): void {
+    const chunks = this.chunks
+    const size = this.size
+    this.chunks = []
+    this.size = 0
+    const bytes = chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks, size)
+    let json: Json
+    if (this.careful) json = this.slow(bytes)
+    else {
+      try {
+        json = JSON.parse(this.decoder.decode(bytes)) as Json
+      } catch {
+        // The careful parser says what is wrong, and where.
+        json = this.slow(bytes)
+      }
+    }
+    this.onMessage(json)
+  }
+
+  private slow(bytes: Uint8Array): Json {
+    const parser = new JsonParser(this.limits.depth)
+    parser.push(bytes)
+    if (!parser.done) throw new JsonError('unexpected end of input')
+    return parser.result as Json
+  }
+
+  private startParser(): void {
+    this.parser = new JsonParser(this.limits.depth)
+    for (const chunk of this.chunks) this.parser.push(chunk)
+    this.chunks = []
+  }
+
+  private feed(bytes: Uint8Array, at: number): number {
+    const parser = this.parser as JsonParser
+    const n = parser.push(bytes, at)
+    this.size += n
+    if (this.size > this.limits.size) this.tooBig()
+    if (parser.done) {
+      this.parser = undefined
+      this.nesting = 0
+      this.inString = false
+      this.escaped = false
+      this.size = 0
+      this.onMessage(parser.result as Json)
+    }
+    return at + n
+  }
+}
