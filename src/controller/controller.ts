@@ -2,7 +2,6 @@ import type { Clock, Timer } from '../base/clock.ts'
 import type { ControlCommand } from '../base/command.ts'
 import type { Log } from '../base/log.ts'
 import type { Random } from '../base/random.ts'
-import type { Result } from '../base/result.ts'
 import type { OpenFlowChannel } from '../openflow/connection/channel.ts'
 import type { Message } from '../openflow/messages/message.ts'
 import type { Replica } from '../ovsdb/client/replica.ts'
@@ -31,10 +30,14 @@ import { declareSettings, effectiveSettings, isTrue, type Settings } from './set
 import { S } from './strata.ts'
 import { declareZones, type Zones, zoneRange } from './zones/zones.ts'
 
-/** Opens a connection to the integration bridge's switch; `remote` is ovn-bridge-remote if it is set. */
+/**
+ * Opens a connection to the switch of a bridge; `done` gets undefined where that does not come about.
+ * `remote` is external_ids:ovn-bridge-remote, if it is set.
+ */
 export type DialSwitch = (
-  target: { readonly bridge: string; readonly remote: string | undefined },
-  ready: (result: Result<OpenFlowChannel>) => void,
+  bridge: string,
+  done: (channel: OpenFlowChannel | undefined) => void,
+  remote: string | undefined,
 ) => void
 
 export interface ControllerOptions {
@@ -171,6 +174,7 @@ export class Controller {
       bindings: bindings.all,
       installed: this.installed,
       enabled: () => !this.paused,
+      settled: () => this.complete(),
     })
     this.local = new LocalWriter({
       ovs,
@@ -316,7 +320,7 @@ export class Controller {
     this.watchInterest()
     this.state.installer.schedule()
     if (!this.complete()) return
-    this.local.rows.schedule()
+    this.state.southbound.release()
     this.confirmPorts()
     this.acknowledge()
   }
@@ -382,21 +386,16 @@ export class Controller {
     if (this.channel || this.dialling || this.redial) return
     this.dialled = target
     this.dialling = true
-    this.options.openflow({ bridge, remote }, (result) => {
+    const done = (channel: OpenFlowChannel | undefined) => {
       this.dialling = false
-      if (this.closed) {
-        if (result.ok) result.value.close()
-        return
-      }
-      if (!result.ok) {
-        this.options.log
-          .child('rconn')
-          .warn(`${bridge}: connection failed (${result.error})`, { code: 'SWITCH_UNREACHABLE' })
+      if (this.closed) channel?.close()
+      else if (channel) this.use(channel)
+      else {
+        this.options.log.child('rconn').warn(`${bridge}: connection failed`, { code: 'SWITCH_UNREACHABLE' })
         this.dialAgain()
-        return
       }
-      this.use(result.value)
-    })
+    }
+    this.options.openflow(bridge, done, remote)
   }
 
   private dialAgain(): void {
@@ -425,4 +424,8 @@ export class Controller {
 
   /** See commands.ts. */
   commands: () => readonly ControlCommand[] = () => []
+}
+
+export function createController(options: ControllerOptions): Controller {
+  return new Controller(options)
 }

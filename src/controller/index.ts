@@ -1,3 +1,10 @@
-export { Controller, type ControllerOptions, type ControllerState, type DialSwitch } from './controller.ts'
+export {
+  Controller,
+  type ControllerOptions,
+  type ControllerState,
+  createController,
+  type DialSwitch,
+} from './controller.ts'
 export { conditionsFor, SOUTHBOUND_REQUESTS } from './inputs/conditions.ts'
+export { LOCAL_REQUESTS } from './inputs/inputs.ts'
 export { OFTABLE } from './tables.ts'

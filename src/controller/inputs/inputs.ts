@@ -1,4 +1,4 @@
-import type { Replica, TableName } from '../../ovsdb/client/replica.ts'
+import type { Replica, TableName, TableRequests } from '../../ovsdb/client/replica.ts'
 import type { Graph } from '../../reactive/graph.ts'
 import type { Input } from '../../reactive/relation.ts'
 import type { OpenVSwitch } from '../../schema/open-vswitch.ts'
@@ -80,4 +80,16 @@ export function follow<T>(
   return () => {
     for (const stop of stops) stop()
   }
+}
+
+/** What a controller asks of the local database: not the columns that change all the time. */
+export const LOCAL_REQUESTS: TableRequests<OpenVSwitch> = {
+  Open_vSwitch: { columns: ['bridges', 'datapaths', 'external_ids', 'iface_types', 'other_config', 'next_cfg', 'ssl'] },
+  Bridge: {
+    columns: ['name', 'ports', 'datapath_type', 'external_ids', 'fail_mode', 'flow_tables', 'mirrors', 'other_config'],
+  },
+  Port: { columns: ['name', 'interfaces', 'external_ids', 'qos'] },
+  Interface: {
+    columns: ['name', 'type', 'ofport', 'options', 'external_ids', 'bfd', 'bfd_status', 'link_state', 'mtu', 'status'],
+  },
 }

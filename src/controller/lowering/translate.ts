@@ -86,7 +86,9 @@ export function translate(
   if (!actions.ok) return { ok: false, error: `error parsing actions "${actionsText}": ${actions.error}` }
 
   const context = {
-    lookupPort: (name: string) => env.ports.get(name)?.key ?? env.multicast.get(multicastKey(datapath.uuid, name)),
+    // "none" is how a logical flow says that no output port was found.
+    lookupPort: (name: string) =>
+      name === 'none' ? 0 : (env.ports.get(name)?.key ?? env.multicast.get(multicastKey(datapath.uuid, name))),
     isChassisResident: (name: string) => env.resident.has(name),
   }
   const lowered = lowerMatch(match.value.expression, actions.value.prerequisites, context)

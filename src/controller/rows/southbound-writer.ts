@@ -23,6 +23,8 @@ export interface SouthboundWriterParts {
   readonly bindings: Derived<Binding>
   readonly installed: Relation<true>
   readonly enabled: () => boolean
+  /** Whether all is known that a port might be here for: before, none is released. */
+  readonly settled: () => boolean
 }
 
 /** What of nb_cfg is to be reported: the number, and when it was reached (milliseconds since 1970). */
@@ -36,6 +38,7 @@ export class SouthboundWriter {
   readonly rows: Reconciler<Southbound>
   private acknowledged: Acknowledgement | undefined
   private complaint: string | undefined
+  private readonly withheld = new Set<string>()
 
   constructor(private readonly parts: SouthboundWriterParts) {
     const { sb, ovs, bindings, us, installed } = parts
@@ -56,12 +59,12 @@ export class SouthboundWriter {
         const row = byName.first(name)
         const own = us.peek(US)
         if (!row || !own) return []
-        return portOperations(
-          sb,
-          row,
-          { us: own, binding: bindings.peek(name), installed: installed.contents.has(name) },
-          log,
-        )
+        const binding = bindings.peek(name)
+        if (!binding?.claim && !parts.settled()) {
+          this.withheld.add(name)
+          return []
+        }
+        return portOperations(sb, row, { us: own, binding, installed: installed.contents.has(name) }, log)
       },
       {
         on: {
@@ -86,6 +89,12 @@ export class SouthboundWriter {
       if (change.tables.Open_vSwitch || change.tables.Bridge) this.rows.mark('chassis', 'us')
     })
     this.rows.mark('chassis', 'us')
+  }
+
+  /** All is known now: ports that were not released before are looked at again. */
+  release(): void {
+    for (const name of this.withheld) this.rows.mark('port', name)
+    this.withheld.clear()
   }
 
   acknowledge(what: Acknowledgement): void {
