@@ -1,35 +1,27 @@
-import { mkdirSync, unlinkSync } from 'node:fs'
-import { connect as connectSocket, createServer, type Server, type Socket } from 'node:net'
-import { dirname } from 'node:path'
-import { connect as connectTls, createSecureContext, type SecureContextOptions, TLSSocket } from 'node:tls'
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { err, ok, type Result } from '../base/result.ts'
 import type { ByteStream } from '../base/stream.ts'
-import type { Method } from './address.ts'
+import { errorText } from './errors.ts'
 
-/** A node socket as a ByteStream. */
+/** A socket as a stream of bytes. */
 export class SocketStream implements ByteStream {
   onData: ((bytes: Uint8Array) => void) | undefined
   onDrain: (() => void) | undefined
   onClose: ((error?: Error) => void) | undefined
   private error: Error | undefined
-  private closed = false
 
   constructor(
     private readonly socket: Socket,
     readonly peer: string,
-    readonly certificateName?: string | undefined,
+    readonly certificateName?: string,
   ) {
-    socket.on('data', (bytes: Buffer) => this.onData?.(bytes))
+    socket.on('data', (bytes: Uint8Array) => this.onData?.(bytes))
     socket.on('drain', () => this.onDrain?.())
     socket.on('error', (e) => {
-      this.error ??= e
+      this.error = new Error(errorText(e))
     })
-    // The other side has no more to say: so have we, once what is queued is out.
-    socket.on('end', () => socket.end())
-    socket.on('close', () => {
-      this.closed = true
-      this.onClose?.(this.error)
-    })
-    if (socket.setNoDelay) socket.setNoDelay(true)
+    socket.on('close', () => this.onClose?.(this.error))
   }
 
   get queued(): number {
@@ -37,12 +29,11 @@ export class SocketStream implements ByteStream {
   }
 
   write(bytes: Uint8Array): boolean {
-    if (this.closed || this.socket.destroyed || this.socket.writableEnded) return false
     return this.socket.write(bytes)
   }
 
   close(error?: Error): void {
-    if (error) this.socket.destroy()
+    if (error) this.socket.destroy(error)
     else this.socket.end()
   }
 
@@ -55,206 +46,124 @@ export class SocketStream implements ByteStream {
   }
 }
 
-/** Keys and certificates for TLS, as file contents. */
-export interface TlsKeys {
-  readonly key: string
-  readonly certificate: string
-  /** Certificates of those who may sign the peer's; undefined: any peer is taken. */
-  readonly ca: string | undefined
-  readonly protocols?: string | undefined
-  readonly ciphers?: string | undefined
-  readonly ciphersuites?: string | undefined
-  readonly serverName?: string | undefined
+/** Where a connection goes or is awaited. */
+export type Endpoint =
+  | { readonly kind: 'unix'; readonly path: string }
+  | { readonly kind: 'tcp' | 'ssl'; readonly host: string; readonly port: number }
+
+/** The longest path of a unix socket (unix(7)): Node 20 cuts longer ones without a word. */
+const MAX_PATH = 107
+
+/** `unix:FILE`, `tcp:HOST:PORT`, `ssl:HOST:PORT`; an IPv6 address in brackets. */
+export function parseActive(text: string): Endpoint | undefined {
+  if (text.startsWith('unix:')) return text.length > 5 ? { kind: 'unix', path: text.slice(5) } : undefined
+  const [, kind, v6, host, port] = /^(tcp|ssl):(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? []
+  const name = v6 ?? host
+  if (name === undefined || Number(port) > 65535) return undefined
+  return { kind: kind as 'tcp' | 'ssl', host: name, port: Number(port) }
 }
 
-const VERSIONS = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'] as const
-type Version = (typeof VERSIONS)[number]
-
-/** `--ssl-protocols`: a list, or a minimum as `TLSv1.2+`; undefined for what is not one of these. */
-export function tlsVersions(text: string | undefined): { min: Version; max: Version } | undefined {
-  if (!text) return { min: 'TLSv1.2', max: 'TLSv1.3' }
-  const plus = text.endsWith('+')
-  const named = (plus ? text.slice(0, -1) : text).split(/[\s,]+/).filter((s) => s)
-  const at = named.map((n) => VERSIONS.indexOf(n as Version))
-  if (!at.length || at.some((i) => i < 0)) return undefined
-  const min = VERSIONS[Math.min(...at)] as Version
-  return { min, max: plus ? 'TLSv1.3' : (VERSIONS[Math.max(...at)] as Version) }
+/** `punix:FILE`, `ptcp:[PORT][:HOST]`, `pssl:[PORT][:HOST]`; without a host, all addresses of this one. */
+export function parsePassive(text: string, defaultPort = 6640): Endpoint | undefined {
+  if (text.startsWith('punix:')) return text.length > 6 ? { kind: 'unix', path: text.slice(6) } : undefined
+  const [, kind, port, v6, host] = /^p(tcp|ssl):(\d{1,5})?(?::(?:\[([^\]]+)\]|([^:]+)))?$/.exec(text) ?? []
+  if (kind === undefined || Number(port ?? 0) > 65535) return undefined
+  return { kind: kind as 'tcp' | 'ssl', host: v6 ?? host ?? '0.0.0.0', port: Number(port ?? defaultPort) }
 }
 
-function contextOptions(keys: TlsKeys): SecureContextOptions {
-  const versions = tlsVersions(keys.protocols) ?? { min: 'TLSv1.2' as const, max: 'TLSv1.3' as const }
-  const ciphers = [keys.ciphersuites, keys.ciphers].filter((s) => s).join(':')
-  return {
-    key: keys.key,
-    cert: keys.certificate,
-    ...(keys.ca === undefined ? {} : { ca: keys.ca }),
-    minVersion: versions.min,
-    maxVersion: versions.max,
-    ...(ciphers ? { ciphers } : {}),
+/** Opens a connection; `done` is called once. Returns how to give up. */
+export function dial(endpoint: Endpoint, done: (result: Result<ByteStream>) => void): () => void {
+  if (endpoint.kind === 'ssl') {
+    done(err('TLS connections are opened with their certificates: use dialTls'))
+    return () => {}
   }
-}
-
-function commonName(socket: TLSSocket): string | undefined {
-  const cn = socket.getPeerCertificate()?.subject?.CN
-  return Array.isArray(cn) ? cn[0] : cn
-}
-
-function address(kind: string, socket: Socket): string {
-  const host = socket.remoteAddress ?? ''
-  const plain = host.startsWith('::ffff:') ? host.slice(7) : host
-  return `${kind}:${plain.includes(':') ? `[${plain}]` : plain}:${socket.remotePort ?? 0}`
+  if (endpoint.kind === 'unix' && Buffer.byteLength(endpoint.path) > MAX_PATH) {
+    done(err('File name too long'))
+    return () => {}
+  }
+  const peer = endpoint.kind === 'unix' ? `unix:${endpoint.path}` : `tcp:${endpoint.host}:${endpoint.port}`
+  const socket = connect(
+    endpoint.kind === 'unix' ? { path: endpoint.path } : { host: endpoint.host, port: endpoint.port },
+  )
+  const failed = (e: Error) => done(err(errorText(e)))
+  socket.once('error', failed)
+  socket.once('connect', () => {
+    socket.removeListener('error', failed)
+    socket.setNoDelay(true)
+    done(ok(new SocketStream(socket, peer)))
+  })
+  return () => socket.destroy()
 }
 
 export interface Listener {
-  /** The port that was bound, for TCP and TLS. */
-  readonly port: number | undefined
+  /** The port that was given where 0 was asked for; 0 for a unix socket. */
+  readonly port: number
+  /** Stops taking connections; those that are open stay. Removes a unix socket's file. */
   close(): void
 }
 
-export interface Listening {
-  onStream(stream: ByteStream): void
-  /** Called once, when the listener is ready or could not be made. */
-  onReady?: (error: Error | undefined) => void
-  /** A connection that did not come about, as a failed TLS handshake. */
-  onRefused?: (peer: string, error: Error) => void
-  /** Read for each connection, so that changed files count. */
-  keys?: () => TlsKeys | Error
-}
+let unixPeers = 0
 
-/** Listens at `punix:`, `ptcp:` or `pssl:`. */
-export function listen(method: Method, how: Listening): Listener {
-  let port: number | undefined
-  const accepted = new Set<Socket>()
-  const server: Server = createServer({ allowHalfOpen: true }, (socket) => {
-    accepted.add(socket)
-    socket.on('close', () => accepted.delete(socket))
-    if (method.kind === 'pssl') acceptTls(socket, how)
-    else how.onStream(new SocketStream(socket, method.kind === 'punix' ? 'unix' : address('tcp', socket)))
-  })
-  const ready = (error: Error | undefined) => {
-    how.onReady?.(error)
-    how.onReady = () => {}
-  }
-  server.on('error', (e) => ready(e))
-  server.on('listening', () => {
-    const at = server.address()
-    if (at && typeof at === 'object') port = at.port
-    ready(undefined)
-  })
-  if (method.kind === 'punix') {
-    // A socket left behind by a process that died would be in the way.
-    try {
-      unlinkSync(method.path)
-    } catch {}
-    try {
-      mkdirSync(dirname(method.path), { recursive: true })
-    } catch {}
-    server.listen({ path: method.path, backlog: 512 })
-  } else if (method.kind === 'ptcp' || method.kind === 'pssl') {
-    server.listen({ host: method.host ?? '0.0.0.0', port: method.port, backlog: 512 })
-  } else throw new Error(`${method.kind} does not listen`)
-  return {
-    get port() {
-      return port
-    },
-    close: () => {
-      server.close()
-      if (method.kind === 'punix') {
-        try {
-          unlinkSync(method.path)
-        } catch {}
-      }
-    },
-  }
-}
-
-function acceptTls(raw: Socket, how: Listening): void {
-  const peer = address('ssl', raw)
-  const keys = how.keys?.() ?? new Error('Private key must be configured to use SSL/TLS')
-  raw.on('error', () => {})
-  if (keys instanceof Error) {
-    how.onRefused?.(peer, keys)
-    raw.destroy()
+/** Listens; each connection comes as a stream. A busy address or port is an error through `ready`. */
+export function listen(
+  endpoint: Endpoint,
+  accept: (stream: ByteStream) => void,
+  ready: (result: Result<Listener>) => void,
+): void {
+  if (endpoint.kind === 'ssl') {
+    ready(err('TLS connections are awaited with their certificates: use listenTls'))
     return
   }
-  try {
-    const socket = new TLSSocket(raw, {
-      isServer: true,
-      secureContext: createSecureContext(contextOptions(keys)),
-      requestCert: true,
-      rejectUnauthorized: keys.ca !== undefined,
-    })
-    let open = false
-    const timer = setTimeout(() => raw.destroy(), 15000)
-    socket.on('error', (e) => {
-      if (!open) how.onRefused?.(peer, e)
-    })
-    raw.on('close', () => clearTimeout(timer))
-    socket.on('secure', () => {
-      clearTimeout(timer)
-      const error = (socket as { ssl?: { verifyError?(): Error | null } }).ssl?.verifyError?.()
-      if (keys.ca !== undefined && error) {
-        how.onRefused?.(peer, error)
-        socket.destroy()
-        return
-      }
-      open = true
-      how.onStream(new SocketStream(socket, peer, keys.ca !== undefined ? commonName(socket) : undefined))
-    })
-  } catch (e) {
-    how.onRefused?.(peer, e as Error)
-    raw.destroy()
-  }
+  const server = createServer((socket) => {
+    socket.setNoDelay(true)
+    accept(new SocketStream(socket, peerName(socket, endpoint.kind)))
+  })
+  listenOn(server, endpoint, ready)
 }
 
-/** Connects to `unix:`, `tcp:` or `ssl:`. `done` gets the stream, or why there is none. Returns how to give up. */
-export function dial(
-  method: Method,
-  done: (result: ByteStream | Error) => void,
-  keys?: () => TlsKeys | Error,
-): () => void {
-  let settled = false
-  const settle = (result: ByteStream | Error) => {
-    if (settled) return
-    settled = true
-    done(result)
+/** Who is at the other end, as Open vSwitch names it: `unix#3`, `tcp:127.0.0.1:51312`. */
+export function peerName(socket: Socket, kind: Endpoint['kind']): string {
+  if (kind === 'unix') return `unix#${unixPeers++}`
+  const host = socket.remoteAddress ?? ''
+  return `${kind}:${host.includes(':') ? `[${host}]` : host}:${socket.remotePort ?? 0}`
+}
+
+/** Binds a server of node:net or node:tls. */
+export function listenOn(server: Server, endpoint: Endpoint, ready: (result: Result<Listener>) => void): void {
+  if (endpoint.kind === 'unix') {
+    if (Buffer.byteLength(endpoint.path) > MAX_PATH) {
+      ready(err('File name too long'))
+      return
+    }
+    removeSocket(endpoint.path)
   }
-  let socket: Socket
-  if (method.kind === 'unix') {
-    socket = connectSocket({ path: method.path, allowHalfOpen: true }, () =>
-      settle(new SocketStream(socket, `unix:${method.path}`)),
+  const failed = (e: Error) => ready(err(errorText(e)))
+  server.once('error', failed)
+  const listening = () => {
+    server.removeListener('error', failed)
+    // An error of accept(2), such as too many open files, ends no server.
+    server.on('error', () => {})
+    if (endpoint.kind === 'unix') chmodSync(endpoint.path, 0o770)
+    const address = server.address()
+    ready(
+      ok({
+        port: typeof address === 'object' && address ? address.port : 0,
+        close() {
+          server.close()
+          if (endpoint.kind === 'unix') removeSocket(endpoint.path)
+        },
+      }),
     )
-  } else if (method.kind === 'tcp') {
-    socket = connectSocket({ host: method.host, port: method.port, allowHalfOpen: true }, () =>
-      settle(new SocketStream(socket, `tcp:${method.host}:${method.port}`)),
-    )
-  } else if (method.kind === 'ssl') {
-    const with_ = keys?.() ?? new Error('Private key must be configured to use SSL/TLS')
-    if (with_ instanceof Error) {
-      setImmediate(() => settle(with_))
-      return () => {}
-    }
-    try {
-      const tls = connectTls({
-        host: method.host,
-        port: method.port,
-        allowHalfOpen: true,
-        ...contextOptions(with_),
-        rejectUnauthorized: with_.ca !== undefined,
-        // Open vSwitch checks who signed the certificate, not the name in it.
-        checkServerIdentity: () => undefined,
-        ...(with_.serverName ? { servername: with_.serverName } : {}),
-      })
-      tls.on('secureConnect', () => settle(new SocketStream(tls, `ssl:${method.host}:${method.port}`)))
-      socket = tls
-    } catch (e) {
-      setImmediate(() => settle(e as Error))
-      return () => {}
-    }
-  } else throw new Error(`${method.kind} does not connect`)
-  socket.on('error', (e) => settle(e))
-  return () => {
-    settled = true
-    socket.destroy()
+  }
+  if (endpoint.kind === 'unix') server.listen({ path: endpoint.path }, listening)
+  else server.listen({ host: endpoint.host, port: endpoint.port }, listening)
+}
+
+/** Removes the file of a socket left by another process; anything that is no socket stays. */
+function removeSocket(path: string): void {
+  try {
+    if (lstatSync(path).isSocket()) unlinkSync(path)
+  } catch {
+    // not there: nothing to remove
   }
 }
