@@ -280,6 +280,16 @@ export class Switch implements World, DatapathHost {
     return this.options.localAddress?.(remote) ?? this.tunnelAddress
   }
 
+  /** Where tunnels lead, in the manner of `ovs/route/show`. */
+  *routes(): IterableIterator<string> {
+    for (const p of this.tunnelPorts) {
+      const remote = p.tunnel?.remoteIp
+      if (!remote || remote === 'flow') continue
+      const local = this.localAddress(remote)
+      if (local) yield `${remote}/${remote.includes(':') ? 128 : 32} dev underlay SRC ${local}`
+    }
+  }
+
   /** Listens for a tunnel port, when it is known where. */
   private bindTunnel(port: BridgePort): void {
     const t = port.tunnel

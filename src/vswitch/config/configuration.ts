@@ -207,7 +207,8 @@ export class Configuration {
     const base = { identity: identity(iface), options: optionsText(iface) }
     if (iface.name === bridge.name) return { ...base, port: bridge.local, error: undefined }
     const taken = this.sw.portByName(iface.name)
-    if (taken) return { ...base, port: undefined, error: `${iface.name}: is a port of bridge ${taken.bridge.name} already` }
+    if (taken)
+      return { ...base, port: undefined, error: `${iface.name}: is a port of bridge ${taken.bridge.name} already` }
     const spec = portSpec(iface)
     if ('error' in spec) return { ...base, port: undefined, error: spec.error }
     const port = this.sw.addPort(bridge, spec)

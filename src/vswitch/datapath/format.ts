@@ -74,7 +74,7 @@ function formatOne(a: DpAction): string {
   }
 }
 
-function formatNat(n: DpNat): string {
+export function formatNat(n: DpNat): string {
   if (!n.kind) return 'nat'
   let s = n.kind
   if (n.min !== undefined) {
@@ -106,7 +106,8 @@ function formatTunnel(t: TunnelInfo): string {
   parts.push(`ttl=${t.ttl}`, `tp_dst=${t.port}`)
   if (t.options.length) {
     const options = t.options.map(
-      (o) => `{class=${hex(o.class)},type=${hex(o.type)},len=${o.data.length},0x${toHex(o.data).replace(/^0+(?=.)/, '')}}`,
+      (o) =>
+        `{class=${hex(o.class)},type=${hex(o.type)},len=${o.data.length},0x${toHex(o.data).replace(/^0+(?=.)/, '')}}`,
     )
     parts.push(`geneve(${options.join('')})`)
   }

@@ -12,10 +12,10 @@ import type { TraceSink } from '../pipeline/context.ts'
 import type { Rule } from '../pipeline/rule.ts'
 import { translate } from '../pipeline/translate.ts'
 import type { Switch } from '../switch.ts'
-import { applyMetadata } from './metadata.ts'
 import { formatKey, formatMegaflow } from './flow-text.ts'
+import { applyMetadata } from './metadata.ts'
 
-type NodeKind = 'bridge' | 'table' | 'thaw' | 'action' | 'detail' | 'error'
+type NodeKind = 'bridge' | 'table' | 'thaw' | 'action' | 'detail' | 'warning' | 'error'
 
 /** A line of a trace with what happened inside it. */
 export interface TraceNode {
@@ -67,8 +67,16 @@ export class TraceTree implements TraceSink {
     this.add('action', formatAction(action, this.names))
   }
 
+  step(text: string): void {
+    this.add('action', text)
+  }
+
   detail(text: string): void {
     this.add('detail', text)
+  }
+
+  warning(text: string): void {
+    this.add('warning', text)
   }
 
   error(text: string): void {
@@ -87,6 +95,9 @@ export function printTrace(nodes: readonly TraceNode[], level = 0): string {
     switch (n.kind) {
       case 'detail':
         out += `${indent} -> ${n.text}\n`
+        break
+      case 'warning':
+        out += `${indent} >> ${n.text}\n`
         break
       case 'error':
         out += `${indent}>>>> ${n.text} <<<<\n`
@@ -169,7 +180,14 @@ function restore(sw: Switch, key: K.Key): void {
   key.set(frozen.words, K.METADATA_HIGH)
 }
 
-function summary(sw: Switch, before: K.Key, t: Translation, final: K.Key | undefined, first: boolean, names: Names): string {
+function summary(
+  sw: Switch,
+  before: K.Key,
+  t: Translation,
+  final: K.Key | undefined,
+  first: boolean,
+  names: Names,
+): string {
   const strip = (key: K.Key): K.Key => {
     const c = key.slice()
     c[K.ACTSET_OUTPUT] = 0

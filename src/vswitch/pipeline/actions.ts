@@ -410,9 +410,7 @@ function reversible(actions: readonly Action[]): boolean {
 
 /** The same of what they became, tables further on included. */
 function reversibleDp(actions: readonly DpAction[]): boolean {
-  return actions.every(
-    (a) => !['ct', 'ct_clear', 'meter', 'hash', 'trunc', 'push_mpls', 'pop_mpls'].includes(a.type),
-  )
+  return actions.every((a) => !['ct', 'ct_clear', 'meter', 'hash', 'trunc', 'push_mpls', 'pop_mpls'].includes(a.type))
 }
 
 function clone(ctx: Context, actions: readonly Action[], last: boolean): void {

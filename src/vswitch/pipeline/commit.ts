@@ -106,6 +106,7 @@ function set(g: GroupWords, key: K.Key, base: K.Key, wildcards: K.Key, out: DpAc
     for (const w of whole) if (!words.includes(w)) words.push(w)
   }
   if (!words) return
+  if (g.group === 'ipv4' || g.group === 'ipv6') wildcards[K.NW_PROTO] = 0xffffffff
   const values: number[] = []
   const masks: number[] = []
   for (const at of words) {

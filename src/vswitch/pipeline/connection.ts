@@ -4,6 +4,7 @@ import * as K from '../classifier/key.ts'
 import { markBits, readSubfield, writeBits } from '../classifier/slots.ts'
 import { clearFields } from '../conntrack/conntrack.ts'
 import type { CtAction, DpNat } from '../datapath/action.ts'
+import { formatNat } from '../datapath/format.ts'
 import { freezeWords } from '../datapath/frozen.ts'
 import { commit } from './commit.ts'
 import type { Context } from './context.ts'
@@ -53,6 +54,7 @@ function ctAction(ctx: Context, action: Ct, zone: number): CtAction {
     if (field === F.ct_mark) markMask = (markMask | Number(mask)) >>> 0
     else if (field === F.ct_label) labelMask |= mask
   }
+  if (ctx.trace && action.exec.length === 0 && !nat) ctx.trace.step('drop')
   for (const a of action.exec) {
     ctx.trace?.action(a)
     if (a.type === 'set_field') {
@@ -70,6 +72,7 @@ function ctAction(ctx: Context, action: Ct, zone: number): CtAction {
       note(a.dst.field, ((1n << BigInt(a.dst.bits)) - 1n) << BigInt(a.dst.offset))
     } else if (a.type === 'ct' && a.nat) nat = dpNat(a.nat)
   }
+  if (nat) ctx.trace?.step(formatNat(nat))
   return {
     type: 'ct',
     commit: action.commit,

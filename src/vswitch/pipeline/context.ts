@@ -36,7 +36,10 @@ export interface TraceSink {
   thaw(table: number | undefined): void
   end(): void
   action(action: Action): void
+  /** An action in words of its own: `drop`, `nat`. */
+  step(text: string): void
   detail(text: string): void
+  warning(text: string): void
   error(text: string): void
 }
 

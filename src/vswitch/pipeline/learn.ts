@@ -39,6 +39,7 @@ class Refresh implements Effect {
 
 export function learn(ctx: Context, action: Learn): void {
   const flow = learnedFlow(ctx, action)
+  if (!ctx.live) ctx.trace?.warning('suppressing side effects, so learn action ignored')
   if (!flow) return
   const rule = ctx.live ? ctx.world.learn(ctx.bridge, flow) : undefined
   if (ctx.live) ctx.effects.push(new Refresh(ctx.world, ctx.bridge, flow, rule))

@@ -99,6 +99,17 @@ export class BfdMonitor {
     return this.entries.get(port)?.session.status()
   }
 
+  /** Overrides what sessions say of forwarding: `true`, `false`, or `normal` for their own word. */
+  setForwarding(name: string | undefined, state: string): boolean {
+    let found = false
+    for (const [port, e] of this.entries) {
+      if (name !== undefined && port.name !== name) continue
+      found = true
+      e.session.override(state === 'normal' ? undefined : state === 'true')
+    }
+    return found || name === undefined
+  }
+
   /** `bfd/show`, of one interface or all. */
   show(name: string | undefined): string | undefined {
     const out: string[] = []

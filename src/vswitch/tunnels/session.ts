@@ -62,6 +62,7 @@ export class BfdSession {
   private lastReceived = Number.NEGATIVE_INFINITY
   private lastSent = 0
   private noted = ''
+  private forced: boolean | undefined
 
   constructor(
     private readonly clock: Clock,
@@ -99,7 +100,13 @@ export class BfdSession {
     }
   }
 
+  override(forwarding: boolean | undefined): void {
+    this.forced = forwarding
+    this.note()
+  }
+
   forwarding(): boolean {
+    if (this.forced !== undefined) return this.forced
     if (this.config.cpathDown || this.remoteDiagnostic === CONCATENATED_DOWN) return false
     return this.state === BfdState.up && this.remoteDiagnostic !== 8
   }
@@ -222,29 +229,29 @@ export class BfdSession {
     const s = this.status()
     const ago = (t: number) => (t === Number.NEGATIVE_INFINITY ? 0 : Math.round(t - this.clock.monotonic()))
     return [
-      `\tForwarding: ${s.forwarding}`,
-      `\tDetect Multiplier: ${this.config.mult}`,
-      `\tConcatenated Path Down: ${this.config.cpathDown}`,
-      `\tTX Interval: Approx ${this.txInterval}ms`,
-      `\tRX Interval: Approx ${Math.max(this.config.minRx, this.remoteMinTx)}ms`,
-      `\tDetect Time: now ${ago(this.lastReceived + this.detectionTime)}ms`,
-      `\tNext TX Time: now +${Math.max(0, Math.round(this.lastSent + this.txInterval - this.clock.monotonic()))}ms`,
-      `\tLast TX Time: now ${ago(this.lastSent)}ms`,
+      `  Forwarding: ${s.forwarding}`,
+      `  Detect Multiplier: ${this.config.mult}`,
+      `  Concatenated Path Down: ${this.config.cpathDown}`,
+      `  TX Interval: Approx ${this.txInterval}ms`,
+      `  RX Interval: Approx ${Math.max(this.config.minRx, this.remoteMinTx)}ms`,
+      `  Detect Time: now ${ago(this.lastReceived + this.detectionTime)}ms`,
+      `  Next TX Time: now +${Math.max(0, Math.round(this.lastSent + this.txInterval - this.clock.monotonic()))}ms`,
+      `  Last TX Time: now ${ago(this.lastSent)}ms`,
       '',
-      `\tLocal Flags: none`,
-      `\tLocal Session State: ${s.state}`,
-      `\tLocal Diagnostic: ${s.diagnostic}`,
-      `\tLocal Discriminator: 0x${this.discriminator.toString(16)}`,
-      `\tLocal Minimum TX Interval: ${this.config.minTx}ms`,
-      `\tLocal Minimum RX Interval: ${this.config.minRx}ms`,
+      `  Local Flags: none`,
+      `  Local Session State: ${s.state}`,
+      `  Local Diagnostic: ${s.diagnostic}`,
+      `  Local Discriminator: 0x${this.discriminator.toString(16)}`,
+      `  Local Minimum TX Interval: ${this.config.minTx}ms`,
+      `  Local Minimum RX Interval: ${this.config.minRx}ms`,
       '',
-      `\tRemote Flags: none`,
-      `\tRemote Session State: ${s.remoteState}`,
-      `\tRemote Diagnostic: ${s.remoteDiagnostic}`,
-      `\tRemote Discriminator: 0x${this.remoteDiscriminator.toString(16)}`,
-      `\tRemote Minimum TX Interval: ${this.remoteMinTx}ms`,
-      `\tRemote Minimum RX Interval: ${this.remoteMinRx}ms`,
-      `\tRemote Detect Multiplier: ${this.remoteMult}`,
+      `  Remote Flags: none`,
+      `  Remote Session State: ${s.remoteState}`,
+      `  Remote Diagnostic: ${s.remoteDiagnostic}`,
+      `  Remote Discriminator: 0x${this.remoteDiscriminator.toString(16)}`,
+      `  Remote Minimum TX Interval: ${this.remoteMinTx}ms`,
+      `  Remote Minimum RX Interval: ${this.remoteMinRx}ms`,
+      `  Remote Detect Multiplier: ${this.remoteMult}`,
       '',
     ].join('\n')
   }

@@ -1,0 +1,208 @@
+import { formatMac, parseMac } from '../address/mac.ts'
+import { type ControlCommand, command } from '../base/command.ts'
+import { OFPP } from '../openflow/actions/action.ts'
+import { formatFlow } from '../openflow/text/flow.ts'
+import { dpctlCommands } from './dpctl.ts'
+import type { BridgePort } from './ofproto/port.ts'
+import { flowStats } from './ofproto/stats.ts'
+import { parseState, trace } from './ofproto/trace.ts'
+import type { Switch } from './switch.ts'
+
+/** What `dpif/show` calls a port. */
+export function portType(p: BridgePort): string {
+  switch (p.kind) {
+    case 'internal':
+      return 'internal'
+    case 'patch':
+      return `patch: peer=${p.peer ?? ''}`
+    case 'tunnel': {
+      const t = p.tunnel
+      if (!t) return 'tunnel'
+      const parts: string[] = []
+      if (t.inKey === 'flow' || t.outKey === 'flow') parts.push('key=flow')
+      else if (t.inKey !== undefined) parts.push(`key=${t.inKey}`)
+      if (t.csum) parts.push('csum=true')
+      if (t.localIp) parts.push(`local_ip=${t.localIp}`)
+      parts.push(`remote_ip=${t.remoteIp}`)
+      return `${t.type}: ${parts.join(', ')}`
+    }
+    default:
+      return 'system'
+  }
+}
+
+function unknownBridge(name: string): Error {
+  return new Error(`${name}: no such bridge`)
+}
+
+/** The control commands of a switch (ovs-vswitchd(8), "RUNTIME MANAGEMENT COMMANDS"). */
+export function switchCommands(sw: Switch): ControlCommand[] {
+  const portName = (p: BridgePort) => (p.number === OFPP.LOCAL ? 'LOCAL' : String(p.number))
+  return [
+    command('fdb/show', '[bridge...]', [0, 99], (names) => {
+      const bridges = names.length ? names : [...sw.bridges.keys()].slice(0, 1)
+      const out: string[] = []
+      for (const name of bridges) {
+        const b = sw.bridge(name)
+        if (!b) return unknownBridge(name)
+        sw.datapath.flushStatistics()
+        out.push(' port  VLAN  MAC                Age\n')
+        const now = sw.clock.monotonic()
+        for (const e of b.macs.all()) {
+          const age = e.fixed ? 'static' : String(Math.floor((now - e.used) / 1000)).padStart(3)
+          out.push(`${portName(e.port).padStart(5)}  ${String(e.vlan).padStart(4)}  ${formatMac(e.mac)}  ${age}\n`)
+        }
+      }
+      return out.join('')
+    }),
+    command('fdb/flush', '[bridge]', [0, 1], ([name]) => {
+      if (name === undefined) for (const b of sw.bridges.values()) b.macs.flush()
+      else {
+        const b = sw.bridge(name)
+        if (!b) return unknownBridge(name)
+        b.macs.flush()
+      }
+      return 'table successfully flushed\n'
+    }),
+    command('fdb/add', 'bridge port vlan mac', [4, 4], ([name, port, vlan, mac]) => {
+      const b = sw.bridge(name ?? '')
+      if (!b) return unknownBridge(name ?? '')
+      const p = b.portByName(port ?? '') ?? b.ports.get(Number(port))
+      const m = parseMac(mac ?? '')
+      const v = Number(vlan)
+      if (!p) return new Error(`${port}: no such port`)
+      if (m === undefined || !Number.isInteger(v) || v < 0 || v > 4095) return new Error('bad VLAN or MAC address')
+      b.macs.add(v, m, p)
+      return ''
+    }),
+    command('fdb/del', 'bridge vlan mac', [3, 3], ([name, vlan, mac]) => {
+      const b = sw.bridge(name ?? '')
+      if (!b) return unknownBridge(name ?? '')
+      const m = parseMac(mac ?? '')
+      return m !== undefined && b.macs.delete(Number(vlan), m) ? '' : new Error('no such MAC entry')
+    }),
+    command('ofproto/list', '', [0, 0], () => [...sw.bridges.keys()].map((n) => `${n}\n`).join('')),
+    command('ofproto/list-tunnels', '', [0, 0], () =>
+      [...sw.bridges.values()]
+        .flatMap((b) => b.sortedPorts())
+        .filter((p) => p.kind === 'tunnel')
+        .map((p) => `port ${p.datapath?.number ?? '?'}: ${p.name} (${portType(p)})\n`)
+        .join(''),
+    ),
+    command('ofproto/trace', '{[dp_name] odp_flow | bridge br_flow} [OPTIONS...] [-generate|packet]', [1, 99], (args) =>
+      traceCommand(sw, args),
+    ),
+    command('bridge/dump-flows', '[--offload-stats] bridge', [1, 2], (args) => {
+      const b = sw.bridge(args[args.length - 1] ?? '')
+      if (!b) return new Error('Unknown bridge')
+      sw.datapath.flushStatistics()
+      const now = sw.clock.monotonic()
+      const rules = [...b.rules()].sort((x, y) => x.table - y.table || y.priority - x.priority)
+      return rules.map((r) => `${bridgeFlow(formatFlow(flowStats(r, now)), r.table)}\n`).join('')
+    }),
+    command('bridge/reconnect', '[bridge]', [0, 1], ([name]) => {
+      for (const c of [...sw.connections]) if (name === undefined || c.bridge.name === name) c.close()
+      return ''
+    }),
+    command('bfd/show', '[interface]', [0, 1], ([name]) => sw.bfd.show(name) ?? new Error('no such bfd object')),
+    command('bfd/set-forwarding', '[interface] normal|false|true', [1, 2], (args) => {
+      const state = args[args.length - 1] ?? ''
+      const name = args.length > 1 ? args[0] : undefined
+      if (!['normal', 'true', 'false'].includes(state)) return new Error('unknown argument')
+      return sw.bfd.setForwarding(name, state) ? '' : new Error('no such BFD object')
+    }),
+    command('coverage/show', '', [0, 0], () => coverage(sw)),
+    command('coverage/read-counter', 'COUNTER', [1, 1], ([name]) => {
+      const v = counters(sw).get(name ?? '')
+      return v === undefined ? new Error('No such counter') : `${v}\n`
+    }),
+    command('memory/show', '', [0, 0], () => {
+      const parts: string[] = []
+      let ports = 0
+      let rules = 0
+      for (const b of sw.bridges.values()) {
+        ports += b.ports.size
+        rules += b.flowCount()
+      }
+      parts.push(`ofconns:${sw.connections.size}`, `ports:${ports}`, `rules:${rules}`)
+      if (sw.datapath.cache.size) parts.unshift(`udpif keys:${sw.datapath.cache.size}`)
+      return `${parts.join(' ')}\n`
+    }),
+    command('revalidator/purge', '', [0, 0], () => {
+      sw.datapath.flushFlows()
+      return ''
+    }),
+    command('revalidator/wait', '', [0, 0], () => {
+      sw.datapath.flushStatistics()
+      return ''
+    }),
+    command('upcall/show', '', [0, 0], () => {
+      const n = sw.datapath.cache.size
+      return `system@ovs-system:\n  flows         : (current ${n}) (avg ${n}) (max ${n}) (limit ${sw.datapath.flowLimit})\n  dump duration : 1ms\n  ufid enabled : true\n\n  0: (keys ${n})\n`
+    }),
+    command('upcall/set-flow-limit', 'flow-limit-number', [1, 1], ([n]) => {
+      sw.datapath.flowLimit = Math.max(1, Number(n) || 1)
+      return `set flow_limit to ${sw.datapath.flowLimit}\n`
+    }),
+    command('tnl/ports/show', '-v', [0, 1], () => {
+      const names = sw.datapath
+        .allPorts()
+        .filter((p) => p.name.includes('_sys_'))
+        .map((p) => `${p.name} (${p.number})\n`)
+      return `Listening ports:\n${names.join('')}`
+    }),
+    command('ovs/route/show', '', [0, 1], () => {
+      const lines = [...sw.routes()].map((r) => `Cached: ${r}\n`)
+      return `Route Table:\n${lines.join('')}`
+    }),
+    ...dpctlCommands(sw),
+  ]
+}
+
+/** `bridge/dump-flows` leaves out the cookie and says the table first. */
+function bridgeFlow(line: string, table: number): string {
+  const m = /^cookie=(0x[0-9a-f]+), duration=([0-9]+)(?:\.[0-9]+)?s, table=[^,]+, (.*)$/.exec(line)
+  if (!m) return line
+  const at = table === 0 ? '' : `table_id=${table}, `
+  return `${at}duration=${m[2]}s, ${m[3]}`
+}
+
+function traceCommand(sw: Switch, args: readonly string[]): string | Error {
+  const rest: string[] = []
+  const ctNext: number[] = []
+  let names = false
+  for (let i = 0; i < args.length; i++) {
+    const a = args[i] as string
+    if (a === '--ct-next' || a.startsWith('--ct-next=')) {
+      const text = a === '--ct-next' ? (args[++i] ?? '') : a.slice('--ct-next='.length)
+      const state = parseState(text)
+      if (state === undefined) return new Error(`${text}: unknown state`)
+      ctNext.push(state)
+    } else if (a === '--names') names = true
+    else if (a === '--no-names') names = false
+    else if (a === '-generate' || a === '--generate' || a === '-consistent' || a === '--consistent') continue
+    else rest.push(a)
+  }
+  const [bridge, flow] = rest
+  if (bridge === undefined || flow === undefined)
+    return new Error('Syntax error: ofproto/trace wants a bridge and a flow')
+  return trace(sw, { bridge, flow, ctNext, names })
+}
+
+function counters(sw: Switch): Map<string, number> {
+  const out = new Map<string, number>()
+  const { cache, drops } = sw.datapath
+  out.set('xlate_actions', cache.misses)
+  out.set('dpif_flow_put', cache.misses)
+  out.set('dp_cache_hit', cache.hits)
+  out.set('conntrack_full', sw.conntrack.full)
+  for (const [reason, n] of drops) out.set(`drop_action_${reason}`, n)
+  return out
+}
+
+function coverage(sw: Switch): string {
+  const lines = [...counters(sw)]
+    .filter(([, n]) => n > 0)
+    .map(([name, n]) => `${name.padEnd(24)}   0.0/sec     0.000/sec        0.0000/sec   total: ${n}\n`)
+  return `Event coverage, avg rate over last: 5 seconds, last minute, last hour,  hash=00000000:\n${lines.join('')}`
+}
