@@ -4,7 +4,7 @@ import { F, REGISTERS } from '../openflow/fields/table.ts'
 import type { LogicalAction } from './action.ts'
 import type { LoweredMatch } from './lower-match.ts'
 import { compareValues, type Expression, type FieldRef } from './match.ts'
-import type { MatchEnv } from './normalise.ts'
+import { type MatchEnv, portKey } from './normalise.ts'
 
 /**
  * A packet with its metadata as the values of OpenFlow fields. What was never set is zero. The
@@ -87,7 +87,7 @@ export function evaluate(e: Expression, state: FlowState, env: MatchEnv): boolea
     case 'resident':
       return env.isChassisResident(e.port) !== e.negated
     case 'port': {
-      const key = env.lookupPort(e.port)
+      const key = portKey(e.port, env)
       return key !== undefined && state.get(e.field) === BigInt(key)
     }
     case 'compare':
@@ -127,7 +127,7 @@ export function matchesLowered(lowered: LoweredMatch, state: FlowState): boolean
 export function applyToFields(a: LogicalAction, state: FlowState, env: Pick<MatchEnv, 'lookupPort'>): boolean {
   switch (a.type) {
     case 'load':
-      if ('string' in a.value) state.set(a.dst, BigInt(env.lookupPort(a.value.string) ?? 0))
+      if ('string' in a.value) state.set(a.dst, BigInt(portKey(a.value.string, env) ?? 0))
       else state.set(a.dst, a.value.value, a.value.mask)
       return true
     case 'move':

@@ -7,6 +7,7 @@ import { controllerActions } from './lower-controller.ts'
 import { learnEcmpNextHop, learnLbAffinity } from './lower-learn.ts'
 import { answerBits, lookupActions } from './lower-lookup.ts'
 import type { FieldRef } from './match.ts'
+import { portKey } from './normalise.ts'
 import { CT_MARK, LOG_CT_ZONE, LOG_DNAT_ZONE, LOG_OUTPORT, LOG_SNAT_ZONE, TABLE } from './registers.ts'
 
 /** A bucket of a select group. */
@@ -129,7 +130,7 @@ function lower(a: LogicalAction, scope: Scope, out: Action[]): void {
       return
     case 'load':
       if ('string' in a.value)
-        out.push(setBits(whole(a.dst.symbol.root.field), BigInt(ctx.lookupPort(a.value.string) ?? 0)))
+        out.push(setBits(whole(a.dst.symbol.root.field), BigInt(portKey(a.value.string, ctx) ?? 0)))
       else {
         const dst = place(a.dst)
         const all = (1n << BigInt(dst.bits)) - 1n

@@ -24,6 +24,11 @@ export interface MatchEnv {
   isChassisResident(port: string): boolean
 }
 
+/** The tunnel key behind a port's name; `none` is the name of no port, and zero. */
+export function portKey(name: string, env: Pick<MatchEnv, 'lookupPort'>): number | undefined {
+  return name === 'none' ? 0 : env.lookupPort(name)
+}
+
 /** More alternatives than this are refused; a match of that kind is a mistake or an attack. */
 export const MAX_CLAUSES = 1 << 17
 
@@ -67,7 +72,7 @@ const ANY: readonly Term[] = [{ value: 0n, mask: 0n }]
 
 function leaf(e: Extract<Expression, { type: 'compare' | 'port' }>, env: MatchEnv): readonly Term[] {
   if (e.type === 'compare') return termsOf(e)
-  const key = env.lookupPort(e.port)
+  const key = portKey(e.port, env)
   return key === undefined ? [] : [{ value: BigInt(key), mask: e.field.symbol.root.field.ones }]
 }
 

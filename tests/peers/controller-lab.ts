@@ -218,3 +218,25 @@ export class ControllerLab {
     rmSync(this.dir, { recursive: true, force: true })
   }
 }
+
+/** A command line's words, with '...' and "..." as a shell takes them. */
+export function words(line: string): string[] {
+  const out: string[] = []
+  let word: string | undefined
+  for (let i = 0; i < line.length; i++) {
+    const c = line[i] as string
+    if (c === "'" || c === '"') {
+      word ??= ''
+      for (i++; i < line.length && line[i] !== c; i++) {
+        if (c === '"' && line[i] === '\\' && /["\\$]/.test(line[i + 1] ?? '')) i++
+        word += line[i]
+      }
+    } else if (/\s/.test(c)) {
+      if (word !== undefined) out.push(word)
+      word = undefined
+    } else if (c === '\\') word = (word ?? '') + (line[++i] ?? '')
+    else word = (word ?? '') + c
+  }
+  if (word !== undefined) out.push(word)
+  return out
+}

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { toHex, Writer } from '../../src/base/bytes.ts'
 import {
   conjunctionActions,
   conjunctionMatch,
@@ -16,14 +15,11 @@ import {
   parseAddresses,
   parseMatch,
 } from '../../src/logical/index.ts'
-import type { Action } from '../../src/openflow/actions/action.ts'
-import { actionContext } from '../../src/openflow/actions/context.ts'
-import { encodeActions } from '../../src/openflow/actions/encode.ts'
-import type { Match } from '../../src/openflow/fields/field.ts'
 import { canonicalMatch, fieldMatch } from '../../src/openflow/fields/match.ts'
-import { F, fieldByName } from '../../src/openflow/fields/table.ts'
+import { F } from '../../src/openflow/fields/table.ts'
 import type { FlowStats, GroupDescription } from '../../src/openflow/messages/multipart.ts'
 import { ControllerLab, type LabFlow } from './controller-lab.ts'
+import { actionText, groupText, matchText, realGroupText } from './flow-text.ts'
 import { dumpSwitch } from './switch-dump.ts'
 
 interface Line {
@@ -126,40 +122,6 @@ afterAll(async () => {
   await lab?.down()
 }, 30_000)
 
-const matchText = (m: Match) =>
-  m
-    .map((x) => `${x.field.name}=${x.value.toString(16)}${x.mask === x.field.ones ? '' : `/${x.mask.toString(16)}`}`)
-    .join(',')
-
-/** Actions as bytes; groups and meters, whose numbers are drawn, by what they are. */
-function actionText(actions: readonly Action[], group: (id: number) => string): string {
-  return actions
-    .map((a): string => {
-      if (a.type === 'group') return `group(${group(a.group)})`
-      if (a.type === 'meter') return 'meter'
-      if (a.type === 'clone') return `clone(${actionText(a.actions, group)})`
-      if (a.type === 'controller') {
-        return `controller(${toHex(a.userdata ?? new Uint8Array())}${a.pause ? ',pause' : ''}${a.meterId === undefined ? '' : ',meter'})`
-      }
-      return `${a.type}:${toHex(encodeActions(new Writer(), [a], actionContext(6)).done())}`
-    })
-    .join(' ')
-}
-
-function realGroup(id: number): string {
-  const g = groups.get(id)
-  if (!g) return 'absent'
-  const fields = (g.selection?.fields ?? []).map((f) => f.field.name)
-  const buckets = g.buckets.map((b) => `${b.weight}:${actionText(b.actions, realGroup)}`)
-  return `${g.selection?.method} ${g.selection?.param} [${fields}] ${buckets.join(' | ')}`
-}
-
-function ourGroup(g: LogicalGroup): string {
-  const fields = g.fields.map((f) => fieldByName(f)).sort((a, b) => (a?.index ?? 0) - (b?.index ?? 0))
-  const buckets = g.buckets.map((b) => `${b.weight}:${actionText(b.actions, () => '')}`)
-  return `${g.method} ${g.methodParam} [${fields.map((f) => f?.name)}] ${buckets.join(' | ')}`
-}
-
 function ours(line: Line, index: number, conjunctionBase: number): string[] {
   const parsed = parseMatch(line.match, sets)
   const actions = parseActions(line.actions, { pipeline: line.pipeline, table: TABLE })
@@ -184,7 +146,7 @@ function ours(line: Line, index: number, conjunctionBase: number): string[] {
     hasCollectorSet: (id) => id === 1,
   }
   const lowered = lowerMatch(parsed.value.expression, actions.value.prerequisites, lookup)
-  const text = actionText(lowerActions(actions.value.actions, ctx), (i) => ourGroup(wanted[i] as LogicalGroup))
+  const text = actionText(lowerActions(actions.value.actions, ctx), (i) => groupText(wanted[i] as LogicalGroup))
   return lowered.flows
     .map((f) => {
       const match = canonicalMatch([...conjunctionMatch(f, conjunctionBase), fieldMatch(F.metadata, key)])
@@ -202,7 +164,9 @@ function theirs(line: Line, index: number): { flows: string[]; base: number } {
   const table = openflowTable(line.pipeline, TABLE)
   const mine = real.filter((f) => f.priority === PRIORITY + index && f.table === table)
   const ids = mine.flatMap((f) => f.match.filter((m) => m.field === F.conj_id).map((m) => Number(m.value)))
-  const flows = mine.map((f) => `${matchText(f.match)} -> ${actionText(f.actions, realGroup)}`).sort()
+  const flows = mine
+    .map((f) => `${matchText(f.match)} -> ${actionText(f.actions, (id) => realGroupText(groups, id))}`)
+    .sort()
   return { flows, base: ids.length ? Math.min(...ids) : 0 }
 }
 
