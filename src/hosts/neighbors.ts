@@ -7,8 +7,8 @@ type Waiting = (mac: Mac | undefined) => void
 interface Entry {
   readonly ip: Ip
   mac: Mac | undefined
-  /** incomplete: asking; reachable: confirmed lately; stale: used, but to be asked again; probe: asking again. */
-  state: 'incomplete' | 'reachable' | 'stale' | 'probe'
+  /** incomplete: asking; reachable: confirmed lately; stale: old; delay: old and used, soon to be asked about; probe: asking again. */
+  state: 'incomplete' | 'reachable' | 'stale' | 'delay' | 'probe'
   waiting: Waiting[]
   tries: number
   timer: Timer | undefined
@@ -24,12 +24,14 @@ export interface Neighbor {
 export interface NeighborTimes {
   /** Milliseconds a confirmation lasts. */
   readonly reachable: number
+  /** Milliseconds from the use of an old entry until it is asked about (RFC 4861 §10). */
+  readonly delay: number
   /** Milliseconds between solicitations, and how many there are. */
   readonly interval: number
   readonly tries: number
 }
 
-const TIMES: NeighborTimes = { reachable: 30_000, interval: 1000, tries: 3 }
+const TIMES: NeighborTimes = { reachable: 30_000, delay: 5000, interval: 1000, tries: 3 }
 
 /** Packets that may wait for one address; more are dropped, oldest first. */
 const MAX_WAITING = 64
@@ -54,7 +56,10 @@ export class NeighborCache {
   resolve(ip: Ip, done: Waiting): void {
     const entry = this.entries.get(ip) ?? this.create(ip)
     if (entry.mac !== undefined) {
-      if (entry.state === 'stale') this.ask(entry, 'probe')
+      if (entry.state === 'stale') {
+        entry.state = 'delay'
+        entry.timer = this.clock.after(this.times.delay, () => this.ask(entry, 'probe'))
+      }
       done(entry.mac)
       return
     }
