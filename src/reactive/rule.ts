@@ -13,7 +13,7 @@ import {
 /** Where a run puts what it derives. */
 export interface Emit {
   /** A row under a key. The same run may say the same twice; of two different values the first stays. */
-  emit<R>(relation: Derived<R>, key: string, value: R): void
+  emit<R>(relation: Derived<R>, key: string, value: NoInfer<R>): void
 }
 
 /** Must be a pure function of the row and of what it reads from relations. */

@@ -1,0 +1,246 @@
+import { formatIpv6, parseIpv6, solicitedNode } from '../../address/ipv6.ts'
+import { parsePrefix } from '../../address/prefix.ts'
+import type { Context } from '../context.ts'
+import type { AddFlow } from '../pipeline/flow.ts'
+import { quote } from '../pipeline/flow.ts'
+import * as reg from '../pipeline/registers.ts'
+import { lrIn, lrOut } from '../pipeline/stage.ts'
+import { arpSwap, neighbourAdvertisement } from '../router/port.ts'
+import type { RouterFacts, RouterPort } from '../topology/topology.ts'
+import type { Nat } from './nat.ts'
+
+/** All flows of one NAT rule, on its router and on the switches around (ovn-northd(8)). */
+export function natFlows(context: Context): void {
+  const { graph, topology, flows, nat } = context
+  graph.rule('features/nat', 10, nat.nats, (n, out) => {
+    const facts = topology.routerFacts.get(n.router)
+    if (!facts) return
+    const flow = flows.on(out, n.router, 'features/nat-flows.ts')
+    if (!facts.isGateway && !n.gatewayPort) return
+    arpFlows(context, flow, n, facts)
+    if (n.type !== 'dnat') {
+      unsnat(flow, n)
+      snat(context, flow, n)
+    }
+    if (n.type !== 'snat') {
+      dnat(context, flow, n, facts)
+      undnat(flow, n)
+    }
+    if (n.gatewayPort) distributed(context, flow, n, n.gatewayPort)
+  })
+  graph.rule('features/nat of router', 10, topology.routerFacts, (facts, out, key) => {
+    const flow = flows.on(out, key, 'features/nat-flows.ts')
+    gatewayRouter(context, flow, facts)
+  })
+}
+
+/** ` && is_chassis_resident(...)` where the rule is acted on. */
+function resident(n: Nat): string {
+  if (!n.gatewayPort) return ''
+  return ` && is_chassis_resident(${n.distributed ? n.quotedLogicalPort : n.gatewayPort.quotedRedirect})`
+}
+
+function arpFlows(context: Context, flow: AddFlow, n: Nat, facts: RouterFacts): void {
+  const options = {
+    hint: n.uuid,
+    meter: n.family === 6 ? context.meters.of(facts.router.copp, 'nd-na') : undefined,
+  }
+  const value = n.family === 6 ? parseIpv6(n.externalIp) : undefined
+  const target =
+    value === undefined
+      ? `arp.op == 1 && arp.tpa == ${n.externalIp}`
+      : `ip6.dst == {${formatIpv6(value)}, ${formatIpv6(solicitedNode(value))}} && nd_ns && nd.target == ${formatIpv6(value)}`
+  const reply = (mac: string) => (n.family === 4 ? arpSwap(mac) : neighbourAdvertisement('nd_na', mac))
+  flow(lrIn.ip_input, 90, target, reply(reg.INPORT_ETH_ADDR), options)
+  const port = n.gatewayPort
+  if (!port) return
+  const mac = n.distributed ? (n.externalMac as string) : reg.INPORT_ETH_ADDR
+  flow(lrIn.ip_input, 92, `inport == ${port.quoted} && ${target}${resident(n)}`, reply(mac), options)
+  flow(lrIn.ip_input, 91, `inport == ${port.quoted} && ${target}`, 'drop;', n.uuid)
+}
+
+function unsnat(flow: AddFlow, n: Nat): void {
+  const ip = `ip && ip${n.family}.dst == ${n.externalIp}`
+  const actions = n.stateless ? 'next;' : 'ct_snat;'
+  if (!n.gatewayPort) flow(lrIn.unsnat, 90, ip, actions, n.uuid)
+  else {
+    const here = n.distributed ? '' : resident(n)
+    flow(lrIn.unsnat, 100, `${ip} && inport == ${n.gatewayPort.quoted}${here}`, actions, n.uuid)
+  }
+}
+
+/** The external addresses a rule is for, or not for: by the name of an address set. */
+function externalIps(context: Context, n: Nat, side: 'src' | 'dst'): { allowed: string; exempted: string | undefined } {
+  const name = (uuid: string | undefined) =>
+    uuid === undefined ? undefined : context.nb.Address_Set.get(uuid)?.name
+  const allowed = name(n.row.allowed_ext_ips)
+  const exempted = name(n.row.exempted_ext_ips)
+  return {
+    allowed: allowed === undefined ? '' : ` && ip${n.family}.${side} == $${allowed}`,
+    exempted: exempted === undefined || allowed !== undefined ? undefined : ` && ip${n.family}.${side} == $${exempted}`,
+  }
+}
+
+function translation(n: Nat, ip: string): string {
+  const range = n.row.external_port_range
+  return range ? `${ip},${range}` : ip
+}
+
+function dnat(context: Context, flow: AddFlow, n: Nat, facts: RouterFacts): void {
+  const { allowed, exempted } = externalIps(context, n, 'src')
+  const extra = n.row.match ? ` && (${n.row.match})` : ''
+  const base = `ip && ip${n.family}.dst == ${n.externalIp}`
+  const here = n.gatewayPort
+    ? ` && inport == ${n.gatewayPort.quoted}${n.distributed ? '' : resident(n)}`
+    : ''
+  const match = `${base}${here}`
+  const force = facts.isGateway && facts.router.options.get('dnat_force_snat_ip') ? 'flags.force_snat_for_dnat = 1; ' : ''
+  const loop = facts.isGateway ? `${force}flags.loopback = 1; ` : ''
+  const change = n.stateless
+    ? `ip${n.family}.dst=${n.logicalIp}; next;`
+    : `ct_dnat(${translation(n, n.logicalIp)});`
+  const priority = n.row.match ? 300 + n.row.priority : 100
+  if (exempted !== undefined) flow(lrIn.dnat, priority + 1, `${match}${exempted}`, 'next;', n.uuid)
+  flow(lrIn.dnat, priority, `${match}${extra}${allowed}`, `${loop}${change}`, n.uuid)
+}
+
+function undnat(flow: AddFlow, n: Nat): void {
+  const port = n.gatewayPort
+  if (!port) return
+  const here = n.distributed ? '' : resident(n)
+  const mac = n.distributed ? `eth.src = ${n.externalMac}; ` : ''
+  const match = `ip && ip${n.family}.src == ${n.logicalIp} && outport == ${port.quoted}${here}`
+  flow(lrOut.undnat, 100, match, n.stateless ? `${mac}next;` : `${mac}ct_dnat;`, n.uuid)
+}
+
+function snat(context: Context, flow: AddFlow, n: Nat): void {
+  const { allowed, exempted } = externalIps(context, n, 'dst')
+  const extra = n.row.match ? ` && (${n.row.match})` : ''
+  const port = n.gatewayPort
+  // Longer prefixes first; what is done on one chassis before what is done everywhere.
+  let priority = n.logicalLength + 1
+  let here = ''
+  if (port) {
+    priority += 128
+    here = ` && outport == ${port.quoted}${resident(n)}`
+  }
+  if (n.row.match) priority = 300 + n.row.priority
+  const base = `ip && ip${n.family}.src == ${n.logicalIp}${here}`
+  const mac = n.distributed ? `eth.src = ${n.externalMac}; ` : ''
+  if (exempted !== undefined) flow(lrOut.snat, priority + 1, `${base}${exempted}`, 'next;', n.uuid)
+  if (n.stateless) {
+    flow(lrOut.snat, priority, `${base}${extra}${allowed}`, `${mac}ip${n.family}.src=${n.externalIp}; next;`, n.uuid)
+  } else {
+    flow(
+      lrOut.snat,
+      priority,
+      `${base} && (!ct.trk || !ct.rpl)${extra}${allowed}`,
+      `${mac}ct_snat(${translation(n, n.externalIp)});`,
+      n.uuid,
+    )
+  }
+}
+
+/** What a distributed router does at its gateway port for a rule. */
+function distributed(_context: Context, flow: AddFlow, n: Nat, port: RouterPort): void {
+  const ip = `ip${n.family}`
+  const next = n.family === 4 ? reg.NEXT_HOP_IPV4 : reg.NEXT_HOP_IPV6
+  if (n.type === 'snat')
+    flow(lrIn.ip_input, 120, `inport == ${port.quoted} && ${ip}.src == ${n.externalIp}`, 'next;', n.uuid)
+  if (n.distributed) {
+    flow(
+      lrIn.admission,
+      50,
+      `eth.dst == ${n.externalMac} && inport == ${port.quoted}${resident(n)}`,
+      `${reg.INPORT_ETH_ADDR} = ${port.mac}; next;`,
+      n.uuid,
+    )
+    flow(
+      lrIn.gw_redirect,
+      100,
+      `${ip}.src == ${n.logicalIp} && outport == ${port.quoted}${resident(n)}`,
+      `eth.src = ${n.externalMac}; ${n.family === 4 ? reg.SRC_IPV4 : reg.SRC_IPV6} = ${n.externalIp}; next;`,
+      n.uuid,
+    )
+  }
+  flow(
+    lrIn.arp_resolve,
+    100,
+    `outport == ${port.quoted} && ${next} == ${n.externalIp}`,
+    `eth.dst = ${n.distributed ? n.externalMac : port.mac}; next;`,
+    n.uuid,
+  )
+  flow(
+    lrIn.arp_resolve,
+    150,
+    `inport == ${port.quoted} && outport == ${port.quoted} && ${ip}.dst == ${n.externalIp}`,
+    'drop;',
+    n.uuid,
+  )
+  const registers = Array.from({ length: 10 }, (_, i) => `reg${i} = 0; `).join('')
+  flow(
+    lrOut.egr_loop,
+    100,
+    `${ip}.dst == ${n.externalIp} && outport == ${port.quoted}${resident(n)}`,
+    `clone { ct_clear; inport = outport; outport = ""; eth.dst <-> eth.src; flags = 0; flags.loopback = 1; ${registers}${reg.EGRESS_LOOPBACK} = 1; next(pipeline=ingress, table=0); };`,
+    n.uuid,
+  )
+}
+
+/** What a gateway router does for all its rules together. */
+function gatewayRouter(context: Context, flow: AddFlow, facts: RouterFacts): void {
+  if (!facts.isGateway) return
+  const { uuid, options } = facts.router
+  const translated = context.nat.of(uuid).length > 0 || context.lb.routerHasVips.get(uuid) === true
+  const dnatForce = options.get('dnat_force_snat_ip')
+  const lbForce = options.get('lb_force_snat_ip')
+  for (const [text, mark] of [
+    [dnatForce, 'flags.force_snat_for_dnat'],
+    [lbForce === 'router_ip' ? undefined : lbForce, 'flags.force_snat_for_lb'],
+  ] as const) {
+    if (!text) continue
+    for (const ip of text.split(/[\s,]+/)) {
+      const p = parsePrefix(ip)
+      if (!p || ip.includes('/')) continue
+      flow(lrIn.unsnat, 110, `ip${p.family} && ip${p.family}.dst == ${ip}`, 'ct_snat;')
+      flow(lrOut.snat, 100, `${mark} == 1 && ip${p.family}`, `ct_snat(${ip});`)
+    }
+  }
+  if (translated) {
+    flow(lrOut.undnat, 100, 'nd || nd_rs || nd_ra', 'next;')
+    flow(lrOut.undnat, 50, 'ip', 'flags.loopback = 1; ct_dnat;')
+    flow(lrOut.post_undnat, 50, 'ip && ct.new', 'ct_commit { } ; next;')
+  }
+  if (lbForce !== 'router_ip') return
+  for (const port of context.topology.portsOfRouter.get(uuid)) forceRouterIp(flow, port)
+}
+
+function forceRouterIp(flow: AddFlow, port: RouterPort): void {
+  for (const n of port.addresses.v4)
+    flow(lrIn.unsnat, 110, `inport == ${port.quoted} && ip4.dst == ${n.address}`, 'ct_snat;')
+  const global6 = port.addresses.v6.filter((n) => !n.address.startsWith('fe80:'))
+  for (const n of global6)
+    flow(lrIn.unsnat, 110, `inport == ${port.quoted} && ip6.dst == ${n.address}`, 'ct_snat;')
+  for (const [family, list] of [
+    [4, port.addresses.v4],
+    [6, global6],
+  ] as const) {
+    list.forEach((n, i) => {
+      flow(
+        lrOut.snat,
+        110,
+        `flags.force_snat_for_lb == 1 && flags.network_id == ${i > 15 ? 0 : i} && ip${family} && outport == ${port.quoted}`,
+        `ct_snat(${n.address});`,
+      )
+    })
+    const first = list[0]
+    if (first)
+      flow(
+        lrOut.snat,
+        105,
+        `flags.force_snat_for_lb == 1 && ip${family} && outport == ${port.quoted}`,
+        `ct_snat(${first.address});`,
+      )
+  }
+  void quote
+}

@@ -1,0 +1,49 @@
+import type { Context } from '../context.ts'
+import type { Flow } from '../pipeline/flow.ts'
+import { FLOW_STRATUM } from '../pipeline/flow.ts'
+
+/** What makes a Logical_Flow row the same flow over time: all but where it applies. */
+export function flowKey(f: {
+  readonly pipeline: string
+  readonly table: number
+  readonly priority: number
+  readonly match: string
+  readonly actions: string
+  readonly meter: string | undefined
+  readonly port: string | undefined
+  readonly kind: string
+}): string {
+  return `${f.kind} ${f.pipeline} ${f.table} ${f.priority} ${f.meter ?? ''} ${f.port ?? ''}\u0000${f.match}\u0000${f.actions}`
+}
+
+function keyOf(f: Flow): string {
+  return flowKey({ ...f, pipeline: f.stage.pipeline, table: f.stage.table, kind: f.stage.kind })
+}
+
+/** `Logical_Flow` and `Logical_DP_Group`: flows with more than one datapath share a group. */
+export function logicalFlows({ graph, flows, outputs }: Context): void {
+  graph.rule('southbound/logical flow', FLOW_STRATUM + 2, flows.shared, ({ flow, datapaths, hint }, out) => {
+    const { stage } = flow
+    const ids = new Map([
+      ['source', flow.source],
+      ['stage-name', stage.name],
+    ])
+    if (hint !== undefined) ids.set('stage-hint', hint)
+    const alone = datapaths.length === 1 ? datapaths[0] : undefined
+    const group = datapaths.join(' ')
+    out.emit(outputs.Logical_Flow, keyOf(flow), {
+      logical_datapath: alone,
+      logical_dp_group: alone === undefined ? group : undefined,
+      pipeline: stage.pipeline,
+      table_id: stage.table,
+      priority: flow.priority,
+      match: flow.match,
+      actions: flow.actions,
+      tags: flow.port === undefined ? new Map<string, string>() : new Map([['in_out_port', flow.port]]),
+      controller_meter: flow.meter,
+      external_ids: ids,
+      flow_desc: flow.description,
+    })
+    if (alone === undefined) out.emit(outputs.Logical_DP_Group, group, { datapaths })
+  })
+}
