@@ -155,7 +155,7 @@ export class TcpConnection implements ByteStream {
   /** Resets the connection. */
   abort(error?: Error): void {
     const open = this.state !== 'closed' && this.state !== 'syn-sent' && this.state !== 'time-wait'
-    if (open) this.emit(TcpFlag.rst | TcpFlag.ack, this.nxt, NO_BYTES)
+    if (open) this.emit(TcpFlag.rst | TcpFlag.ack, this.max, NO_BYTES)
     this.finish(error)
   }
 
@@ -168,7 +168,7 @@ export class TcpConnection implements ByteStream {
     this.paused = false
     const wasShut = this.window() < this.path.mss()
     this.deliver()
-    if (wasShut && this.state !== 'closed') this.emit(TcpFlag.ack, this.nxt, NO_BYTES)
+    if (wasShut && this.state !== 'closed') this.acknowledge()
   }
 
   /** A router or the host itself could not send a segment on. */
@@ -188,7 +188,7 @@ export class TcpConnection implements ByteStream {
   receive(t: Tcp): void {
     if (this.state === 'syn-sent') this.receiveInSynSent(t)
     else if (this.state !== 'closed') this.receiveSegment(t)
-    if (this.ackDue && this.state !== 'closed') this.emit(TcpFlag.ack, this.nxt, NO_BYTES)
+    if (this.ackDue && this.state !== 'closed') this.acknowledge()
   }
 
   private takeSyn(t: Tcp): void {
@@ -431,6 +431,11 @@ export class TcpConnection implements ByteStream {
     this.ackDue = false
     this.counters.sent += payload.length
     this.path.send({ ...segment(flags, seq, this.window()), ack: this.in.next, payload })
+  }
+
+  /** Behind all that was ever sent, however far sending went back: else the other side takes it for old. */
+  private acknowledge(): void {
+    this.emit(TcpFlag.ack, this.max, NO_BYTES)
   }
 
   /** Sends what windows allow. */
