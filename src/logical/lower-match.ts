@@ -2,7 +2,7 @@ import type { Action } from '../openflow/actions/action.ts'
 import type { FieldMatch, Match } from '../openflow/fields/field.ts'
 import { canonicalMatch, fieldMatch, matchKey } from '../openflow/fields/match.ts'
 import { F } from '../openflow/fields/table.ts'
-import { combine, type Expression } from './match.ts'
+import { combine, type Expression, LanguageError } from './match.ts'
 import type { Clause, Dimension, MatchEnv } from './normalise.ts'
 import { normalise } from './normalise.ts'
 
@@ -29,6 +29,8 @@ export interface LoweredMatch {
   readonly flows: readonly LoweredFlow[]
   /** How many conjunction ids the match needs. */
   readonly conjunctions: number
+  /** Why there are no flows: the match has too many alternatives. */
+  readonly error?: string
 }
 
 const NEVER: LoweredMatch = { flows: [], conjunctions: 0 }
@@ -44,7 +46,13 @@ export function lowerMatch(e: Expression, prerequisites: Expression | undefined,
 
 /** Like lowerMatch, without what actions require. */
 export function lowerExpression(e: Expression, env: MatchEnv): LoweredMatch {
-  const clauses = normalise(e, env)
+  let clauses: readonly Clause[]
+  try {
+    clauses = normalise(e, env)
+  } catch (problem) {
+    if (problem instanceof LanguageError) return { ...NEVER, error: problem.message }
+    throw problem
+  }
   if (clauses.length === 0) return NEVER
   const plain = new Map<string, LoweredFlow>()
   const parts = new Map<string, { match: Match; parts: ConjunctionPart[] }>()
