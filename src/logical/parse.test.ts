@@ -81,10 +81,7 @@ test('templates are put in where they have a value', () => {
 })
 
 test('a huge product of alternatives is refused, not computed', () => {
-  const text = Array.from(
-    { length: 40 },
-    (_, i) => `(reg${i % 8}[${i % 32}] == 1 || ip.ttl == ${i} || pkt.mark == ${i})`,
-  ).join(' && ')
+  const text = Array.from({ length: 32 }, (_, i) => `(reg0[${i}] || pkt.mark[${i}] || reg5[${i}])`).join(' && ')
   const m = parseMatch(text)
   if (!m.ok) throw new Error(m.error)
   const lowered = lowerMatch(m.value.expression, undefined, context)
