@@ -2,6 +2,7 @@ import type { Random } from '../base/random.ts'
 import { uuid4 } from '../base/random.ts'
 import type { Mutation, Operation } from '../ovsdb/client/operation.ts'
 import type { TableName, TableReplica, TypedSchema } from '../ovsdb/client/replica.ts'
+import { sameDatum } from '../ovsdb/client/tables.ts'
 import {
   type Atom,
   type ColumnSchema,
@@ -288,17 +289,6 @@ export class Draft<T> {
     edits.set(uuid, edit)
     return edit
   }
-}
-
-/** Equality of values in native form. */
-export function sameDatum(a: Datum, b: Datum): boolean {
-  if (a === b) return true
-  if (a instanceof Map) {
-    if (!(b instanceof Map) || a.size !== b.size) return false
-    for (const [k, v] of a) if (b.get(k) !== v) return false
-    return true
-  }
-  return Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((v, i) => v === b[i])
 }
 
 function holds(value: Datum, uuid: string): boolean {

@@ -1,4 +1,4 @@
-import type { DatabaseSchema, Row, TableSchema } from '../schema/index.ts'
+import type { DatabaseSchema, Datum, Row, TableSchema } from '../schema/index.ts'
 import type { RowChange, TableIndex, TableReplica } from './replica.ts'
 
 class Index implements TableIndex<Row> {
@@ -125,4 +125,22 @@ export function makeTables(schema: DatabaseSchema, names: Iterable<string> | und
     tables.set(name, new TableData(table))
   }
   return tables
+}
+
+/** Whether two rows have the same values. */
+export function sameRow(a: Row, b: Row): boolean {
+  if (a === b) return true
+  for (const name in a) if (name !== '_version' && !sameDatum(a[name], b[name])) return false
+  return true
+}
+
+/** Equality of values in native form. */
+export function sameDatum(a: Datum, b: Datum): boolean {
+  if (a === b) return true
+  if (a instanceof Map) {
+    if (!(b instanceof Map) || a.size !== b.size) return false
+    for (const [k, v] of a) if (b.get(k) !== v) return false
+    return true
+  }
+  return Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((v, i) => v === b[i])
 }

@@ -1,0 +1,373 @@
+import type { Clock, Timer } from '../../base/clock.ts'
+import { type Log, silent } from '../../base/log.ts'
+import type { Result } from '../../base/result.ts'
+import type { ByteStream } from '../../base/stream.ts'
+import { isArray, isObject, type Json } from '../../jsonrpc/json.ts'
+import { Failure, type Row, ZERO_UUID } from '../schema/index.ts'
+import { BaseReplica } from './base-replica.ts'
+import { RemoteLock } from './lock.ts'
+import type { Operation } from './operation.ts'
+import type { TableCondition, TableName, TableRequests, TransactOutcome, TypedSchema } from './replica.ts'
+import { RpcClient, type RpcReply } from './rpc.ts'
+import { serverAccepts } from './server-state.ts'
+import { ChangeSet, sameRow } from './tables.ts'
+import { applyUpdates, applyUpdates2, type Readers, RowReader } from './updates.ts'
+import { conditionJson, operationJson, readError, readResults } from './wire-operation.ts'
+
+/** Opens a stream to a remote as `tcp:127.0.0.1:6641` names it; returns how to give up. */
+export type Dial = (remote: string, done: (result: Result<ByteStream>) => void) => () => void
+
+export interface RemoteOptions<T> {
+  readonly schema: TypedSchema<T>
+  readonly tables?: TableRequests<T>
+  /** Tried in this order, over and over. */
+  readonly remotes: readonly string[]
+  readonly dial: Dial
+  readonly clock: Clock
+  readonly log?: Log
+  /** Milliseconds without a sign of life after which the server is asked for one; 0: never. */
+  readonly probeInterval?: number
+  /** Milliseconds between two attempts, at most. */
+  readonly maxBackoff?: number
+  /** Of a cluster, only the leader will do. */
+  readonly leaderOnly?: boolean
+  /** Called when all remotes have failed once: for tools that do not try again. */
+  readonly onUnreachable?: (error: string) => void
+}
+
+/** The newest way of following a database that the server knows. */
+type Method = 'monitor_cond_since' | 'monitor_cond' | 'monitor'
+
+const FALLBACK: Readonly<Record<Method, Method | undefined>> = {
+  monitor_cond_since: 'monitor_cond',
+  monitor_cond: 'monitor',
+  monitor: undefined,
+}
+
+/** A replica of a database on the other side of a stream. */
+export class RemoteReplica<T> extends BaseReplica<T> {
+  private readonly log: Log
+  private readonly readers: Readers
+  private rpc: RpcClient | undefined
+  private giveUp: (() => void) | undefined
+  private timer: Timer | undefined
+  private probeTimer: Timer | undefined
+  private at = -1
+  private failures = 0
+  private backoff = 0
+  private method: Method = 'monitor_cond_since'
+  /** The last transaction of the server that the tables have. */
+  private lastTransaction = ZERO_UUID
+  /** The commit index up to which a clustered server has told us; an older one would be a step back. */
+  private minIndex = 0
+  private monitored = false
+  /** Conditions set but not yet answered. */
+  private pendingConditions = 0
+  private staleConditions = false
+  private readonly locks = new Map<string, RemoteLock>()
+  /** Tables and columns that the server turned out not to have. */
+  private missing: { readonly tables: Set<string>; readonly columns: Set<string> } | undefined
+
+  constructor(private readonly options: RemoteOptions<T>) {
+    super(options.schema, options.clock, options.tables)
+    this.log = (options.log ?? silent).child('ovsdb_cs')
+    this.readers = new Map([...this.tables.values()].map((t) => [t.name, new RowReader(t.schema)]))
+    this.timer = options.clock.after(0, () => this.connect())
+  }
+
+  private get remote(): string {
+    return this.options.remotes[this.at] ?? ''
+  }
+
+  private connect(): void {
+    if (this.state === 'closed') return
+    this.at = (this.at + 1) % Math.max(1, this.options.remotes.length)
+    const { remote } = this
+    let answered = false
+    const stop = this.options.dial(remote, (result) => {
+      answered = true
+      this.giveUp = undefined
+      if (this.state === 'closed') {
+        if (result.ok) result.value.close()
+      } else if (result.ok) this.start(result.value)
+      else this.failed(`${remote}: database connection failed (${result.error})`)
+    })
+    if (!answered) this.giveUp = stop
+  }
+
+  private failed(text: string): void {
+    this.log.warn(text)
+    this.failures++
+    if (this.failures >= this.options.remotes.length) this.options.onUnreachable?.(text)
+    if (this.state === 'closed') return
+    const most = this.options.maxBackoff ?? 8000
+    const tried = this.failures < this.options.remotes.length
+    if (!tried) this.backoff = Math.min(this.backoff ? this.backoff * 2 : 1000, most)
+    this.timer = this.clock.after(tried ? 0 : this.backoff, () => this.connect())
+  }
+
+  private start(stream: ByteStream): void {
+    const rpc = new RpcClient(stream, () => this.clock.monotonic())
+    this.rpc = rpc
+    this.monitored = false
+    this.log.info(`${this.remote}: connected`)
+    this.setState('syncing')
+    rpc.onNotification = (method, params) => this.notified(method, params)
+    rpc.onEnd = (reason) => this.ended(rpc, reason)
+    if (this.options.leaderOnly) this.watchServer(rpc)
+    rpc.request('set_db_change_aware', [true], () => {})
+    this.monitor(rpc)
+    for (const lock of this.locks.values()) lock.connected(rpc)
+    this.probeTimer = this.clock.after(this.options.probeInterval ?? 5000, () => this.probe(rpc, false))
+  }
+
+  private ended(rpc: RpcClient, reason: string): void {
+    if (this.rpc !== rpc) return
+    this.rpc = undefined
+    this.probeTimer?.cancel()
+    for (const lock of this.locks.values()) lock.disconnected()
+    if (this.pendingConditions) this.staleConditions = true
+    this.pendingConditions = 0
+    if (this.state === 'closed') return
+    const worked = this.monitored
+    this.setState('connecting')
+    if (worked) {
+      this.log.info(`${this.remote}: ${reason}`)
+      ;[this.failures, this.backoff] = [0, 0]
+      this.timer = this.clock.after(0, () => this.connect())
+    } else this.failed(`${this.remote}: ${reason}`)
+  }
+
+  /** Asks for a sign of life after an interval without one, and hangs up after another. */
+  private probe(rpc: RpcClient, asked: boolean): void {
+    const interval = this.options.probeInterval ?? 5000
+    if (interval <= 0 || this.rpc !== rpc) return
+    const idle = this.clock.monotonic() - rpc.lastReceived
+    if (idle < interval) this.probeTimer = this.clock.after(interval - idle, () => this.probe(rpc, false))
+    else if (asked)
+      rpc.end(`no response to inactivity probe after ${(interval / 1000).toFixed(1)} seconds, disconnecting`)
+    else {
+      rpc.probe()
+      this.probeTimer = this.clock.after(interval, () => this.probe(rpc, true))
+    }
+  }
+
+  /** Follows the `_Server` database for whether this server will do (ovsdb-server(5)). */
+  private watchServer(rpc: RpcClient): void {
+    const columns = ['name', 'model', 'connected', 'leader', 'index']
+    const where = [['name', '==', this.schema.name]]
+    rpc.request('monitor_cond', ['_Server', SERVER_MONITOR, { Database: [{ columns, where }] }], (reply) => {
+      // a server without _Server is one of old, and alone
+      if (reply.error === null) this.judgeServer(rpc, reply.result, true)
+    })
+  }
+
+  private judgeServer(rpc: RpcClient, updates: Json, whole: boolean): void {
+    const verdict = serverAccepts(updates, this.schema.name, this.minIndex, whole)
+    if (verdict.index !== undefined) this.minIndex = Math.max(this.minIndex, verdict.index)
+    if (verdict.refusal !== undefined) rpc.end(verdict.refusal)
+  }
+
+  private monitorRequests(method: Method): Json {
+    const out: Record<string, Json> = {}
+    for (const [name, request] of this.requests) {
+      const table = this.schema.tables.get(name)
+      if (!table || this.missing?.tables.has(name)) continue
+      const columns = [...(request.columns ?? table.columns.keys())].filter(
+        (c) => !this.missing?.columns.has(`${name} ${c}`),
+      )
+      const where = request.where ?? true
+      if (method === 'monitor') out[name] = { columns }
+      else {
+        const clauses = typeof where === 'boolean' ? [where] : where.map((c) => conditionJson(table, c))
+        out[name] = [{ columns, where: clauses }]
+      }
+    }
+    return out
+  }
+
+  private monitor(rpc: RpcClient): void {
+    const { method } = this
+    const since = this.staleConditions ? ZERO_UUID : this.lastTransaction
+    const params: Json[] = [this.schema.name, MONITOR, this.monitorRequests(method)]
+    if (method === 'monitor_cond_since') params.push(since)
+    rpc.request(method, params, (reply) => {
+      if (this.rpc !== rpc) return
+      if (reply.error !== null) this.monitorRefused(rpc, reply)
+      else this.guarded(rpc, () => this.monitorAnswered(method, reply.result))
+    })
+  }
+
+  private monitorRefused(rpc: RpcClient, reply: RpcReply): void {
+    const error = readError(reply.error)
+    const fallback = FALLBACK[this.method]
+    if (error.error === 'unknown method' && fallback) {
+      this.method = fallback
+      this.monitor(rpc)
+    } else if (!this.missing) this.learnSchema(rpc)
+    else rpc.end(`cannot monitor ${this.schema.name}: ${error.details ?? error.error}`)
+  }
+
+  /** An older server lacks tables and columns: the rest is asked for again. */
+  private learnSchema(rpc: RpcClient): void {
+    rpc.request('get_schema', [this.schema.name], (reply) => {
+      const tables = isObject(reply.result) ? reply.result['tables'] : undefined
+      if (!isObject(tables)) {
+        rpc.end(`${this.schema.name}: no such database: ${readError(reply.error).details ?? ''}`)
+        return
+      }
+      const missing = { tables: new Set<string>(), columns: new Set<string>() }
+      for (const table of this.tables.values()) {
+        const known = tables[table.name]
+        const columns = isObject(known) ? known['columns'] : undefined
+        if (!isObject(columns)) missing.tables.add(table.name)
+        else for (const c of table.schema.columns.keys()) if (!(c in columns)) missing.columns.add(`${table.name} ${c}`)
+      }
+      this.missing = missing
+      this.monitor(rpc)
+    })
+  }
+
+  private monitorAnswered(method: Method, result: Json): void {
+    const set = new ChangeSet()
+    if (method === 'monitor_cond_since') {
+      if (!isArray(result)) throw new Failure({ error: 'protocol error', details: 'monitor_cond_since without array' })
+      const [found, last, updates = null] = result
+      if (found === true) applyUpdates2(this.tables, this.readers, updates, set)
+      else this.resync(set, updates, applyUpdates2)
+      if (typeof last === 'string') this.lastTransaction = last
+    } else this.resync(set, result, method === 'monitor' ? applyUpdates : applyUpdates2)
+    this.monitored = true
+    ;[this.failures, this.backoff, this.staleConditions] = [0, 0, false]
+    this.announce(set)
+    this.setState('synced')
+  }
+
+  /** Takes a whole copy: what it has not goes, what is as it was has not changed. */
+  private resync(set: ChangeSet, updates: Json, apply: typeof applyUpdates2): void {
+    const before = new Map([...this.tables].map(([name, table]) => [name, new Map<string, Row>(table.entries())]))
+    const scratch = new ChangeSet()
+    const present = isObject(updates) ? updates : {}
+    for (const [name, rows] of before) {
+      const told = present[name]
+      for (const uuid of rows.keys()) {
+        if (!isObject(told) || !(uuid in told)) set.add(name, uuid, this.tables.get(name)?.apply(uuid, undefined))
+      }
+    }
+    apply(this.tables, this.readers, updates, scratch)
+    for (const [name, rows] of Object.entries(scratch.tables)) {
+      for (const [uuid, change] of rows) {
+        if (change.old && change.new && sameRow(change.old, change.new)) this.tables.get(name)?.apply(uuid, change.old)
+        else set.add(name, uuid, change)
+      }
+    }
+  }
+
+  private notified(method: string, params: readonly Json[]): void {
+    const rpc = this.rpc
+    if (!rpc) return
+    const [id, second, third] = params
+    if (method === 'locked' || method === 'stolen') {
+      if (typeof id === 'string') this.locks.get(id)?.told(method === 'locked')
+    } else if (id === SERVER_MONITOR) {
+      if (second !== undefined) this.judgeServer(rpc, second, false)
+    } else if (id === MONITOR) {
+      this.guarded(rpc, () => {
+        const set = new ChangeSet()
+        if (method === 'update3') {
+          applyUpdates2(this.tables, this.readers, third ?? null, set)
+          if (typeof second === 'string') this.lastTransaction = second
+        } else if (method === 'update2') applyUpdates2(this.tables, this.readers, second ?? null, set)
+        else if (method === 'update') applyUpdates(this.tables, this.readers, second ?? null, set)
+        else if (method === 'monitor_canceled') rpc.end('monitor canceled by server')
+        this.announce(set)
+      })
+    }
+  }
+
+  /** Values that are not of the schema's types end the session, not the program. */
+  private guarded(rpc: RpcClient, run: () => void): void {
+    try {
+      run()
+    } catch (e) {
+      if (!(e instanceof Failure)) throw e
+      this.lastTransaction = ZERO_UUID
+      rpc.end(`invalid update: ${e.message}`)
+    }
+  }
+
+  transact(operations: readonly Operation[], done: (outcome: TransactOutcome) => void): void {
+    const rpc = this.rpc
+    if (!rpc || this.state !== 'synced') {
+      this.clock.after(0, () => done({ ok: false, error: { kind: 'disconnected' } }))
+      return
+    }
+    const json = operations.map((op) => operationJson(this.schema, op))
+    rpc.request(
+      'transact',
+      [this.schema.name, ...json],
+      (reply) => done(this.outcome(operations, reply)),
+      () => this.clock.after(0, () => done({ ok: false, error: { kind: 'unknown' } })),
+    )
+  }
+
+  private outcome(operations: readonly Operation[], reply: RpcReply): TransactOutcome {
+    if (reply.error !== null) {
+      const error = readError(reply.error)
+      return { ok: false, error: { kind: 'refused', error, index: undefined, operation: undefined } }
+    }
+    const read = readResults(this.schema, operations, reply.result)
+    if ('results' in read) return { ok: true, results: read.results }
+    const { error, index } = read
+    const operation = operations[index]
+    if (operation?.op === 'wait' && error.error === 'timed out') {
+      return { ok: false, error: { kind: 'conflict', index, operation, error } }
+    }
+    if (operation?.op === 'assert' && error.error === 'not owner') {
+      return { ok: false, error: { kind: 'not owner', lock: operation.lock } }
+    }
+    return { ok: false, error: { kind: 'refused', error, index: operation ? index : undefined, operation } }
+  }
+
+  lock(name: string): RemoteLock {
+    const known = this.locks.get(name)
+    if (known) return known
+    const lock = new RemoteLock(name, this.clock, () => this.locks.delete(name))
+    this.locks.set(name, lock)
+    if (this.rpc) lock.connected(this.rpc)
+    return lock
+  }
+
+  setCondition(name: TableName<T>, condition: TableCondition): void {
+    const request = this.requests.get(name)
+    const table = this.schema.tables.get(name)
+    if (!request || !table) throw new Error(`table ${name} was not asked for`)
+    this.requests.set(name, { ...request, where: condition })
+    const rpc = this.rpc
+    if (!rpc || this.method === 'monitor') {
+      this.staleConditions = true
+      return
+    }
+    const where = typeof condition === 'boolean' ? [condition] : condition.map((c) => conditionJson(table, c))
+    this.pendingConditions++
+    rpc.request('monitor_cond_change', [MONITOR, MONITOR, { [name]: [{ where }] }], (reply) => {
+      if (reply.error === null) this.pendingConditions--
+      else rpc.end(`conditions refused: ${readError(reply.error).details ?? ''}`)
+    })
+  }
+
+  get conditionsPending(): boolean {
+    return this.pendingConditions > 0 || this.staleConditions || this.state !== 'synced'
+  }
+
+  override close(): void {
+    super.close()
+    this.timer?.cancel()
+    this.probeTimer?.cancel()
+    this.giveUp?.()
+    this.rpc?.end('closed')
+  }
+}
+
+const MONITOR = 'monitor'
+const SERVER_MONITOR = 'server'

@@ -1,0 +1,102 @@
+import type { ByteStream } from '../../base/stream.ts'
+import { isArray, isObject, type Json, printJson } from '../../jsonrpc/json.ts'
+import { JsonFrames } from './framing.ts'
+
+/** An answer: `error` is null when there is a result (JSON-RPC 1.0). */
+export type RpcReply = { readonly result: Json; readonly error: null } | { readonly result: null; readonly error: Json }
+
+const encoder = new TextEncoder()
+
+/** The asking side of a JSON-RPC 1.0 session (RFC 7047 §4). Requests of the other side are answered if they are `echo`. */
+export class RpcClient {
+  private next = 0
+  private readonly pending = new Map<number, (reply: RpcReply) => void>()
+  private ended = false
+  /** When something last came in, by `monotonic`. */
+  lastReceived: number
+
+  onNotification: ((method: string, params: readonly Json[]) => void) | undefined
+  /** Called once when the session is over, after the pending requests were dropped. */
+  onEnd: ((reason: string) => void) | undefined
+
+  constructor(
+    private readonly stream: ByteStream,
+    private readonly monotonic: () => number,
+  ) {
+    this.lastReceived = monotonic()
+    const frames = new JsonFrames({
+      message: (json) => this.receive(json),
+      error: (text) => this.end(`invalid message: ${text}`),
+    })
+    stream.onData = (bytes) => {
+      this.lastReceived = this.monotonic()
+      if (!this.ended) frames.feed(bytes)
+    }
+    stream.onClose = (error) => this.finish(error ? error.message : 'connection closed by peer')
+  }
+
+  /** Asks; `done` is not called if the session ends first, unless `lost` is given. */
+  request(method: string, params: Json, done: (reply: RpcReply) => void, lost?: () => void): void {
+    if (this.ended) {
+      lost?.()
+      return
+    }
+    const id = this.next++
+    this.pending.set(id, done)
+    if (lost) this.losses.set(id, lost)
+    this.send({ method, params, id })
+  }
+
+  private readonly losses = new Map<number, () => void>()
+
+  notify(method: string, params: Json): void {
+    if (!this.ended) this.send({ method, params, id: null })
+  }
+
+  private send(message: Json): void {
+    this.stream.write(encoder.encode(printJson(message)))
+  }
+
+  private receive(json: Json): void {
+    if (!isObject(json)) {
+      this.end('message is not an object')
+      return
+    }
+    const { id, method, params } = json
+    if (typeof method === 'string') {
+      if (!isArray(params)) this.end('params is not an array')
+      else if (id === null || id === undefined) this.onNotification?.(method, params)
+      else if (method === 'echo') this.send({ result: params, error: null, id })
+      else this.send({ result: null, error: { error: 'unknown method', details: method }, id })
+      return
+    }
+    if (typeof id !== 'number') return // an answer to our echo probes, or to nobody
+    const done = this.pending.get(id)
+    this.pending.delete(id)
+    this.losses.delete(id)
+    const error = json['error'] ?? null
+    done?.(error === null ? { result: json['result'] ?? null, error: null } : { result: null, error })
+  }
+
+  /** Asks for a sign of life. */
+  probe(): void {
+    if (!this.ended) this.send({ method: 'echo', params: [], id: 'echo' })
+  }
+
+  /** Ends the session from this side. */
+  end(reason: string): void {
+    if (this.ended) return
+    this.stream.close()
+    this.finish(reason)
+  }
+
+  private finish(reason: string): void {
+    if (this.ended) return
+    this.ended = true
+    const losses = [...this.losses.values()]
+    this.pending.clear()
+    this.losses.clear()
+    for (const lost of losses) lost()
+    this.onEnd?.(reason)
+  }
+}

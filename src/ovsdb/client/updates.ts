@@ -1,0 +1,130 @@
+import { isObject, type Json } from '../../jsonrpc/json.ts'
+import {
+  type Atom,
+  type ColumnType,
+  compareAtoms,
+  type Datum,
+  defaultDatum,
+  type Row,
+  type TableSchema,
+} from '../schema/index.ts'
+import { readDatum } from '../wire/datum.ts'
+import type { ChangeSet, TableData } from './tables.ts'
+
+const NO_VERSION = '00000000-0000-0000-0000-000000000000'
+
+/** Makes rows of one table from JSON: all of one shape, what is not told is the default. */
+export class RowReader {
+  private readonly template: Record<string, Datum>
+
+  constructor(private readonly schema: TableSchema) {
+    this.template = { _uuid: '', _version: NO_VERSION }
+    for (const column of schema.columns.values()) this.template[column.name] = defaultDatum(column.type)
+  }
+
+  /** A new row from the columns that are told. Throws Failure on a value of another type. */
+  full(uuid: string, json: Json): Row {
+    return this.over(this.template, uuid, json)
+  }
+
+  /** A row with the columns that are told replaced. */
+  replaced(old: Row, json: Json): Row {
+    return this.over(old, old._uuid, json)
+  }
+
+  private over(base: Readonly<Record<string, Datum>>, uuid: string, json: Json): Row {
+    const row: Record<string, Datum> = { ...base, _uuid: uuid }
+    if (!isObject(json)) return row as unknown as Row
+    for (const name in json) {
+      const value = json[name]
+      const column = this.schema.columns.get(name)
+      if (column && value !== undefined) row[name] = readDatum(column.type, value)
+    }
+    return row as unknown as Row
+  }
+
+  /** A row with the differences applied (ovsdb-server(7), `modify` of update2). */
+  modified(old: Row, json: Json): Row {
+    const row: Record<string, Datum> = { ...old }
+    if (!isObject(json)) return old
+    for (const name in json) {
+      const value = json[name]
+      const column = this.schema.columns.get(name)
+      if (column && value !== undefined) row[name] = applyDiff(column.type, old[name], value)
+    }
+    return row as unknown as Row
+  }
+}
+
+/** Of columns with at most one value the new value is told, of others the members that came or went. */
+function applyDiff(type: ColumnType, old: Datum, json: Json): Datum {
+  if (type.max === 1 && !type.value) return readDatum(type, json)
+  const diff = readDatum({ ...type, min: 0, max: 4294967295, shape: type.value ? 'map' : 'set' }, json)
+  if (diff instanceof Map) {
+    const map = new Map(old instanceof Map ? old : [])
+    for (const [key, value] of diff) {
+      if (map.get(key) === value) map.delete(key)
+      else map.set(key, value)
+    }
+    return new Map([...map].sort(([a], [b]) => compareAtoms(a, b)))
+  }
+  const members = new Set(old as readonly Atom[])
+  for (const member of diff as readonly Atom[]) if (!members.delete(member)) members.add(member)
+  return [...members].sort(compareAtoms)
+}
+
+/** Applies the `<table-updates>` of `update` (RFC 7047 §4.1.6): whole rows, of changed ones what they were too. */
+export function applyUpdates(
+  tables: ReadonlyMap<string, TableData>,
+  readers: Readers,
+  json: Json,
+  set: ChangeSet,
+): void {
+  eachRow(tables, readers, json, (table, reader, uuid, update) => {
+    if (!isObject(update)) return
+    const after = update['new']
+    if (after === undefined || after === null) set.add(table.name, uuid, table.apply(uuid, undefined))
+    else {
+      const old = table.get(uuid)
+      set.add(table.name, uuid, table.apply(uuid, old ? reader.replaced(old, after) : reader.full(uuid, after)))
+    }
+  })
+}
+
+/** Applies the `<table-updates2>` of `update2` and `update3` (ovsdb-server(7), 4.1.13). */
+export function applyUpdates2(
+  tables: ReadonlyMap<string, TableData>,
+  readers: Readers,
+  json: Json,
+  set: ChangeSet,
+): void {
+  eachRow(tables, readers, json, (table, reader, uuid, update) => {
+    if (!isObject(update)) return
+    const whole = update['initial'] ?? update['insert']
+    const diff = update['modify']
+    if (whole !== undefined) set.add(table.name, uuid, table.apply(uuid, reader.full(uuid, whole)))
+    else if (diff !== undefined) {
+      const old = table.get(uuid)
+      if (old) set.add(table.name, uuid, table.apply(uuid, reader.modified(old, diff)))
+    } else if ('delete' in update) set.add(table.name, uuid, table.apply(uuid, undefined))
+  })
+}
+
+export type Readers = ReadonlyMap<string, RowReader>
+
+function eachRow(
+  tables: ReadonlyMap<string, TableData>,
+  readers: Readers,
+  json: Json,
+  visit: (table: TableData, reader: RowReader, uuid: string, update: Json) => void,
+): void {
+  if (!isObject(json)) return
+  for (const name in json) {
+    const [table, reader, rows] = [tables.get(name), readers.get(name), json[name]]
+    if (!table || !reader || rows === undefined || !isObject(rows)) continue
+    for (const uuid in rows) {
+      const update = rows[uuid]
+      if (update !== undefined) visit(table, reader, uuid, update)
+    }
+  }
+}
