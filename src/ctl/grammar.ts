@@ -11,6 +11,8 @@ export interface Invocation<T> {
   readonly args: readonly string[]
   readonly globals: ReadonlyMap<string, string>
   readonly calls: readonly Written<T>[]
+  /** The commands as words, the options of the first in front of it, to be given to a daemon. */
+  readonly words: readonly string[]
 }
 
 interface Known {
@@ -159,7 +161,7 @@ export function parseInvocation<T>(program: Program<T>, args: readonly string[])
   const local: Options = new Map()
   const start = readLeading(program, args, globals, local)
   program.check(globals)
-  if (globals.has('help') || globals.has('version')) return { args, globals, calls: [] }
+  if (globals.has('help') || globals.has('version')) return { args, globals, calls: [], words: [] }
   const commands = new Map(program.commands.map((c) => [c.name, c]))
   const calls: Written<T>[] = []
   let words: string[] = []
@@ -177,7 +179,8 @@ export function parseInvocation<T>(program: Program<T>, args: readonly string[])
   }
   end()
   if (!calls.length && !globals.has('detach')) fatal('missing command name (use --help for help)')
-  return { args, globals, calls }
+  const options = [...local].map(([name, value]) => (value === '' ? `--${name}` : `--${name}=${value}`))
+  return { args, globals, calls, words: [...options, ...args.slice(start)] }
 }
 
 /** The tables that a command line needs. */
