@@ -15,7 +15,7 @@ import { isFragment4, printIpv4 } from './ipv4.ts'
 import { isFragment6, printIpv6 } from './ipv6.ts'
 import { isMld, parseMld, printMld } from './mld.ts'
 import { isNd, parseNd, printNd } from './nd.ts'
-import { EtherType, UdpPort } from './numbers.ts'
+import { UdpPort } from './numbers.ts'
 import { decodeFrame, type Packet } from './packet.ts'
 import { printSctp } from './sctp.ts'
 import { printTcp } from './tcp.ts'
@@ -31,7 +31,7 @@ export function printFrame(frame: Uint8Array, link = false): string {
 
 export function printPacket(p: Packet): string {
   const bad = p.malformed === undefined ? '' : ` [${p.malformed}]`
-  if (p.arp) return `${p.eth.type === EtherType.rarp ? '' : 'ARP, '}${printArp(p.arp)}`
+  if (p.arp) return `ARP, ${printArp(p.arp)}`
   const transport = printTransport(p)
   if (p.ip4) {
     const ports = portsOf(p)
