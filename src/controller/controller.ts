@@ -9,6 +9,8 @@ import { Graph } from '../reactive/graph.ts'
 import type { AnyRelation, Derived, Input } from '../reactive/relation.ts'
 import type { OpenVSwitch } from '../schema/open-vswitch.ts'
 import type { Southbound } from '../schema/southbound.ts'
+import { Announcer } from './announcements/announcer.ts'
+import { declareAnnouncements } from './announcements/desired.ts'
 import { type Bindings, declareBindings } from './binding/binding.ts'
 import { type Datapaths, declareDatapaths } from './datapaths.ts'
 import { declareTunnels } from './encaps/desired.ts'
@@ -20,6 +22,7 @@ import { follow, localInputs, type SouthboundInputs, southboundInputs } from './
 import { type ChassisRelations, declareChassis, declareInterfaces, type Interfaces, US } from './interfaces.ts'
 import { declareEnvironment, type Environment } from './lowering/environment.ts'
 import { declareLowering, type Lowering } from './lowering/lowering.ts'
+import { PacketIns } from './packet-loop/dispatch.ts'
 import { declarePatches } from './patch.ts'
 import { declarePhysical } from './physical/physical.ts'
 import { declarePlaces, type Places } from './physical/places.ts'
@@ -97,10 +100,8 @@ export class Controller {
   private scheduled = false
   private paused = false
   private acknowledged = -1
-  /** Gets what the switch sends that is no answer to the flow installer: packet-ins, port status. */
-  onMessage: ((message: Message) => void) | undefined
-  /** Called when the connection to the switch is ready for use. */
-  onSwitch: ((channel: OpenFlowChannel) => void) | undefined
+  readonly packetIns: PacketIns
+  private readonly announcer: Announcer
 
   constructor(readonly options: ControllerOptions) {
     const { clock, log, sb, ovs, random } = options
@@ -209,6 +210,17 @@ export class Controller {
       send: (message) => this.channel?.send(message),
     }
 
+    this.packetIns = new PacketIns(this.state)
+    this.announcer = new Announcer(
+      declareAnnouncements(graph, { sb: inputs, datapaths, places, resident: bindings.resident }),
+      {
+        clock,
+        nextXid: installer.nextXid,
+        send: (message) => this.channel?.send(message),
+        whenReady: (ready) => installer.whenInstalled(ready),
+        maxPause: () => 1000 * Math.max(0, Number(settings.peek('garp-max-timeout-sec')) || 0),
+      },
+    )
     for (const kind of ['flows', 'groups', 'meters'] as const) {
       const relation: AnyRelation = kind === 'flows' ? flows : lowering[kind]
       relation.subscribe((changes) => {
@@ -253,6 +265,7 @@ export class Controller {
     this.conditionPoll?.cancel()
     this.state.southbound.close()
     this.local.close()
+    this.announcer.close()
     this.graph.close()
     this.channel?.close()
     this.channel = undefined
@@ -410,7 +423,7 @@ export class Controller {
     this.channel = channel
     const { installer } = this.state
     channel.onMessage = (message) => {
-      if (!installer.receive(message)) this.onMessage?.(message)
+      if (!installer.receive(message)) this.packetIns.receive(message)
     }
     channel.onClose = () => {
       if (this.channel !== channel) return
@@ -418,8 +431,8 @@ export class Controller {
       installer.disconnected()
       if (!this.closed) this.dialAgain()
     }
+    this.packetIns.connected(channel)
     installer.connected(channel)
-    this.onSwitch?.(channel)
   }
 
   /** See commands.ts. */

@@ -1,0 +1,104 @@
+import type { Log } from '../../base/log.ts'
+import { OPCODE } from '../../logical/opcodes.ts'
+import type { OpenFlowChannel } from '../../openflow/connection/channel.ts'
+import type { Message, PacketIn } from '../../openflow/messages/message.ts'
+import { PACKET_IN_FORMAT } from '../../openflow/nicira/message.ts'
+import type { ControllerState } from '../controller.ts'
+import type { Effect, PacketInEnvironment } from '../packet-in/effect.ts'
+import { parseUserdata } from '../packet-in/userdata.ts'
+import { handlePacketIn } from './handle.ts'
+import { LearnedRows } from './learned-rows.ts'
+import { WaitingPackets } from './waiting.ts'
+
+const NAMES = new Map<number, string>(Object.entries(OPCODE).map(([name, code]) => [code, name]))
+
+/** Takes the switch's packet-ins to their handlers, and does what those want done. */
+export class PacketIns {
+  private readonly learned: LearnedRows
+  private readonly waiting: WaitingPackets
+  private readonly received = new Map<string, number>()
+  private readonly log: Log
+  private readonly environment: PacketInEnvironment
+
+  constructor(private readonly state: ControllerState) {
+    this.log = state.options.log.child('pinctrl')
+    this.learned = new LearnedRows(state)
+    this.waiting = new WaitingPackets(state.options.clock, (m) => state.send({ ...m, xid: state.installer.nextXid() }))
+    state.options.sb.onChange((change) => {
+      if (!this.waiting.size) return
+      for (const { new: row } of change.tables.MAC_Binding?.values() ?? []) {
+        const at = row && this.learned.portNamed(row.datapath, row.logical_port)
+        if (row && at) this.waiting.resolved(row, at.port, at.datapath)
+      }
+    })
+    this.environment = { dns: (datapath, name) => this.learned.dns(datapath, name) }
+  }
+
+  /** How many packets came, by what for; and those that came to nothing, by why. */
+  get counters(): ReadonlyMap<string, number> {
+    return this.received
+  }
+
+  /** Asks the switch for packet-ins with userdata and continuation, whole. */
+  connected(channel: OpenFlowChannel): void {
+    const { installer } = this.state
+    channel.send({ type: 'set_packet_in_format', xid: installer.nextXid(), format: PACKET_IN_FORMAT.NXT_PACKET_IN2 })
+    channel.send({ type: 'set_config', xid: installer.nextXid(), flags: 0, missSendLen: 0xffff })
+  }
+
+  receive(message: Message): void {
+    if (message.type === 'packet_in') this.packetIn(message)
+  }
+
+  private packetIn(message: PacketIn): void {
+    const userdata = parseUserdata(message.userdata)
+    if (!userdata.ok) {
+      this.drop(message, userdata.error)
+      return
+    }
+    const name = NAMES.get(userdata.value.opcode)
+    this.count(name ?? 'unknown')
+    const effects = handlePacketIn(message, userdata.value, this.environment)
+    if (!effects.ok) {
+      this.drop(message, effects.error)
+      return
+    }
+    for (const effect of effects.value) this.apply(effect)
+  }
+
+  private apply(effect: Effect): void {
+    const { options, installer } = this.state
+    switch (effect.type) {
+      case 'send':
+        this.state.send({ ...effect.message, xid: installer.nextXid() })
+        return
+      case 'log':
+        if (effect.level !== 'dbg') options.log.child(effect.module)[effect.level](effect.message)
+        else options.log.child(effect.module).dbg(effect.message)
+        return
+      case 'mac_binding':
+      case 'fdb':
+      case 'bind_vport':
+        this.learned.learn(effect)
+        return
+      case 'wait':
+        this.waiting.add(effect)
+        return
+      default:
+        this.count(`unsupported: ${effect.type}`)
+        this.log.warn(`${effect.type} is not supported`, { code: 'PACKET_IN_UNSUPPORTED' })
+    }
+  }
+
+  /** A paused packet that nothing is done about goes no further. */
+  private drop(message: PacketIn, why: string): void {
+    this.count(`dropped: ${why}`)
+    this.log.warn(`${why} (table ${message.table}, cookie 0x${message.cookie.toString(16)})`, {
+      code: 'PACKET_IN_DROPPED',
+    })
+  }
+
+  private count(what: string): void {
+    this.received.set(what, (this.received.get(what) ?? 0) + 1)
+  }
+}
