@@ -1,6 +1,6 @@
 import { Lexer } from './lexer.ts'
 import { combine, type Expression, MatchParser, NO_SETS, negate } from './match.ts'
-import { type FieldSymbol, type PredicateSymbol, SYMBOLS } from './symbols.ts'
+import { CONDITION_SYMBOLS, type FieldSymbol, type PredicateSymbol } from './symbols.ts'
 
 const conditions = new Map<string, Expression>()
 
@@ -8,7 +8,7 @@ const conditions = new Map<string, Expression>()
 function condition(text: string): Expression {
   let e = conditions.get(text)
   if (!e) {
-    e = new MatchParser(new Lexer(text), NO_SETS, SYMBOLS).parse()
+    e = new MatchParser(new Lexer(text), NO_SETS, CONDITION_SYMBOLS).parse()
     conditions.set(text, e)
   }
   return e

@@ -2,6 +2,7 @@ import { err, ok, type Result } from '../base/result.ts'
 import { expand } from './expand.ts'
 import { type Integer, Lexer } from './lexer.ts'
 import { type Expression, LanguageError, MatchParser, type NameSets, NO_SETS } from './match.ts'
+import { CT_TRANSLATION_SYMBOLS, SYMBOLS, type SymbolTable } from './symbols.ts'
 
 /** A match, parsed, checked and expanded. Equal texts without named sets give one object. */
 export interface ParsedMatch {
@@ -20,17 +21,19 @@ export interface ParsedMatch {
 }
 
 const CACHE_SIZE = 1 << 18
-const cache = new Map<string, Result<ParsedMatch>>()
+const plain = new Map<string, Result<ParsedMatch>>()
+const translated = new Map<string, Result<ParsedMatch>>()
 
 /**
  * Parses the `match` column of a logical flow (ovn-sb(5), Logical_Flow.match). The error is the
  * text that ovn-controller logs behind `error parsing match "...": `.
  */
-export function parseMatch(text: string, sets: NameSets = NO_SETS): Result<ParsedMatch> {
+export function parseMatch(text: string, sets: NameSets = NO_SETS, options: MatchOptions = {}): Result<ParsedMatch> {
+  const cache = options.ctTranslation ? translated : plain
   const known = cache.get(text)
   if (known) return known
   const recorder = new Recorder(sets)
-  const result = parse(text, recorder)
+  const result = parse(text, recorder, options.ctTranslation ? CT_TRANSLATION_SYMBOLS : SYMBOLS)
   if (recorder.unused()) {
     if (cache.size >= CACHE_SIZE) cache.clear()
     cache.set(text, result)
@@ -38,10 +41,15 @@ export function parseMatch(text: string, sets: NameSets = NO_SETS): Result<Parse
   return result
 }
 
-function parse(text: string, recorder: Recorder): Result<ParsedMatch> {
+export interface MatchOptions {
+  /** The flow has the tag `acl_ct_translation`: `tcp.dst` and the like are the connection's. */
+  readonly ctTranslation?: boolean
+}
+
+function parse(text: string, recorder: Recorder, symbols: SymbolTable): Result<ParsedMatch> {
   try {
     const lexer = new Lexer(text)
-    const tree = new MatchParser(lexer, recorder).parse()
+    const tree = new MatchParser(lexer, recorder, symbols).parse()
     if (lexer.token.type !== 'end') return err(lexer.syntaxError('expecting end of input'))
     const ports = new Set<string>()
     const residents = new Set<string>()

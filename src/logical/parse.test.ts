@@ -88,3 +88,15 @@ test('a huge product of alternatives is refused, not computed', () => {
   expect(lowered.flows).toEqual([])
   expect(lowered.error).toBe('Expression expands to too many flows.')
 })
+
+test('with connection tracking translation, ports are those of the connection', () => {
+  const m = parseMatch('ip4 && tcp.dst == 80', undefined, { ctTranslation: true })
+  if (!m.ok) throw new Error(m.error)
+  const [flow] = lowerMatch(m.value.expression, undefined, context).flows
+  expect(flow?.match.map((f) => `${f.field.name}=${f.value}/${f.mask}`)).toEqual([
+    'eth_type=2048/65535',
+    'ct_state=32/48',
+    'ct_nw_proto=6/255',
+    'ct_tp_dst=80/65535',
+  ])
+})

@@ -289,6 +289,27 @@ function build(): SymbolTable {
 /** All symbols of a match (ovn-sb(5), Logical_Flow.match, "Symbols"; 26.03 knows a few more than it lists). */
 export const SYMBOLS: SymbolTable = build()
 
+/** SYMBOLS, and what only our own expansions and prerequisites refer to. */
+export const CONDITION_SYMBOLS: SymbolTable = SYMBOLS.derive((s) => s)
+CONDITION_SYMBOLS.field('ct_proto', F.ct_nw_proto)
+
+/**
+ * For flows with the tag `acl_ct_translation` (ovn-nb(5), NB_Global.options): protocol and ports
+ * are those of the tracked connection, which later fragments have, too.
+ */
+export const CT_TRANSLATION_SYMBOLS: SymbolTable = CONDITION_SYMBOLS.derive((s) => s)
+for (const [name, number] of [
+  ['tcp', 6],
+  ['udp', 17],
+  ['sctp', 132],
+] as const) {
+  const on = `ct.trk && !ct.inv && ct_proto == ${number}`
+  CT_TRANSLATION_SYMBOLS.predicate(name, on)
+  CT_TRANSLATION_SYMBOLS.field(`${name}.src`, F.ct_tp_src, { on })
+  CT_TRANSLATION_SYMBOLS.field(`${name}.dst`, F.ct_tp_dst, { on })
+  if (name === 'tcp') CT_TRANSLATION_SYMBOLS.field('tcp.flags', F.tcp_flags, { on })
+}
+
 /** Inside `ct_commit { }` only ct_mark and ct_label can be assigned. */
 export const CT_COMMIT_SYMBOLS: SymbolTable = SYMBOLS.derive((s) =>
   s.kind === 'predicate' ? s : { ...s, writable: s.root.field === F.ct_mark || s.root.field === F.ct_label },
