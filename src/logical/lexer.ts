@@ -40,7 +40,15 @@ const isId = (c: number) => isIdStart(c) || isDigit(c) || c === 46
 const isHex = (c: number) => isDigit(c) || (c >= 97 && c <= 102) || (c >= 65 && c <= 70)
 const isBlank = (c: number) => c === 32 || (c >= 9 && c <= 13)
 
-const PUNCTUATION = ['<->', '==', '!=', '<=', '>=', '&&', '||', '..', '--', ...'()[]{}<>!,;=:-'] as const
+/** By first character, longest first. */
+const PUNCTUATION: readonly (readonly string[])[] = (() => {
+  const table: string[][] = []
+  for (const p of ['<->', '==', '!=', '<=', '>=', '&&', '||', '..', '--', ...'()[]{}<>!,;=:-']) {
+    const c = p.charCodeAt(0)
+    ;(table[c] ??= []).push(p)
+  }
+  return table
+})()
 const MAX64 = (1n << 64n) - 1n
 const MAX128 = (1n << 128n) - 1n
 
@@ -50,6 +58,7 @@ const MAX128 = (1n << 128n) - 1n
  */
 export class Lexer {
   private at = 0
+  private ahead: Token | undefined
   token: Token
 
   constructor(readonly text: string) {
@@ -58,15 +67,14 @@ export class Lexer {
 
   /** Moves to the next token. */
   next(): void {
-    if (this.token.type !== 'end') this.token = this.scan()
+    if (this.token.type === 'end') return
+    this.token = this.ahead ?? this.scan()
+    this.ahead = undefined
   }
 
   /** The token after the present one, without moving. */
   peek(): Token {
-    const at = this.at
-    const token = this.scan()
-    this.at = at
-    return token
+    return (this.ahead ??= this.scan())
   }
 
   /** True, and one further, if the present token is this punctuation. */
@@ -139,8 +147,8 @@ export class Lexer {
       case 94:
         return this.sigil('template', '^', start)
     }
-    for (const p of PUNCTUATION) {
-      if (p.charCodeAt(0) === c && s.startsWith(p, start)) {
+    for (const p of PUNCTUATION[c] ?? []) {
+      if (p.length === 1 || s.startsWith(p, start)) {
         this.at = start + p.length
         return this.make('punctuation', p, start)
       }

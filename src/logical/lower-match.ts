@@ -3,7 +3,7 @@ import type { FieldMatch, Match } from '../openflow/fields/field.ts'
 import { canonicalMatch, fieldMatch, matchKey } from '../openflow/fields/match.ts'
 import { F } from '../openflow/fields/table.ts'
 import { combine, type Expression, LanguageError } from './match.ts'
-import type { Clause, Dimension, MatchEnv } from './normalise.ts'
+import type { Clause, Dimension, MatchEnv, Term } from './normalise.ts'
 import { normalise } from './normalise.ts'
 
 /** One flow says: the conjunction `id`'s dimension `clause`, of `clauses`, holds. */
@@ -92,17 +92,22 @@ function divide(clause: Clause): { bases: readonly FieldMatch[][]; open: readonl
   let bases: FieldMatch[][] = [[]]
   const open: Dimension[] = []
   for (const dimension of clause) {
-    if (dimension.terms.length > 1 && !dimension.root.cross) open.push(dimension)
+    const [only, other] = dimension.terms
+    if (only && !other) for (const base of bases) base.push(comparison(dimension, only))
+    else if (!dimension.root.cross) open.push(dimension)
     else bases = bases.flatMap((base) => withEach(base, dimension))
   }
   return { bases, open }
 }
 
 function withEach(base: readonly FieldMatch[], d: Dimension): FieldMatch[][] {
+  return d.terms.map((t) => [...base, comparison(d, t)])
+}
+
+function comparison(d: Dimension, t: Term): FieldMatch {
   const { field } = d.root
   // Bits of ct_state that mean nothing cannot be compared.
-  const bits = field === F.ct_state ? 0xffn : field.ones
-  return d.terms.map((t) => [...base, fieldMatch(field, t.value, t.mask & bits)])
+  return fieldMatch(field, t.value, field === F.ct_state ? t.mask & 0xffn : t.mask)
 }
 
 /** A flow's match with its conjunction's id, where `first` is the number of the logical flow's first one. */
