@@ -2,13 +2,12 @@ import type { Clock } from '../base/clock.ts'
 import type { MemoryUnderlay } from '../base/datagram.ts'
 import type { FramePort } from '../base/frame.ts'
 import type { Log } from '../base/log.ts'
-import type { Random } from '../base/random.ts'
-import { err, ok } from '../base/result.ts'
+import { type Random, uuid4 } from '../base/random.ts'
 import { type Controller, createController } from '../controller/index.ts'
 import { channelPair } from '../openflow/connection/pair.ts'
 import { localReplica } from '../ovsdb/client/local.ts'
 import type { Replica } from '../ovsdb/client/replica.ts'
-import type { Database } from '../ovsdb/transaction/index.ts'
+import type { ColumnValues, Database } from '../ovsdb/transaction/index.ts'
 import type { OpenVSwitch, Southbound } from '../schema/index.ts'
 import { openVSwitch, southbound } from '../schema/index.ts'
 import { Configuration, Switch } from '../vswitch/index.ts'
@@ -83,33 +82,35 @@ export class SandboxChassis {
   /** What an operator configures once: who the chassis is, and its bridge to the outside. */
   install(): void {
     const { name, encapIp, bridgeMappings, gateway } = this.options
+    const [bridge, local, localIf, uplink, uplinkIf] = Array.from({ length: 5 }, () => uuid4(this.world.random)) as [
+      string,
+      string,
+      string,
+      string,
+      string,
+    ]
+    const ids = new Map([
+      ['system-id', name],
+      ['hostname', name],
+      ['ovn-remote', 'unix:ovnsb_db.sock'],
+      ['ovn-encap-type', 'geneve'],
+      ['ovn-encap-ip', encapIp],
+      ['ovn-bridge-mappings', bridgeMappings],
+    ])
+    if (gateway) ids.set('ovn-cms-options', 'enable-chassis-as-gw')
+    const insert = (table: string, row: ColumnValues, uuid = uuid4(this.world.random)) => ({
+      op: 'insert' as const,
+      table,
+      uuid,
+      row,
+    })
     const r = this.world.database.transact([
-      {
-        op: 'insert',
-        table: 'Open_vSwitch',
-        row: {
-          bridges: ['br_ex'],
-          external_ids: new Map([
-            ['system-id', name],
-            ['hostname', name],
-            ['ovn-remote', 'unix:ovnsb_db.sock'],
-            ['ovn-encap-type', 'geneve'],
-            ['ovn-encap-ip', encapIp],
-            ['ovn-bridge-mappings', bridgeMappings],
-            ...(gateway ? [['ovn-cms-options', 'enable-chassis-as-gw'] as const] : []),
-          ]),
-        },
-      },
-      {
-        op: 'insert',
-        table: 'Bridge',
-        uuidName: 'br_ex',
-        row: { name: 'br-ex', ports: ['local', 'uplink'], fail_mode: 'standalone' },
-      },
-      { op: 'insert', table: 'Port', uuidName: 'local', row: { name: 'br-ex', interfaces: ['local_if'] } },
-      { op: 'insert', table: 'Interface', uuidName: 'local_if', row: { name: 'br-ex', type: 'internal' } },
-      { op: 'insert', table: 'Port', uuidName: 'uplink', row: { name: UPLINK, interfaces: ['uplink_if'] } },
-      { op: 'insert', table: 'Interface', uuidName: 'uplink_if', row: { name: UPLINK } },
+      insert('Open_vSwitch', { bridges: [bridge], external_ids: ids }),
+      insert('Bridge', { name: 'br-ex', ports: [local, uplink].sort(), fail_mode: 'standalone' }, bridge),
+      insert('Port', { name: 'br-ex', interfaces: [localIf] }, local),
+      insert('Interface', { name: 'br-ex', type: 'internal' }, localIf),
+      insert('Port', { name: UPLINK, interfaces: [uplinkIf] }, uplink),
+      insert('Interface', { name: UPLINK }, uplinkIf),
     ])
     if (r.error) throw new Error(`${name}: ${r.error.error}: ${r.error.details ?? ''}`)
   }
@@ -132,9 +133,9 @@ export class SandboxChassis {
       clock,
       log,
       random,
-      openflow: ({ bridge }, ready) => {
+      openflow: (bridge, done) => {
         const [near, far] = channelPair(clock)
-        ready(sw.connect(bridge, far) ? ok(near) : err(`there is no bridge ${bridge}`))
+        done(sw.connect(bridge, far) ? near : undefined)
       },
     })
     controller.start()

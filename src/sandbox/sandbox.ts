@@ -85,7 +85,7 @@ export class Sandbox {
   private readonly transit = new Set<(from: string, to: string) => void>()
   private stopped = false
 
-  private constructor(private readonly options: SandboxOptions) {
+  private constructor(options: SandboxOptions) {
     this.clock = options.clock ?? new VirtualClock()
     this.log = options.log ?? silent
     this.random = options.random ?? seeded(1)
