@@ -118,7 +118,7 @@ export class RemoteReplica<T> extends BaseReplica<T> {
     rpc.request('set_db_change_aware', [true], () => {})
     this.monitor(rpc)
     for (const lock of this.locks.values()) lock.connected(rpc)
-    this.probeTimer = this.clock.after(this.options.probeInterval ?? 5000, () => this.probe(rpc, false))
+    this.probeTimer = this.clock.after(this.options.probeInterval ?? 5000, () => this.probe(rpc))
   }
 
   private ended(rpc: RpcClient, reason: string): void {
@@ -138,17 +138,20 @@ export class RemoteReplica<T> extends BaseReplica<T> {
     } else this.failed(`${this.remote}: ${reason}`)
   }
 
-  /** Asks for a sign of life after an interval without one, and hangs up after another. */
-  private probe(rpc: RpcClient, asked: boolean): void {
+  /** Asks for a sign of life after an interval without one, and hangs up after another; `asked`: when the last came before. */
+  private probe(rpc: RpcClient, asked?: number): void {
     const interval = this.options.probeInterval ?? 5000
     if (interval <= 0 || this.rpc !== rpc) return
-    const idle = this.clock.monotonic() - rpc.lastReceived
-    if (idle < interval) this.probeTimer = this.clock.after(interval - idle, () => this.probe(rpc, false))
-    else if (asked)
+    if (asked === rpc.lastReceived) {
       rpc.end(`no response to inactivity probe after ${(interval / 1000).toFixed(1)} seconds, disconnecting`)
+      return
+    }
+    const idle = this.clock.monotonic() - rpc.lastReceived
+    if (idle < interval) this.probeTimer = this.clock.after(interval - idle, () => this.probe(rpc))
     else {
+      const last = rpc.lastReceived
       rpc.probe()
-      this.probeTimer = this.clock.after(interval, () => this.probe(rpc, true))
+      this.probeTimer = this.clock.after(interval, () => this.probe(rpc, last))
     }
   }
 
