@@ -5,8 +5,8 @@ import type { Message, PacketIn } from '../../openflow/messages/message.ts'
 import { PACKET_IN_FORMAT } from '../../openflow/nicira/message.ts'
 import type { ControllerState } from '../controller.ts'
 import type { Effect, PacketInEnvironment } from '../packet-in/effect.ts'
+import { handlePacketIn } from '../packet-in/handle.ts'
 import { parseUserdata } from '../packet-in/userdata.ts'
-import { handlePacketIn } from './handle.ts'
 import { LearnedRows } from './learned-rows.ts'
 import { WaitingPackets } from './waiting.ts'
 
@@ -52,18 +52,8 @@ export class PacketIns {
 
   private packetIn(message: PacketIn): void {
     const userdata = parseUserdata(message.userdata)
-    if (!userdata.ok) {
-      this.drop(message, userdata.error)
-      return
-    }
-    const name = NAMES.get(userdata.value.opcode)
-    this.count(name ?? 'unknown')
-    const effects = handlePacketIn(message, userdata.value, this.environment)
-    if (!effects.ok) {
-      this.drop(message, effects.error)
-      return
-    }
-    for (const effect of effects.value) this.apply(effect)
+    this.count((userdata.ok && NAMES.get(userdata.value.opcode)) || 'unknown')
+    for (const effect of handlePacketIn(message, this.environment)) this.apply(effect)
   }
 
   private apply(effect: Effect): void {
@@ -88,14 +78,6 @@ export class PacketIns {
         this.count(`unsupported: ${effect.type}`)
         this.log.warn(`${effect.type} is not supported`, { code: 'PACKET_IN_UNSUPPORTED' })
     }
-  }
-
-  /** A paused packet that nothing is done about goes no further. */
-  private drop(message: PacketIn, why: string): void {
-    this.count(`dropped: ${why}`)
-    this.log.warn(`${why} (table ${message.table}, cookie 0x${message.cookie.toString(16)})`, {
-      code: 'PACKET_IN_DROPPED',
-    })
   }
 
   private count(what: string): void {
