@@ -46,7 +46,7 @@ export function switchCommands(sw: Switch): ControlCommand[] {
         const b = sw.bridge(name)
         if (!b) return unknownBridge(name)
         sw.datapath.flushStatistics()
-        out.push(' port  VLAN  MAC                Age\n')
+        out.push(' Port  VLAN  MAC                Age\n')
         const now = sw.clock.monotonic()
         for (const e of b.macs.all()) {
           const age = e.fixed ? 'static' : String(Math.floor((now - e.used) / 1000)).padStart(3)

@@ -38,6 +38,8 @@ export interface SwitchOptions {
   /** The local address from which a remote one is reached; else `tunnelAddress`. */
   readonly localAddress?: (remote: string) => string | undefined
   readonly tunnelAddress?: string
+  /** The host's routes, as `ovs/route/show` prints them behind `Cached: `. */
+  readonly routes?: () => Iterable<string>
   /** Devices of the host, by type; `internal` ports and attached ones are in memory without. */
   readonly drivers?: readonly DeviceDriver[]
   /** Checks the checksums of packets before tracking them; true unless given. */
@@ -96,6 +98,9 @@ export class Switch implements World, DatapathHost {
   tunnelAddress: string | undefined
   /** Called when ports, their devices or link states changed. */
   onPortsChanged: (() => void) | undefined
+  /** Answers of `localAddress`, for a second: it is asked for each packet. */
+  private readonly local = new Map<string, string>()
+  private localSince = Number.NEGATIVE_INFINITY
   private readonly options: SwitchOptions
 
   constructor(options: SwitchOptions) {
@@ -277,11 +282,25 @@ export class Switch implements World, DatapathHost {
   }
 
   localAddress(remote: string): string | undefined {
-    return this.options.localAddress?.(remote) ?? this.tunnelAddress
+    const now = this.clock.monotonic()
+    if (now - this.localSince > 1000) {
+      this.localSince = now
+      this.local.clear()
+    }
+    let address = this.local.get(remote)
+    if (address === undefined) {
+      address = this.options.localAddress?.(remote) ?? this.tunnelAddress
+      if (address !== undefined) this.local.set(remote, address)
+    }
+    return address
   }
 
   /** Where tunnels lead, in the manner of `ovs/route/show`. */
   *routes(): IterableIterator<string> {
+    if (this.options.routes) {
+      yield* this.options.routes()
+      return
+    }
     for (const p of this.tunnelPorts) {
       const remote = p.tunnel?.remoteIp
       if (!remote || remote === 'flow') continue
@@ -315,6 +334,7 @@ export class Switch implements World, DatapathHost {
 
   /** Looks for the addresses of all tunnels again. */
   rebindTunnels(): void {
+    this.local.clear()
     for (const v of this.vports.values()) v.retry()
     for (const p of this.tunnelPorts) this.bindTunnel(p)
   }

@@ -14,6 +14,7 @@ import type { Switch } from '../switch.ts'
 import { type Bridge, TABLES } from './bridge.ts'
 import { filterFlows } from './flow-mod.ts'
 import type { BridgePort } from './port.ts'
+import { TABLE_DESC, TABLE_FEATURES, tableDescriptions, tableFeatures } from './table-features.ts'
 
 /** Bytes of flows in one part: a message has 64 kB at most. */
 const PART_BYTES = 40_000
@@ -180,6 +181,12 @@ export function answer(sw: Switch, bridge: Bridge, r: StatsRequest): StatsReply[
     case 'ipfix_bridge':
     case 'ipfix_flow':
       return 'NXST_NOT_CONFIGURED'
+    case 'table_desc':
+      return tableDescriptions(bridge)
+    case 'unknown':
+      // a request with a body would change features, which cannot be
+      if (r.statsType === TABLE_FEATURES) return r.body.length ? 'OFPBRC_BAD_STAT' : tableFeatures(sw.slots)
+      return r.statsType === TABLE_DESC ? tableDescriptions(bridge) : 'OFPBRC_BAD_STAT'
     default:
       return 'OFPBRC_BAD_STAT'
   }

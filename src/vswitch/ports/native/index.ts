@@ -1,0 +1,3 @@
+export { NativeDriver } from './devices.ts'
+export { HostRoutes } from './routes.ts'
+export { HostUnderlay } from './udp.ts'
