@@ -8,11 +8,13 @@ import { type Random, seeded } from '../base/random.ts'
 import { Icmp6Type, parseMld } from '../packet/index.ts'
 import type { Capture } from './capture.ts'
 import { DhcpClient, type DhcpClientOptions, type Lease } from './dhcp-client.ts'
+import { Dhcp6Client, type Dhcp6ClientOptions, type Lease6 } from './dhcpv6-client.ts'
 import { Memberships } from './groups.ts'
 import { IcmpLayer } from './icmp.ts'
 import { NetInterface } from './interface.ts'
 import { IpLayer, type Link } from './ip-layer.ts'
 import { Pinger, type PingOptions, type PingResult } from './ping.ts'
+import { type Resolution, resolve } from './resolver.ts'
 import { destination } from './routes.ts'
 import { type ConnectOptions, TcpLayer, type TcpListener } from './tcp.ts'
 import type { TcpConnection } from './tcp-connection.ts'
@@ -56,6 +58,7 @@ export class VirtualHost {
   private readonly log: Log
   private readonly pinger: Pinger
   private readonly clients = new Map<NetInterface, DhcpClient>()
+  private readonly clients6 = new Map<NetInterface, Dhcp6Client>()
 
   constructor(options: HostOptions) {
     this.name = options.name
@@ -237,6 +240,37 @@ export class VirtualHost {
     this.ip.routes.remove((r) => r.origin === 'dhcp' && r.interface === link)
     link.mtu = mtu
     this.dns = []
+  }
+
+  /**
+   * Gets addresses (or, stateless, only name servers) by DHCPv6 and keeps them; `done` as with `dhcp`.
+   * On-link networks and routers come from router advertisements: see `autoconfigure`.
+   */
+  dhcp6(
+    done: (lease: Lease6 | undefined) => void,
+    options: Dhcp6ClientOptions & { readonly on?: string } = {},
+  ): Dhcp6Client {
+    const link = this.link(options.on)
+    this.clients6.get(link.link)?.stop()
+    let applied: Lease6 | undefined
+    const client = new Dhcp6Client(this.clock, this.random, this.udpLayer, link, options, (lease) => {
+      const kept = new Set(lease?.addresses.map((a) => a.address))
+      for (const a of applied?.addresses ?? []) {
+        if (!kept.has(a.address)) this.removeAddress(formatIp(a.address), link.link.name)
+      }
+      for (const ip of kept) this.addAddress(`${formatIp(ip)}/128`, link.link.name)
+      if (lease?.dns.length) this.dns = [...this.dns.filter((ip) => typeof ip === 'number'), ...lease.dns]
+      applied = lease
+      done(lease)
+    })
+    this.clients6.set(link.link, client)
+    client.start()
+    return client
+  }
+
+  /** Asks the name servers; calls back with the records, or with why there are none. */
+  resolve(name: string, type: number, done: (result: Resolution) => void): void {
+    resolve(this.clock, this.random, this.udpLayer, this.dns, name, type, done)
   }
 
   /** Stateless IPv6 configuration: solicits routers, and follows what they advertise (RFC 4862). */
