@@ -78,7 +78,9 @@ describe('packet-ins', () => {
         fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 6 }),
         fc.option(fc.nat(), { nil: undefined }),
         (i, opcode, random, changes, cut) => {
-          const m = packetIn((pairs[i] as [Uint8Array])[0])
+          const pair = pairs[i]
+          if (!pair) return
+          const m = packetIn(pair[0])
           const mutate = (bytes: Uint8Array) => {
             const out = bytes.slice(0, cut === undefined ? bytes.length : cut % (bytes.length + 1))
             for (const [at, v] of changes) if (out.length) out[at % out.length] = v
