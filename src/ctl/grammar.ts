@@ -76,7 +76,7 @@ function readLeading<T>(program: Program<T>, args: readonly string[], globals: O
       if (option.global) globals.set(option.name, value)
       else if (local.has(option.name)) fatal(`'--${option.name}' option specified multiple times`)
       else local.set(option.name, value)
-    } else i = readShort(arg, args, i, shorts, globals)
+    } else i = readShort(arg, args, i, shorts, globals, program.name !== 'ovs-vsctl')
   }
   return i
 }
@@ -88,11 +88,12 @@ function readShort(
   next: number,
   shorts: ReadonlyMap<string, GlobalOption>,
   globals: Options,
+  own: boolean,
 ): number {
   for (let j = 1; j < arg.length; j++) {
     const letter = arg[j] as string
     const option = shorts.get(letter)
-    if (!option) fatal(`unrecognized option '${letter}'`)
+    if (!option) fatal(own ? `unrecognized option '${letter}'` : `invalid option -- '${letter}'`)
     if (option.value === 'none') {
       globals.set(option.name, '')
       continue

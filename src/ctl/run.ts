@@ -62,7 +62,8 @@ export function informationText<T>(program: Program<T>, invocation: Invocation<T
 
 function failure<T>(program: Program<T>, e: unknown, warnings: string): CtlResult {
   if (!(e instanceof CtlError)) throw e
-  return { stdout: '', stderr: `${warnings}${program.name}: ${e.message}\n`, status: e.status }
+  const text = e.message === '' ? '' : `${program.name}: ${e.message}\n`
+  return { stdout: '', stderr: warnings + text, status: e.status }
 }
 
 /** Runs a command line that was read already. */
