@@ -45,6 +45,8 @@ export interface TraceSink {
 
 export const MAX_DEPTH = 64
 export const MAX_RESUBMITS = MAX_DEPTH * MAX_DEPTH
+/** Look-ups within look-ups, in whichever direction: what the stack of the engine bears. */
+export const MAX_NESTING = 1024
 
 /** The state of one translation. */
 export class Context {
@@ -63,6 +65,7 @@ export class Context {
   rule: Rule | undefined = undefined
   conntracked = false
   depth = 0
+  nesting = 0
   resubmits = 0
   inGroup = 0
   inActionSet = false

@@ -1,6 +1,6 @@
 import * as K from '../classifier/key.ts'
 import { runActions } from './actions.ts'
-import { type Context, MAX_DEPTH, MAX_RESUBMITS } from './context.ts'
+import { type Context, MAX_DEPTH, MAX_NESTING, MAX_RESUBMITS } from './context.ts'
 import { toController } from './output.ts'
 import type { Rule } from './rule.ts'
 
@@ -13,7 +13,7 @@ export function lookupAndRun(
   last: boolean,
   byOriginal = false,
 ): void {
-  if (ctx.depth >= MAX_DEPTH) {
+  if (ctx.depth >= MAX_DEPTH || ctx.nesting >= MAX_NESTING) {
     ctx.fail('recursion_too_deep', `over max translation depth ${MAX_DEPTH}`)
     return
   }
@@ -40,9 +40,13 @@ export function lookupAndRun(
     const before = { rule: ctx.rule, cookie: ctx.cookie }
     ctx.rule = rule
     ctx.cookie = rule.cookie
-    ctx.depth++
+    // ovs-actions(7), resubmit: on to a higher table does not count, as it cannot go on for ever
+    const deepens = table <= outer ? 1 : 0
+    ctx.depth += deepens
+    ctx.nesting++
     runActions(ctx, rule.actions, last)
-    ctx.depth--
+    ctx.nesting--
+    ctx.depth -= deepens
     ctx.rule = before.rule
     ctx.cookie = before.cookie
   } else if (mayMiss && ctx.bridge.missToController()) {
