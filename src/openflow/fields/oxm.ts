@@ -64,7 +64,8 @@ export function writeFieldName(w: Writer, field: Field, version: number): void {
 export function readFieldName(r: Reader): Field {
   const h = readHeader(r)
   if (!h.field) fault('OFPBAC_BAD_SET_TYPE')
-  if (h.masked || (h.length !== h.field.bytes && !h.field.variable && h.field !== F.in_port)) fault('OFPBAC_BAD_SET_LEN')
+  if (h.masked || (h.length !== h.field.bytes && !h.field.variable && h.field !== F.in_port))
+    fault('OFPBAC_BAD_SET_LEN')
   return h.field
 }
 
