@@ -36,7 +36,7 @@ export interface Bindings {
   /** By logical port. */
   readonly all: Derived<Binding>
   readonly portsByName: Index<PortBinding>
-  /** By logical port: what claiming a port takes, whether the port exists or not. */
+  /** By logical port: is_chassis_resident(). A chassis that has a port besides another does not count. */
   readonly resident: Derived<true>
 }
 
@@ -134,7 +134,7 @@ export function declareBindings(
     const binding = bind(row, { ...ctx, us: chassis.us.get(US) })
     if (!binding) return
     out.emit(all, row.logical_port, binding)
-    if (binding.claim) out.emit(resident, row.logical_port, true)
+    if (binding.claim === 'chassis') out.emit(resident, row.logical_port, true)
   })
   return { all, portsByName, resident }
 }

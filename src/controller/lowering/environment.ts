@@ -15,6 +15,8 @@ export interface Environment {
   readonly multicast: Derived<number>
   /** Ports of local datapaths that a packet here may enter or leave by. */
   readonly related: Derived<true>
+  /** The same by `DATAPATHKEY PORTKEY`. */
+  readonly relatedKeys: Derived<true>
   /** Address sets by name. */
   readonly addressSets: Derived<readonly Integer[]>
   /** Ports of port groups by name (`DATAPATHKEY_NAME`), those here only: others' packets pass elsewhere. */
@@ -52,6 +54,11 @@ export function declareEnvironment(
     if (row.type !== 'patch' && row.type !== 'localnet') return
     if (parts.local.has(row.datapath)) out.emit(related, row.logical_port, true)
   })
+  const relatedKeys = graph.derived<true>('related port keys', S.ZONES)
+  graph.rule('related port keys', S.ZONES, sb.Port_Binding, (row, out) => {
+    const dp = parts.local.get(row.datapath)
+    if (dp && related.has(row.logical_port)) out.emit(relatedKeys, `${dp.key} ${row.tunnel_key}`, true)
+  })
   graph.rule('ports here', S.PORTS, parts.bindings, (b, out) => out.emit(related, b.name, true))
 
   const addressSets = graph.derived<readonly Integer[]>('address sets', S.FACTS)
@@ -87,6 +94,7 @@ export function declareEnvironment(
     ports,
     multicast,
     related,
+    relatedKeys,
     addressSets,
     portGroups,
     templates: ours,

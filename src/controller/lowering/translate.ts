@@ -1,6 +1,8 @@
 import {
   type EncodeContext,
   expandTemplates,
+  LOG_INPORT,
+  LOG_OUTPORT,
   type LogicalGroup,
   type LogicalMeter,
   type LoweredMatch,
@@ -12,6 +14,7 @@ import {
   parseMatch,
 } from '../../logical/index.ts'
 import type { Action } from '../../openflow/actions/action.ts'
+import { exact } from '../../openflow/fields/match.ts'
 import type { LogicalFlow } from '../../schema/southbound.ts'
 import type { LocalDatapath } from '../datapaths.ts'
 import { cookieOf } from '../flow.ts'
@@ -46,6 +49,17 @@ export type FlowText = Pick<
 export function textOf(row: LogicalFlow): FlowText {
   const { _uuid, pipeline, table_id, priority, match, actions, controller_meter, tags } = row
   return { _uuid, pipeline, table_id, priority, match, actions, controller_meter, tags }
+}
+
+/** Without the flows about packets of a switch's port that is elsewhere: they pass the pipeline there. */
+function useful(lowered: LoweredMatch, row: FlowText, datapath: LocalDatapath, env: Environment): LoweredMatch {
+  if (datapath.kind !== 'switch') return lowered
+  const field = row.pipeline === 'ingress' ? LOG_INPORT : LOG_OUTPORT
+  const flows = lowered.flows.filter((f) => {
+    const port = exact(f.match, field)
+    return port === undefined || port === 0n || env.relatedKeys.has(`${datapath.key} ${port}`)
+  })
+  return flows.length === lowered.flows.length ? lowered : { ...lowered, flows }
 }
 
 /**
@@ -91,7 +105,7 @@ export function translate(
       name === 'none' ? 0 : (env.ports.get(name)?.key ?? env.multicast.get(multicastKey(datapath.uuid, name))),
     isChassisResident: (name: string) => env.resident.has(name),
   }
-  const lowered = lowerMatch(match.value.expression, actions.value.prerequisites, context)
+  const lowered = useful(lowerMatch(match.value.expression, actions.value.prerequisites, context), row, datapath, env)
   if (!lowered.flows.length) return undefined
   const cookie = cookieOf(row._uuid)
   const controllerMeter = row.controller_meter === undefined ? undefined : numbers.meter(row.controller_meter)

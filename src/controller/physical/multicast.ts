@@ -38,6 +38,7 @@ export function multicastFlows(group: MulticastGroup, datapathKey: number, ctx: 
         everywhere.push(...here)
         break
       case 'localport':
+      case 'absent':
         everywhere.push(...here)
         break
       case 'redirect-here':

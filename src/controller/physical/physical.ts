@@ -40,10 +40,15 @@ export function declarePhysical(graph: Graph, flows: Derived<Flow>, parts: Physi
   const tunnels = (name: string) => interfaces.tunnelsByChassis.get(name)
   const port = (name: string): PortBinding | undefined => bindings.portsByName.first(name)
 
+  const portKey = (name: string) => {
+    const row = port(name)
+    return row && { key: row.tunnel_key, uuid: row._uuid }
+  }
+
   graph.once('flows of every chassis', S.FLOWS, (out) => emit(out, staticFlows()))
   graph.rule('flows of tunnels', S.FLOWS, interfaces.tunnels, (t, out) => emit(out, tunnelFlows(t)))
   graph.rule('flows of ports', S.FLOWS, places.all, (place, out) =>
-    emit(out, portFlows(place, { tunnels, localIps: encapIps(settings), keyOf: (name) => port(name)?.tunnel_key })),
+    emit(out, portFlows(place, { tunnels, localIps: encapIps(settings), port: portKey })),
   )
   graph.rule('flows of multicast groups', S.FLOWS, sb.Multicast_Group, (row, out) => {
     const dp = datapaths.local.get(row.datapath)
@@ -74,7 +79,7 @@ export function declarePhysical(graph: Graph, flows: Derived<Flow>, parts: Physi
   graph.rule('flows of port security', S.FLOWS, sb.Port_Binding, (row, out) => {
     if (!row.port_security.length) return
     const place = places.all.get(row._uuid)
-    if (place?.at !== 'vif') return
+    if (place?.at !== 'vif' || bindings.all.get(row.logical_port)?.claim !== 'chassis') return
     const at = { uuid: row._uuid, key: row.tunnel_key, datapathKey: place.datapathKey }
     emit(out, portSecurityFlows(at, row.port_security))
   })

@@ -66,6 +66,8 @@ export type Place =
   | (Common & { readonly at: 'redirect-here'; readonly distributed: number })
   /** One that others serve, best first. */
   | (Common & { readonly at: 'redirect'; readonly chassis: readonly string[]; readonly shared: boolean })
+  /** A localport without an interface here. */
+  | (Common & { readonly at: 'absent' })
   | (Common & { readonly at: 'remote' })
   /** On another chassis of a datapath that has a localnet port here: reached through the physical network. */
   | (Common & { readonly at: 'behind-localnet'; readonly localnet: number })
@@ -158,7 +160,7 @@ function placeOf(row: PortBinding, dp: LocalDatapath, ctx: Context): Place | und
       return { ...common, at: 'redirect', chassis: others, shared: group.members.length > 1 }
     }
     case 'localport':
-      return binding?.vif && { ...common, at: 'localport', ofport: binding.vif.ofport }
+      return binding?.vif ? { ...common, at: 'localport', ofport: binding.vif.ofport } : { ...common, at: 'absent' }
     case '':
     case 'virtual': {
       if (row.type === 'virtual' || !binding?.vif) return away(row, common, ctx)

@@ -50,8 +50,8 @@ export interface PortContext {
   tunnels(chassis: string): readonly Tunnel[]
   /** This chassis' endpoints, by encap id. */
   readonly localIps: readonly string[]
-  /** Key of a port of the same datapath, by name. */
-  keyOf(name: string): number | undefined
+  /** Another port of the same datapath, by name. */
+  port(name: string): { readonly key: number; readonly uuid: string } | undefined
 }
 
 class Builder {
@@ -67,8 +67,14 @@ class Builder {
     this.outport = [dp, is(F.reg15, place.key)]
   }
 
-  add(table: number, priority: number, parts: readonly FieldMatch[], actions: readonly Action[]): void {
-    this.flows.push({ table, priority, match: match(...parts), actions, cookie: this.cookie })
+  add(
+    table: number,
+    priority: number,
+    parts: readonly FieldMatch[],
+    actions: readonly Action[],
+    cookie = this.cookie,
+  ): void {
+    this.flows.push({ table, priority, match: match(...parts), actions, cookie })
   }
 
   /** To this port: the zones, then the egress pipeline, unless it came in by it; and out at last. */
@@ -104,8 +110,13 @@ class Builder {
   }
 }
 
+/** Bit of vlan_vid that says there is a header (ovs-fields(7), vlan_vid). */
+const VLAN_PRESENT = 0x1000
 const POP: Action = { type: 'pop_vlan' }
-export const pushTag = (tag: number): Action[] => [{ type: 'push_vlan', ethertype: 0x8100 }, set(F.vlan_vid, tag)]
+export const pushTag = (tag: number): Action[] => [
+  { type: 'push_vlan', ethertype: 0x8100 },
+  set(F.vlan_vid, VLAN_PRESENT | tag),
+]
 
 /** The flows of one logical port. */
 export function portFlows(place: Place, ctx: PortContext): Flow[] {
@@ -147,6 +158,8 @@ export function portFlows(place: Place, ctx: PortContext): Flow[] {
     case 'remote':
       remoteFlows(b, place, ctx)
       break
+    case 'absent':
+      return []
     case 'behind-localnet':
       b.add(OFTABLE.LOCAL_OUTPUT, 100, b.outport, [set(F.reg15, place.localnet), resubmit(OFTABLE.LOCAL_OUTPUT)])
       break
@@ -174,11 +187,11 @@ function vifFlows(b: Builder, place: Extract<Place, { at: 'vif' }>, ctx: PortCon
       b.arrival(place.encapId, [flagSet('nested_container'), POP]),
     )
     b.add(OFTABLE.SAVE_INPORT, 100, b.outport, LOOPBACK)
-    const parent = place.parent === undefined ? undefined : ctx.keyOf(place.parent)
+    const parent = place.parent === undefined ? undefined : ctx.port(place.parent)
     if (parent !== undefined) {
-      const toParent = [is(F.metadata, place.datapathKey), is(F.reg15, parent)]
+      const toParent = [is(F.metadata, place.datapathKey), is(F.reg15, parent.key)]
       const nested = bitsAre(F.reg10, FLAG.nested_container, 1, 1)
-      b.add(OFTABLE.SAVE_INPORT, 100, [...toParent, nested], LOOPBACK)
+      b.add(OFTABLE.SAVE_INPORT, 100, [...toParent, nested], LOOPBACK, cookieOf(parent.uuid))
     }
     b.add(OFTABLE.LOG_TO_PHY, 100, b.outport, [...pushTag(place.tag), output(place.ofport), POP])
   }

@@ -257,15 +257,15 @@ export class LocalWriter {
     if (!row) return []
     const port = row.external_ids.get('iface-id')
     const binding = port === undefined ? undefined : bindings.peek(port)
-    const there =
-      port !== undefined && binding?.kind === 'vif' && binding.vif?.name === name && installed.contents.has(port)
+    const bound = port !== undefined && binding?.kind === 'vif' && binding.vif?.name === name
+    const there = bound && installed.contents.has(port)
     const says = row.external_ids.has('ovn-installed')
     const wanted = new Map<string, string | undefined>()
     if (there && !says) {
       log.info(`Setting lport ${port} ovn-installed in OVS`, { lport: port, interface: name })
       wanted.set('ovn-installed', 'true')
       wanted.set('ovn-installed-ts', String(this.installedAt.get(port) ?? this.parts.clock.now()))
-    } else if (!there && says && this.parts.settled()) {
+    } else if (!bound && says && this.parts.settled()) {
       log.info(`Removing iface ${name} ovn-installed in OVS`, { interface: name })
       wanted.set('ovn-installed', undefined)
     }

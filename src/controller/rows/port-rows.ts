@@ -39,9 +39,6 @@ export function portOperations(sb: Replica<Southbound>, row: PortBinding, ctx: P
     } else if (row.up === false && ctx.installed) {
       log.info(`Setting lport ${row.logical_port} up in Southbound`, fields)
       update['up'] = true
-    } else if (row.up === true && !ctx.installed) {
-      log.info(`Setting lport ${row.logical_port} down in Southbound`, fields)
-      update['up'] = false
     }
     if (row.encap !== encap) update['encap'] = encap
   } else if (primary) {
