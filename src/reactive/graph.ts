@@ -45,14 +45,19 @@ export class Graph {
   private rank = 0
   private readonly timers = new Map<number, Timer>()
   private times: Input<true> | undefined
-  /** Called when there is work and no pass under way: the owner arranges for `settle`. */
-  onWork: (() => void) | undefined
+  private workListener: (() => void) | undefined
   /** Called after each finished pass, when all subscribers have had their changes. */
   onSettled: (() => void) | undefined
   /** How many runs there have been, by rule: for tests, statistics and `why`. */
   readonly runs = new Map<string, number>()
 
   constructor(readonly options: { readonly clock?: Clock; readonly log?: Log } = {}) {}
+
+  /** Called when there is work and no pass under way: the owner arranges for `settle`. Work that waits already is told at once. */
+  set onWork(listener: (() => void) | undefined) {
+    this.workListener = listener
+    if (this.busy) listener?.()
+  }
 
   get log(): Log {
     return this.options.log ?? silent
@@ -175,7 +180,7 @@ export class Graph {
     this.announced = []
     for (const relation of announced) relation.flush()
     this.onSettled?.()
-    if (this.staged.size) this.onWork?.()
+    if (this.staged.size) this.workListener?.()
     return true
   }
 
@@ -237,7 +242,7 @@ export class Graph {
       this.staged.set(relation, rows)
     }
     rows.set(key, row)
-    if (idle) this.onWork?.()
+    if (idle) this.workListener?.()
   }
 
   wake(node: Node): void {
@@ -248,7 +253,7 @@ export class Graph {
       this.ready[node.stratum] = set
     }
     set.add(node)
-    if (idle) this.onWork?.()
+    if (idle) this.workListener?.()
   }
 
   announce(relation: AnyRelation): void {

@@ -133,9 +133,15 @@ export class SandboxChassis {
       clock,
       log,
       random,
+      // The switch has the bridge a moment after the controller has asked for it.
       openflow: (bridge, done) => {
         const [near, far] = channelPair(clock)
-        done(sw.connect(bridge, far) ? near : undefined)
+        const attempt = (left: number) => {
+          if (sw.connect(bridge, far)) done(near)
+          else if (left === 0 || this.running?.sw !== sw) done(undefined)
+          else clock.after(1, () => attempt(left - 1))
+        }
+        clock.after(0, () => attempt(100))
       },
     })
     controller.start()
