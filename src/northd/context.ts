@@ -7,6 +7,7 @@ import type { NatRelations } from './features/nat.ts'
 import type { RouteRelations } from './features/route.ts'
 import type { Flows } from './pipeline/flow.ts'
 import type { NorthboundOutputs, Outputs } from './southbound/outputs.ts'
+import type { ChassisFeatures } from './topology/chassis-features.ts'
 import type { NorthboundTables, SouthboundTables } from './topology/tables.ts'
 import type { Topology } from './topology/topology.ts'
 
@@ -26,6 +27,7 @@ export interface PortState {
   readonly chassis: string | undefined
   readonly up: boolean | undefined
   readonly virtualParent: string | undefined
+  readonly additionalChassis: readonly string[]
 }
 
 /** What every feature of northd is given. Relations that a feature derives for others are fields here. */
@@ -51,11 +53,17 @@ export interface Context {
   /** The tunnel keys of ports (by Port_Binding.logical_port) and datapaths (by northbound uuid). */
   readonly portKeys: Derived<number>
   readonly datapathKeys: Derived<number>
+  readonly features: Derived<ChassisFeatures>
   readonly acl: AclRelations
   readonly nat: NatRelations
   readonly lb: LoadBalancerRelations
   readonly routes: RouteRelations
   readonly meters: MeterNames
+}
+
+/** What all chassis understand; everything, before there is any. */
+export function supports(context: Context, feature: keyof ChassisFeatures): boolean {
+  return context.features.get('all')?.[feature] !== false
 }
 
 export function globalOption(context: Context, name: string): string | undefined {

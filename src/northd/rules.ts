@@ -35,7 +35,8 @@ import { vocabulary } from './southbound/vocabulary.ts'
 import { switchPipeline } from './switch/pipeline.ts'
 import { switchPort } from './switch/port.ts'
 import { switchRouterPort } from './switch/router-port.ts'
-import { inputTables, SOUTHBOUND_INPUTS, type NorthboundTables, type SouthboundTables } from './topology/tables.ts'
+import { chassisFeatures } from './topology/chassis-features.ts'
+import { inputTables, type NorthboundTables, SOUTHBOUND_INPUTS, type SouthboundTables } from './topology/tables.ts'
 import { Topology } from './topology/topology.ts'
 
 export interface RuleOptions {
@@ -106,6 +107,7 @@ export function northdRules({ graph, log, identity, memory }: RuleOptions): Rule
     identity,
     portStates,
     ...tunnelKeys(graph, topology, memory),
+    features: chassisFeatures(graph, sb),
     tags: tagAllocation(graph, topology),
     queues: queueAllocation(graph, topology),
     acl: aclRelations(graph, nb, topology),

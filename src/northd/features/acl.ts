@@ -1,12 +1,13 @@
+import type { Derived, Graph, Request } from '../../reactive/index.ts'
+import type { ACL } from '../../schema/northbound.ts'
 import type { Context } from '../context.ts'
 import { globalOption } from '../context.ts'
 import type { AddFlow } from '../pipeline/flow.ts'
 import * as reg from '../pipeline/registers.ts'
 import { lsIn, lsOut, type Stage } from '../pipeline/stage.ts'
-import type { Derived, Graph, Request } from '../../reactive/index.ts'
-import type { ACL } from '../../schema/northbound.ts'
 import type { NorthboundTables } from '../topology/tables.ts'
 import type { Topology } from '../topology/topology.ts'
+import { sampleFlows } from './acl-sample.ts'
 
 type Position = 'from-lport' | 'from-lport after lb' | 'to-lport'
 
@@ -24,7 +25,11 @@ export interface AclFacts {
   readonly tiers: { readonly [P in Position]: number }
 }
 
-const NONE: AclFacts = { any: false, stateful: false, tiers: { 'from-lport': 0, 'from-lport after lb': 0, 'to-lport': 0 } }
+const NONE: AclFacts = {
+  any: false,
+  stateful: false,
+  tiers: { 'from-lport': 0, 'from-lport after lb': 0, 'to-lport': 0 },
+}
 
 export interface AclRelations {
   readonly switchAcls: Derived<SwitchAcl>
@@ -114,7 +119,9 @@ export function aclRelations(graph: Graph, nb: NorthboundTables, topology: Topol
   return { switchAcls, facts, statefulSwitch, groupSwitches, ids }
 }
 
-const STAGES: { readonly [P in Position]: { eval: Stage; sample: Stage; action: Stage; hint: Stage; pre: Stage; back: Stage } } = {
+const STAGES: {
+  readonly [P in Position]: { eval: Stage; sample: Stage; action: Stage; hint: Stage; pre: Stage; back: Stage }
+} = {
   'from-lport': {
     eval: lsIn.acl_eval,
     sample: lsIn.acl_sample,
@@ -220,12 +227,7 @@ function evaluation(flow: AddFlow, any: boolean, tracked: boolean): void {
     if (!tracked) continue
     flow(stage, 1, 'ip && !ct.est', 'next;')
     flow(stage, 1, 'ip && ct.est && ct_mark.blocked == 1', `${ALLOW}next;`)
-    flow(
-      stage,
-      65532,
-      'ct.inv || (ct.est && ct.rpl && ct_mark.blocked == 1)',
-      `${reg.ACL_VERDICT_DROP} = 1; next;`,
-    )
+    flow(stage, 65532, 'ct.inv || (ct.est && ct.rpl && ct_mark.blocked == 1)', `${reg.ACL_VERDICT_DROP} = 1; next;`)
     const replied = ingress ? `${D} = 0; ${B} = 0; ${reg.ACL_HINT_REPLY} = 1; ` : ''
     flow(stage, 65532, 'ct.est && !ct.rel && ct.rpl && ct_mark.blocked == 0', `${replied}${nf}next;`)
     const related = ingress ? `${reg.ACL_HINT_REPLY} = 1; ` : ''
@@ -288,6 +290,7 @@ function acls(context: Context): void {
     const tracked = facts.stateful || lb.switchHasVips.get(owner) === true
     const priority = acl.priority + 1000
     const tier = facts.tiers[p] > 0 ? `${reg.ACL_TIER} == ${acl.tier} && ` : ''
+    if (acl.action === 'allow-related') sampleFlows(context, flow, acl, p)
     const log = logAction(acl, meters.named(acl.meter, acl._uuid))
     if (acl.action === 'allow-stateless' && facts.stateful)
       flow(stages.pre, priority, acl.match, `${reg.ACL_STATELESS} = 1; next;`, uuid)
@@ -297,7 +300,13 @@ function acls(context: Context): void {
       const observed = observation(context, acl, p)
       const id = relations.ids.get(uuid)
       const persist = id === undefined ? '' : `reg2[16..31] = ${id}; ${reg.ACL_PERSIST_ID} = 1; `
-      flow(stages.eval, priority, `${tier}${N} == 1 && (${acl.match})`, `${log}${ALLOW}${persist}${observed}next;`, uuid)
+      flow(
+        stages.eval,
+        priority,
+        `${tier}${N} == 1 && (${acl.match})`,
+        `${log}${ALLOW}${persist}${observed}next;`,
+        uuid,
+      )
       const again = observed ? `${reg.CONNTRACK_COMMIT} = 1; ${observed}` : ''
       flow(stages.eval, priority, `${tier}${A} == 1 && (${acl.match})`, `${log}${ALLOW}${again}next;`, uuid)
     } else {

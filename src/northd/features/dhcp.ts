@@ -63,7 +63,10 @@ function dhcpv4(
   const server = row.options.get('server_id')
   const mac = row.options.get('server_mac')
   if (!server || !mac || !row.options.get('lease_time')) {
-    context.log.warn(`Required DHCPv4 options not defined for lport - ${port.name}`, { code: 'bad-dhcp', port: port.name })
+    context.log.warn(`Required DHCPv4 options not defined for lport - ${port.name}`, {
+      code: 'bad-dhcp',
+      port: port.name,
+    })
     return
   }
   const options = new Map(row.options)
@@ -127,13 +130,10 @@ function dhcpv6(
   const hint: FlowOptions = { hint: row._uuid, port: door.name }
   const request = `inport == ${door.quoted} && eth.src == ${a.mac} && ip6.mcast && ip6.dst == ff02::1:2 && udp.src == 546 && udp.dst == 547`
   const source = formatIpv6(linkLocal(mac))
-  flow(
-    lsIn.dhcp_options,
-    100,
-    `${request}${here(port)}`,
-    `${reg.DHCP_OPTS_RESULT} = put_dhcpv6_opts(${list}); next;`,
-    { ...hint, meter },
-  )
+  flow(lsIn.dhcp_options, 100, `${request}${here(port)}`, `${reg.DHCP_OPTS_RESULT} = put_dhcpv6_opts(${list}); next;`, {
+    ...hint,
+    meter,
+  })
   flow(
     lsIn.dhcp_response,
     100,

@@ -3,6 +3,8 @@ import { globalOption } from '../context.ts'
 import type { AddFlow } from '../pipeline/flow.ts'
 import * as reg from '../pipeline/registers.ts'
 import { lrIn, lrOut, lsIn, lsOut } from '../pipeline/stage.ts'
+import { arpSwap, neighbourAdvertisement } from '../router/port.ts'
+import { reachableAddresses, routerSetName } from '../southbound/load-balancer.ts'
 import type { RouterFacts } from '../topology/topology.ts'
 import type { Balancer, Vip } from './load-balancer.ts'
 
@@ -22,9 +24,9 @@ export function loadBalancerFlows(context: Context): void {
     const facts = topology.routerFacts.get(a.datapath)
     if (!facts) return
     for (const vip of balancer.vips) onRouter(context, flow, balancer, vip, facts)
-    if (balancer.skipSnat && balancer.vips.length)
-      flow(lrOut.snat, 120, 'flags.skip_snat_for_lb == 1 && ip', 'next;')
+    if (balancer.skipSnat && balancer.vips.length) flow(lrOut.snat, 120, 'flags.skip_snat_for_lb == 1 && ip', 'next;')
   })
+  answering(context)
   graph.rule('features/load-balancer switch', 10, lb.switchHasVips, (_has, out, key) => {
     if (!topology.switches.get(key)) return
     switchPipeline(flows.on(out, key, 'features/load-balancer-flows.ts'))
@@ -32,7 +34,7 @@ export function loadBalancerFlows(context: Context): void {
   graph.rule('features/load-balancer router', 10, lb.routerHasVips, (_has, out, key) => {
     const facts = topology.routerFacts.get(key)
     if (!facts) return
-    routerPipeline(flows.on(out, key, 'features/load-balancer-flows.ts'), facts)
+    routerPipeline(flows.on(out, key, 'features/load-balancer-flows.ts'))
   })
 }
 
@@ -127,7 +129,7 @@ function onSwitch(context: Context, flow: AddFlow, lb: Balancer, vip: Vip): void
   if (lb.affinity !== undefined && result === 'balance') affinity(flow, lb, vip, 'switch', undefined)
 }
 
-function routerPipeline(flow: AddFlow, facts: RouterFacts): void {
+function routerPipeline(flow: AddFlow): void {
   flow(lrIn.ct_extract, 100, 'ct.new && ip', `${reg.CT_PROTO} = ct_proto(); ${reg.CT_TP_DST} = ct_tp_dst(); next;`)
   const established = 'ct.est && !ct.rel && !ct.new && !ct.rpl && ct_mark.natted'
   const related = 'ct.rel && !ct.est && !ct.new && !ct.rpl'
@@ -137,7 +139,6 @@ function routerPipeline(flow: AddFlow, facts: RouterFacts): void {
     flow(lrIn.dnat, 70, `${established} && ct_mark.${kind} == 1`, `flags.${kind}_for_lb = 1; next;`)
     flow(lrIn.dnat, 70, `${related} && ct_mark.${kind} == 1`, `flags.${kind}_for_lb = 1; ct_commit_nat;`)
   }
-  if (facts.isGateway) flow(lrIn.defrag, 50, 'icmp || icmp6', 'ct_dnat;')
 }
 
 function onRouter(context: Context, flow: AddFlow, lb: Balancer, vip: Vip, facts: RouterFacts): void {
@@ -177,13 +178,7 @@ function onRouter(context: Context, flow: AddFlow, lb: Balancer, vip: Vip, facts
     if (result === 'balance') {
       const save = lb.affinity === undefined ? '' : saveVip(vip)
       const tail = kind ? `; ${kind}` : ''
-      flow(
-        lrIn.dnat,
-        priority,
-        `${base}${here}`,
-        `${mark}${save}ct_lb_mark(${backendList(lb, vip)}${tail});`,
-        lb.uuid,
-      )
+      flow(lrIn.dnat, priority, `${base}${here}`, `${mark}${save}ct_lb_mark(${backendList(lb, vip)}${tail});`, lb.uuid)
     }
     if (!port || !vip.backends.length) continue
     const from = usable(vip)
@@ -250,4 +245,30 @@ function affinity(flow: AddFlow, lb: Balancer, vip: Vip, where: 'switch' | 'rout
       lb.uuid,
     )
   }
+}
+
+/** A router port answers ARP requests and solicitations for the router's virtual addresses. */
+function answering(context: Context): void {
+  const { graph, topology, flows, datapathKeys } = context
+  graph.rule('features/load-balancer arp', 10, topology.routerPorts, (port, out) => {
+    const key = datapathKeys.get(port.router)
+    if (key === undefined || !context.lb.routerHasVips.get(port.router)) return
+    const flow = flows.on(out, port.router, 'features/load-balancer-flows.ts')
+    const here = port.distributedGateway ? ` && is_chassis_resident(${port.quotedRedirect})` : ''
+    if (reachableAddresses(context, port.router, 4).length)
+      flow(
+        lrIn.ip_input,
+        90,
+        `inport == ${port.quoted} && arp.op == 1 && arp.tpa == $${routerSetName(key, 4)}${here}`,
+        arpSwap(reg.INPORT_ETH_ADDR),
+      )
+    if (reachableAddresses(context, port.router, 6).length)
+      flow(
+        lrIn.ip_input,
+        90,
+        `inport == ${port.quoted} && nd_ns && nd.target == $${routerSetName(key, 6)}${here}`,
+        neighbourAdvertisement('nd_na', reg.INPORT_ETH_ADDR),
+        { meter: context.meters.of(topology.routers.get(port.router)?.copp, 'nd-na') },
+      )
+  })
 }

@@ -115,7 +115,7 @@ export function multicast(context: Context): void {
       flow(lsIn.l2_lkup, 85, 'ip4.mcast && ip4.dst == 224.0.0.0/24', 'outport = "_MC_flood_l2"; output;')
       flow(lsIn.l2_lkup, 85, 'ip6.mcast_flood', 'outport = "_MC_flood"; output;')
       if (!truth(ls.config, 'mcast_flood_unregistered')) {
-        const out2 = `${relay ? 'clone { outport = "_MC_mrouter_flood"; output; }; ' : ''}${flood ? 'outport = "_MC_static"; output;' : ''}`
+        const out2 = `${relay ? 'clone { outport = "_MC_mrouter_flood"; output; }; ' : ''}${flood ? 'outport ="_MC_static"; output;' : ''}`
         flow(lsIn.l2_lkup, 80, 'ip4.mcast || ip6.mcast', out2 || 'drop;')
       }
     }
@@ -139,12 +139,7 @@ export function multicast(context: Context): void {
     if (!truth(router.options, 'mcast_relay')) return
     const flow = flows.on(out, router.uuid, 'features/multicast.ts')
     const flood = staticFlood.get(router.uuid) === true
-    flow(
-      lrIn.ip_routing,
-      10450,
-      'ip4.mcast || ip6.mcast',
-      flood ? 'ip.ttl--; outport = "_MC_static"; next;' : 'drop;',
-    )
+    flow(lrIn.ip_routing, 10450, 'ip4.mcast || ip6.mcast', flood ? 'ip.ttl--; outport = "_MC_static"; next;' : 'drop;')
   })
   void reg
 }

@@ -1,6 +1,6 @@
 import { formatIpv6, parseIpv6, solicitedNode } from '../../address/ipv6.ts'
 import { parsePrefix } from '../../address/prefix.ts'
-import type { Context } from '../context.ts'
+import { type Context, supports } from '../context.ts'
 import type { AddFlow } from '../pipeline/flow.ts'
 import { quote } from '../pipeline/flow.ts'
 import * as reg from '../pipeline/registers.ts'
@@ -21,6 +21,7 @@ export function natFlows(context: Context): void {
     if (n.type !== 'dnat') {
       unsnat(flow, n)
       snat(context, flow, n)
+      fromOutside(context, flow, n, facts)
     }
     if (n.type !== 'snat') {
       dnat(context, flow, n, facts)
@@ -31,6 +32,7 @@ export function natFlows(context: Context): void {
   graph.rule('features/nat of router', 10, topology.routerFacts, (facts, out, key) => {
     const flow = flows.on(out, key, 'features/nat-flows.ts')
     gatewayRouter(context, flow, facts)
+    commitAll(context, flow, facts)
   })
 }
 
@@ -53,7 +55,7 @@ function arpFlows(context: Context, flow: AddFlow, n: Nat, facts: RouterFacts): 
   const reply = (mac: string) => (n.family === 4 ? arpSwap(mac) : neighbourAdvertisement('nd_na', mac))
   flow(lrIn.ip_input, 90, target, reply(reg.INPORT_ETH_ADDR), options)
   const port = n.gatewayPort
-  if (!port) return
+  if (!port || isCarried(context, port)) return
   const mac = n.distributed ? (n.externalMac as string) : reg.INPORT_ETH_ADDR
   flow(lrIn.ip_input, 92, `inport == ${port.quoted} && ${target}${resident(n)}`, reply(mac), options)
   flow(lrIn.ip_input, 91, `inport == ${port.quoted} && ${target}`, 'drop;', n.uuid)
@@ -69,10 +71,15 @@ function unsnat(flow: AddFlow, n: Nat): void {
   }
 }
 
+/** Whether the switch carries all traffic for a router port to the port's chassis, so that no other can answer. */
+function isCarried({ topology }: Context, port: RouterPort): boolean {
+  const peer = topology.switchPeer(port)
+  return peer !== undefined && topology.isRedirected(peer)
+}
+
 /** The external addresses a rule is for, or not for: by the name of an address set. */
 function externalIps(context: Context, n: Nat, side: 'src' | 'dst'): { allowed: string; exempted: string | undefined } {
-  const name = (uuid: string | undefined) =>
-    uuid === undefined ? undefined : context.nb.Address_Set.get(uuid)?.name
+  const name = (uuid: string | undefined) => (uuid === undefined ? undefined : context.nb.Address_Set.get(uuid)?.name)
   const allowed = name(n.row.allowed_ext_ips)
   const exempted = name(n.row.exempted_ext_ips)
   return {
@@ -90,15 +97,12 @@ function dnat(context: Context, flow: AddFlow, n: Nat, facts: RouterFacts): void
   const { allowed, exempted } = externalIps(context, n, 'src')
   const extra = n.row.match ? ` && (${n.row.match})` : ''
   const base = `ip && ip${n.family}.dst == ${n.externalIp}`
-  const here = n.gatewayPort
-    ? ` && inport == ${n.gatewayPort.quoted}${n.distributed ? '' : resident(n)}`
-    : ''
+  const here = n.gatewayPort ? ` && inport == ${n.gatewayPort.quoted}${n.distributed ? '' : resident(n)}` : ''
   const match = `${base}${here}`
-  const force = facts.isGateway && facts.router.options.get('dnat_force_snat_ip') ? 'flags.force_snat_for_dnat = 1; ' : ''
+  const force =
+    facts.isGateway && facts.router.options.get('dnat_force_snat_ip') ? 'flags.force_snat_for_dnat = 1; ' : ''
   const loop = facts.isGateway ? `${force}flags.loopback = 1; ` : ''
-  const change = n.stateless
-    ? `ip${n.family}.dst=${n.logicalIp}; next;`
-    : `ct_dnat(${translation(n, n.logicalIp)});`
+  const change = n.stateless ? `ip${n.family}.dst=${n.logicalIp}; next;` : `ct_dnat(${translation(n, n.logicalIp)});`
   const priority = n.row.match ? 300 + n.row.priority : 100
   if (exempted !== undefined) flow(lrIn.dnat, priority + 1, `${match}${exempted}`, 'next;', n.uuid)
   flow(lrIn.dnat, priority, `${match}${extra}${allowed}`, `${loop}${change}`, n.uuid)
@@ -138,6 +142,45 @@ function snat(context: Context, flow: AddFlow, n: Nat): void {
       `${mac}ct_snat(${translation(n, n.externalIp)});`,
       n.uuid,
     )
+  }
+}
+
+/**
+ * What enters a network with SNAT from outside, untranslated, is tracked in the rule's zone, so that
+ * its replies are not translated.
+ */
+function fromOutside(context: Context, flow: AddFlow, n: Nat, facts: RouterFacts): void {
+  const port = n.gatewayPort
+  if (!port || n.stateless || n.distributed || facts.router.options.get('ct-commit-all') === 'true') return
+  if (!supports(context, 'ctCommitToZone') || !supports(context, 'ctNextZone')) return
+  const zone = n.type === 'snat' ? 'snat' : 'dnat'
+  const ip = `ip${n.family}`
+  const untracked = '(!ct.trk || !ct.rpl)'
+  const out = `ip && ${ip}.src == ${n.logicalIp} && outport == ${port.quoted}${resident(n)}`
+  const back = `ip && ${ip}.dst == ${n.logicalIp} && inport == ${port.quoted}${resident(n)}`
+  const priority = n.logicalLength + 1 + 128 + (zone === 'dnat' ? 5 : 0)
+  flow(lrOut.post_undnat, zone === 'snat' ? 70 : 75, `${out} && ${untracked}`, `ct_next(${zone});`, n.uuid)
+  flow(lrOut.snat, priority, `${back} && ${untracked}`, `ct_${zone};`, n.uuid)
+  flow(lrOut.post_snat, priority, `${back} && ct.new`, `ct_commit_to_zone(${zone});`, n.uuid)
+}
+
+/** `options:ct-commit-all`: all traffic is committed, also what no rule translates. */
+function commitAll(context: Context, flow: AddFlow, facts: RouterFacts): void {
+  if (facts.router.options.get('ct-commit-all') !== 'true') return
+  if (!supports(context, 'ctCommitToZone') || !supports(context, 'ctNextZone')) return
+  if (!facts.isGateway && !facts.gatewayPorts.length) return
+  for (const port of facts.isGateway ? [undefined] : facts.gatewayPorts) {
+    const at = (direction: string) =>
+      port ? ` && ${direction} == ${port.quoted} && is_chassis_resident(${port.quotedRedirect})` : ''
+    const fresh = '(!ct.trk || !ct.rpl)'
+    flow(lrIn.post_unsnat, 10, `ip && ct.new${at('inport')}`, 'flags.unsnat_new = 1; next;')
+    flow(lrIn.post_unsnat, 10, `ip && !ct.trk${at('inport')}`, 'flags.unsnat_not_tracked = 1; next;')
+    flow(lrIn.defrag, 10, `ip && ${fresh}${at('inport')}`, 'ct_next(dnat);')
+    flow(lrIn.dnat, 10, `ip && ct.new${at('inport')}`, 'ct_commit_to_zone(dnat);')
+    flow(lrOut.post_undnat, 10, `ip && ${fresh} && flags.unsnat_not_tracked == 1${at('outport')}`, 'ct_next(snat);')
+    flow(lrOut.post_undnat, 10, `ip && flags.unsnat_new == 1${at('outport')}`, 'next;')
+    flow(lrOut.snat, 10, `ip && ${fresh} && flags.unsnat_new == 1${at('outport')}`, 'ct_commit_to_zone(snat);')
+    flow(lrOut.snat, 10, `ip && ct.new${at('outport')}`, 'ct_commit_to_zone(snat);')
   }
 }
 
@@ -212,15 +255,15 @@ function gatewayRouter(context: Context, flow: AddFlow, facts: RouterFacts): voi
     flow(lrOut.post_undnat, 50, 'ip && ct.new', 'ct_commit { } ; next;')
   }
   if (lbForce !== 'router_ip') return
-  for (const port of context.topology.portsOfRouter.get(uuid)) forceRouterIp(flow, port)
+  for (const port of context.topology.portsOfRouter.get(uuid))
+    if (context.topology.switchPeer(port) ?? context.topology.routerPeer(port)) forceRouterIp(flow, port)
 }
 
 function forceRouterIp(flow: AddFlow, port: RouterPort): void {
   for (const n of port.addresses.v4)
     flow(lrIn.unsnat, 110, `inport == ${port.quoted} && ip4.dst == ${n.address}`, 'ct_snat;')
   const global6 = port.addresses.v6.filter((n) => !n.address.startsWith('fe80:'))
-  for (const n of global6)
-    flow(lrIn.unsnat, 110, `inport == ${port.quoted} && ip6.dst == ${n.address}`, 'ct_snat;')
+  for (const n of global6) flow(lrIn.unsnat, 110, `inport == ${port.quoted} && ip6.dst == ${n.address}`, 'ct_snat;')
   for (const [family, list] of [
     [4, port.addresses.v4],
     [6, global6],

@@ -106,8 +106,7 @@ export function natRelations(graph: Graph, nb: NorthboundTables, topology: Topol
     nats,
     of: (router) => byRouter.get(router),
     distributed: (router) => distributedOf.get(router) as readonly DistributedNat[],
-    externalMacs: (router) =>
-      hashOrder([...new Set(distributedOf.get(router).map((n) => n.externalMac as string))]),
+    externalMacs: (router) => hashOrder([...new Set(distributedOf.get(router).map((n) => n.externalMac as string))]),
     forcedSnatIp: (port, ip) => {
       const facts = topology.routerFacts.get(port.router)
       if (!facts?.isGateway) return false

@@ -1,6 +1,6 @@
 import { parsePrefix } from '../../address/prefix.ts'
-import type { LogicalRouterPolicy } from '../../schema/northbound.ts'
 import type { Derived, Request } from '../../reactive/index.ts'
+import type { LogicalRouterPolicy } from '../../schema/northbound.ts'
 import type { Context } from '../context.ts'
 import type { AddFlow } from '../pipeline/flow.ts'
 import * as reg from '../pipeline/registers.ts'

@@ -1,8 +1,7 @@
 import { formatIpv4, ipv4Mask } from '../../address/ipv4.ts'
-import { formatIpv6, ipv6Mask } from '../../address/ipv6.ts'
-import { parsePrefix, type Prefix } from '../../address/prefix.ts'
+import { formatIpv6, ipv6Mask, solicitedNode } from '../../address/ipv6.ts'
 import { formatMac } from '../../address/mac.ts'
-import { solicitedNode } from '../../address/ipv6.ts'
+import { type Prefix, parsePrefix } from '../../address/prefix.ts'
 import type { Derived, Emit, Graph, Request } from '../../reactive/index.ts'
 import type { LogicalRouterStaticRoute } from '../../schema/northbound.ts'
 import type { Context } from '../context.ts'
@@ -180,8 +179,7 @@ function prefixMatch(prefix: Prefix, bySource: boolean): string {
 
 /** Next hop, source address, Ethernet source and output port into the registers. */
 export function toNextHop(family: 4 | 6, nexthop: string, source: string, port: RouterPort): string {
-  const [next, from] =
-    family === 4 ? [reg.NEXT_HOP_IPV4, reg.SRC_IPV4] : [reg.NEXT_HOP_IPV6, reg.SRC_IPV6]
+  const [next, from] = family === 4 ? [reg.NEXT_HOP_IPV4, reg.SRC_IPV4] : [reg.NEXT_HOP_IPV6, reg.SRC_IPV6]
   return `${next} = ${nexthop}; ${from} = ${source}; eth.src = ${port.mac}; outport = ${port.quoted}; `
 }
 
@@ -205,6 +203,7 @@ export function routes(context: Context): void {
     const priority = routePriority(first.prefix.length, first.bySource ? 'source' : 'static')
     if (!isGrouped(group.routes)) single(flow, first, priority, match)
     else several(context, out, flow, group.routes, key, priority, match)
+    for (const r of group.routes) if (r.symmetric) symmetricReply(context, flow, r, match)
     for (const r of group.routes) if (r.nexthop?.family === 6) solicit(context, flow, r.nexthop.text)
   })
 }
@@ -294,5 +293,43 @@ function solicit(context: Context, flow: AddFlow, nexthop: string): void {
     `eth.dst == 00:00:00:00:00:00 && ${reg.NEXTHOP_IS_IPV4} == 0 && ${reg.NEXT_HOP_IPV6} == ${nexthop}`,
     `nd_ns { eth.dst = ${formatMac(mac)}; ip6.dst = ${formatIpv6(group)}; nd.target = ${nexthop}; output; }; next;`,
     { meter: context.meters.of(undefined, 'nd-ns-resolve') },
+  )
+}
+
+/**
+ * Replies to what came in over a route leave by the same port, to the same neighbour: gateway routers
+ * remember both with the connection (ovn-nb(5), options:ecmp_symmetric_reply).
+ */
+function symmetricReply(context: Context, flow: AddFlow, r: Route, match: string): void {
+  const { topology, portKeys } = context
+  if (!r.port || !r.source || !topology.routerFacts.get(r.router)?.isGateway) return
+  const key = portKeys.get(r.port.name)
+  if (key === undefined) return
+  const from = `inport == ${r.port.quoted} && ${prefixMatch(r.prefix, !r.bySource)}`
+  const known = `ct_mark.ecmp_reply_port == ${key}`
+  flow(lrIn.defrag, 100, from, 'ct_next;', r.uuid)
+  flow(lrIn.defrag, 100, match, 'ct_next;', r.uuid)
+  flow(
+    lrIn.ecmp_stateful,
+    100,
+    `${from} && (ct.new || ct.est)`,
+    `ct_commit { ct_label.ecmp_reply_eth = eth.src; ct_mark.ecmp_reply_port = ${key};}; next;`,
+    r.uuid,
+  )
+  const own = r.source.family === 4 ? reg.SRC_IPV4 : reg.SRC_IPV6
+  flow(
+    lrIn.ip_routing,
+    10300,
+    `${known} && ${match}`,
+    `ip.ttl--; flags.loopback = 1; eth.src = ${r.port.mac}; ${own} = ${r.source.address}; outport = ${r.port.quoted}; next;`,
+    r.uuid,
+  )
+  flow(lrIn.policy, 65535, known, 'next;', r.uuid)
+  flow(
+    lrIn.arp_resolve,
+    200,
+    known,
+    'push(xxreg1); xxreg1 = ct_label; eth.dst = xxreg1[32..79]; pop(xxreg1); next;',
+    r.uuid,
   )
 }

@@ -21,17 +21,23 @@ export function textHash(text: string): number {
   return (h ^ (h >>> 16)) >>> 0
 }
 
-/** The number of buckets, a power of two, that a set grown to `n` members has. */
-export function buckets(n: number): number {
-  let size = 1
-  for (let i = 1; i <= n; i++) while (i >> 1 >= size) size *= 2
-  return size
-}
-
-/** Texts in the order flows list them; `texts` in the order they were added. */
+/**
+ * Texts in the order flows list them; `texts` in the order they were added. Observed: the newest of
+ * one rank comes first, until the set outgrows twice its number of ranks and is dealt out again.
+ */
 export function hashOrder(texts: readonly string[]): string[] {
-  const mask = buckets(texts.length) - 1
-  const ranked = texts.map((text, added) => ({ text, added, bucket: textHash(text) & mask }))
-  ranked.sort((a, b) => a.bucket - b.bucket || b.added - a.added)
-  return ranked.map((r) => r.text)
+  let ranks: { text: string; hash: number }[][] = [[]]
+  let count = 0
+  const put = (entry: { text: string; hash: number }) => ranks[entry.hash & (ranks.length - 1)]?.unshift(entry)
+  for (const text of texts) {
+    put({ text, hash: textHash(text) })
+    count++
+    if (count >> 1 < ranks.length) continue
+    let size = 4
+    while (size <= count >> 1) size *= 2
+    const all = ranks.flat()
+    ranks = Array.from({ length: size }, () => [])
+    for (const entry of all) put(entry)
+  }
+  return ranks.flat().map((entry) => entry.text)
 }

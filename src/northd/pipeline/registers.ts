@@ -58,5 +58,6 @@ export const CT_PROTO = 'reg1[16..23]'
 export const CT_TP_DST = 'reg1[0..15]'
 
 /** Matches ICMP errors "packet too big" that came back through a tunnel. */
-export const PKT_TOO_BIG = '((ip4 && icmp4.type == 3 && icmp4.code == 4) || (ip6 && icmp6.type == 2 && icmp6.code == 0))'
+export const PKT_TOO_BIG =
+  '((ip4 && icmp4.type == 3 && icmp4.code == 4) || (ip6 && icmp6.type == 2 && icmp6.code == 0))'
 export const FROM_TUNNEL = 'flags.tunnel_rx == 1'

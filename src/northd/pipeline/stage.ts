@@ -13,7 +13,9 @@ export interface Stage {
   readonly table: number
 }
 
-type Names<P extends string, T extends readonly string[]> = { readonly [K in T[number]]: Stage & { readonly name: `${P}_${K}` } }
+type Names<P extends string, T extends readonly string[]> = {
+  readonly [K in T[number]]: Stage & { readonly name: `${P}_${K}` }
+}
 
 function stages<P extends string, const T extends readonly string[]>(
   prefix: P,

@@ -50,8 +50,7 @@ export function neighbours(context: Context): void {
       if (gate)
         for (const other of topology.routerTypePorts.get(gate.switch)) {
           const peer = topology.peerOfSwitchPort(other)
-          if (peer && peer.uuid !== port.uuid && peer.router !== port.router)
-            others.push({ port: peer, direct: false })
+          if (peer && peer.uuid !== port.uuid && peer.router !== port.router) others.push({ port: peer, direct: false })
         }
     }
     for (const { port: other, direct: joined } of others) {

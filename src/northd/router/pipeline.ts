@@ -96,7 +96,12 @@ export function routerPipeline({ graph, topology, flows, meters }: Context): voi
     const always = flag(lr.options, 'always_learn_from_arp_request', true)
     const lookup = reg.LOOKUP_NEIGHBOR_RESULT
     const known = reg.LOOKUP_NEIGHBOR_IP_RESULT
-    flow(lrIn.learn_neighbor, 100, always ? `${lookup} == 1` : `${lookup} == 1 || ${known} == 0`, 'mac_cache_use; next;')
+    flow(
+      lrIn.learn_neighbor,
+      100,
+      always ? `${lookup} == 1` : `${lookup} == 1 || ${known} == 0`,
+      'mac_cache_use; next;',
+    )
     flow(
       lrIn.lookup_neighbor,
       100,

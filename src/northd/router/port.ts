@@ -1,5 +1,4 @@
-import type { Context } from '../context.ts'
-import { flag } from '../context.ts'
+import { type Context, flag, supports } from '../context.ts'
 import type { AddFlow } from '../pipeline/flow.ts'
 import * as reg from '../pipeline/registers.ts'
 import { lrIn, lrOut } from '../pipeline/stage.ts'
@@ -119,11 +118,13 @@ export function neighbourAdvertisement(verb: string, mac: string): string {
 
 /** Where a port's addresses are answered for: a gateway port's at its chassis alone. */
 function answering(context: Context, port: RouterPort, facts: RouterFacts): string {
-  if (port.distributedGateway) return ` && is_chassis_resident(${port.quotedRedirect})`
   const gateway = facts.gatewayPorts[0]
-  if (!gateway || port.options.get('reside-on-redirect-chassis') !== 'true') return ''
-  void context
-  return ` && is_chassis_resident(${gateway.quotedRedirect})`
+  const reside = gateway !== undefined && port.options.get('reside-on-redirect-chassis') === 'true'
+  if (!port.distributedGateway && !reside) return ''
+  const peer = context.topology.switchPeer(port)
+  const physical = peer !== undefined && context.topology.portsOfType.get(`${peer.switch} localnet`).length > 0
+  if (!physical) return ''
+  return ` && is_chassis_resident(${port.distributedGateway ? port.quotedRedirect : (gateway?.quotedRedirect ?? '""')})`
 }
 
 function ipInput(context: Context, flow: AddFlow, port: RouterPort, facts: RouterFacts): void {
@@ -132,13 +133,7 @@ function ipInput(context: Context, flow: AddFlow, port: RouterPort, facts: Route
   const here = answering(context, port, facts)
   if (v4.length) {
     const own = v4.flatMap((n) => [n.address, n.broadcast])
-    flow(
-      lrIn.ip_input,
-      100,
-      `ip4.src == {${own.join(', ')}} && ${reg.EGRESS_LOOPBACK} == 0`,
-      'drop;',
-      port.uuid,
-    )
+    flow(lrIn.ip_input, 100, `ip4.src == {${own.join(', ')}} && ${reg.EGRESS_LOOPBACK} == 0`, 'drop;', port.uuid)
     flow(
       lrIn.ip_input,
       90,
@@ -163,14 +158,24 @@ function ipInput(context: Context, flow: AddFlow, port: RouterPort, facts: Route
       port.uuid,
     )
   }
+  const here6 = port.distributedGateway ? ` && is_chassis_resident(${port.quotedRedirect})` : here
   for (const n of v6) {
     flow(
       lrIn.ip_input,
       90,
-      `inport == ${port.quoted} && ip6.dst == {${n.address}, ${n.solicited}} && nd_ns && nd.target == ${n.address}${here}`,
+      `inport == ${port.quoted} && ip6.dst == {${n.address}, ${n.solicited}} && nd_ns && nd.target == ${n.address}${here6}`,
       neighbourAdvertisement('nd_na_router', reg.INPORT_ETH_ADDR),
       meter('nd-na'),
     )
+  }
+  if (port.options.get('prefix_delegation') === 'true') {
+    for (const n of v6)
+      flow(
+        lrIn.ip_input,
+        100,
+        `ip6.dst == ${n.address} && udp.src == 547 && udp.dst == 546`,
+        'reg0 = 0; handle_dhcpv6_reply;',
+      )
   }
   ownTraffic(context, flow, port)
   if (!facts.isGateway && !facts.gatewayPorts.length) unreachable(flow, port, meter)
@@ -232,7 +237,8 @@ function timeExceeded(
 ): void {
   const out = `outport = ${port.quoted}; flags.loopback = 1; output; };`
   const ttl = 'ip.ttl == {0, 1} && !ip.later_frag'
-  const icmp4 = 'icmp4 {eth.dst <-> eth.src; icmp4.type = 11; /* Time exceeded */ icmp4.code = 0; /* TTL exceeded in transit */ '
+  const icmp4 =
+    'icmp4 {eth.dst <-> eth.src; icmp4.type = 11; /* Time exceeded */ icmp4.code = 0; /* TTL exceeded in transit */ '
   const icmp6 = 'ip.ttl = 254; icmp6.type = 3; /* Time exceeded */ icmp6.code = 0; /* TTL exceeded in transit */ '
   const { v4, v6 } = port.addresses
   for (const n of v4) {
@@ -292,8 +298,14 @@ function tooLarge(context: Context, flow: AddFlow, port: RouterPort, facts: Rout
     hint: port.uuid,
     meter: context.meters.of(facts.router.copp, `icmp${family}-error`),
   })
-  flow(lrIn.chk_pkt_len, 50, `outport == ${port.quoted}`, `${checkLarger(mtu)}next;`, port.uuid)
-  flow(lrIn.chk_pkt_len, 55, `outport == ${port.quoted} && (${mtuBypass(port)})`, 'next;', port.uuid)
+  // Where connection state can be saved, what it was before this table decides, not what it is after.
+  const saved = supports(context, 'ctStateSave')
+  const save = saved ? 'reg4[0..7] = ct_state_save(); ' : ''
+  const replied = saved ? 'reg4[5] && reg4[3] && reg4[7]' : 'ct.trk && ct.rpl && ct.dnat'
+  flow(lrIn.chk_pkt_len, 50, `outport == ${port.quoted}`, `${checkLarger(mtu)}${save}next;`, port.uuid)
+  flow(lrIn.chk_pkt_len, 55, `outport == ${port.quoted} && (${mtuBypass(port)})`, `${save}next;`, port.uuid)
+  if (supports(context, 'ctCommitNatV2'))
+    flow(lrOut.post_snat, 100, 'icmp && flags.icmp_snat == 1', 'ct_commit_nat(snat);')
   for (const from of context.topology.portsOfRouter.get(port.router)) {
     for (const family of [4, 6] as const) {
       const source = (family === 4 ? from.addresses.v4 : from.addresses.v6)[0]?.address
@@ -313,7 +325,7 @@ function tooLarge(context: Context, flow: AddFlow, port: RouterPort, facts: Rout
       flow(
         lrIn.larger_pkts,
         160,
-        `${match} && ct.trk && ct.rpl && ct.dnat`,
+        `${match} && ${replied}`,
         fragmentationNeeded(family, from.mac, source, mtu, 'flags.icmp_snat = 1; '),
         meter(family),
       )
@@ -346,10 +358,5 @@ function networkIds(flow: AddFlow, port: RouterPort): void {
 function delivery(flow: AddFlow, port: RouterPort, facts: RouterFacts): void {
   flow(lrOut.delivery, 100, `outport == ${port.quoted}`, 'output;')
   if (facts.router.options.get('mcast_relay') === 'true')
-    flow(
-      lrOut.delivery,
-      110,
-      `(ip4.mcast || ip6.mcast) && outport == ${port.quoted}`,
-      `eth.src = ${port.mac}; output;`,
-    )
+    flow(lrOut.delivery, 110, `(ip4.mcast || ip6.mcast) && outport == ${port.quoted}`, `eth.src = ${port.mac}; output;`)
 }

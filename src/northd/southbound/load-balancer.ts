@@ -1,5 +1,19 @@
-import type { Context } from '../context.ts'
-import type { Attachment } from '../features/load-balancer.ts'
+import { type Context, supports } from '../context.ts'
+import { type Attachment, isReachable } from '../features/load-balancer.ts'
+
+export function routerSetName(datapathKey: number, family: 4 | 6): string {
+  return `_rtr_lb_${datapathKey}_ip${family}`
+}
+
+/** The virtual addresses of a family that some port of a router answers for. */
+export function reachableAddresses({ topology, lb }: Context, router: string, family: 4 | 6): string[] {
+  const ports = topology.portsOfRouter.get(router)
+  const reachable = lb
+    .routerVips(router)
+    .filter((v) => v.family === family && ports.some((p) => isReachable(p, v)))
+    .map((v) => v.address)
+  return [...new Set(reachable)].sort()
+}
 
 /** `Load_Balancer`, and the address sets that routers' ARP flows refer to. */
 export function loadBalancers(context: Context): void {
@@ -30,15 +44,28 @@ export function loadBalancers(context: Context): void {
       return key
     }
     const options = new Map(row.options)
+    const split = supports(context, 'lsDpgColumn')
     out.emit(outputs.Load_Balancer, balancer, {
       name: row.name,
       vips: row.vips,
       protocol: row.protocol ?? 'tcp',
-      ls_datapath_group: group(switches),
+      ...(split
+        ? { ls_datapath_group: group(switches), datapath_group: undefined }
+        : { ls_datapath_group: undefined, datapath_group: group(switches) }),
       lr_datapath_group: group(routers),
       options,
       external_ids: row.external_ids,
     })
   })
-  void datapathKeys
+
+  // Routers answer ARP requests for virtual addresses by one flow a port: the addresses are a set.
+  graph.rule('southbound/address set of load balancers', 10, lb.routerHasVips, (_has, out, router) => {
+    const key = datapathKeys.get(router)
+    if (key === undefined) return
+    for (const family of [4, 6] as const) {
+      const addresses = reachableAddresses(context, router, family)
+      const name = routerSetName(key, family)
+      if (addresses.length) out.emit(outputs.Address_Set, name, { name, addresses })
+    }
+  })
 }

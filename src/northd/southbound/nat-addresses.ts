@@ -51,7 +51,7 @@ function ofRouter(context: Context, port: SwitchPort, peer: RouterPort, facts: R
       const list = vip.family === 4 ? v4 : v6
       if (!list.includes(vip.address)) list.push(vip.address)
     }
-  const all = [...hashOrder([...new Set(central)]), ...hashOrder(v4), ...hashOrder(v6)]
+  const all = [...new Set(central), ...hashOrder(v4), ...hashOrder(v6)]
   if (!all.length) return out
   const place = facts.isGateway ? '' : peer.distributedGateway ? resident(peer.quotedRedirect) : undefined
   if (place === undefined) return out
@@ -60,12 +60,7 @@ function ofRouter(context: Context, port: SwitchPort, peer: RouterPort, facts: R
 }
 
 /** The router port's own IPv4 addresses, where they are in one place. */
-function ownAddresses(
-  context: Context,
-  port: SwitchPort,
-  peer: RouterPort,
-  facts: RouterFacts,
-): string | undefined {
+function ownAddresses(context: Context, port: SwitchPort, peer: RouterPort, facts: RouterFacts): string | undefined {
   const gateway = facts.gatewayPorts[0]
   const reside = peer.options.get('reside-on-redirect-chassis') === 'true' && gateway !== undefined
   const localnet = context.topology.portsOfType.get(`${port.switch} localnet`).length > 0

@@ -1,5 +1,5 @@
-import type { Derived, Graph } from '../../reactive/index.ts'
 import type { Datum } from '../../ovsdb/schema/index.ts'
+import type { Derived, Graph } from '../../reactive/index.ts'
 
 /**
  * A row as it shall be: the columns northd writes. A column that refers to a row of another output

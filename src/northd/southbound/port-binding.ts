@@ -1,10 +1,10 @@
 import type { Datum } from '../../ovsdb/schema/index.ts'
 import type { Context } from '../context.ts'
+import { raOptions } from '../features/router-advertisement.ts'
 import type { RouterPort, SwitchPort } from '../topology/topology.ts'
 import { findChassis, haGroupName } from './ha-chassis.ts'
 import { natAddresses } from './nat-addresses.ts'
 import type { DesiredRow } from './outputs.ts'
-import { raOptions } from '../features/router-advertisement.ts'
 
 type Row = Record<string, Datum>
 
@@ -148,7 +148,7 @@ function routerPort(context: Context, port: RouterPort): DesiredRow {
   const peer = topology.switchPeer(port)?.name ?? port.row.peer
   if (peer !== undefined) options.set('peer', peer)
   if (chassis !== undefined) options.set('l3gateway-chassis', chassis)
-  if (port.distributedGateway) options.set('chassis-redirect-port', port.redirect)
+  if (port.distributedGateway && peer !== undefined) options.set('chassis-redirect-port', port.redirect)
   for (const [name, value] of raOptions(context, port)) options.set(name, value)
   return {
     ...empty(),

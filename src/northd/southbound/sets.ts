@@ -76,21 +76,20 @@ export function sets(context: Context): void {
       if (port) out.emit(members, `${group} ${uuid}`, { group, datapath: port.switch, port: port.name })
     },
   )
-  const split = graph.fold<Member, { group: string; datapath: string; ports: Set<string> }, Member & { ports: readonly string[] }>(
-    'port group of datapath',
-    11,
-    members,
-    {
-      key: (m) => `${m.group} ${m.datapath}`,
-      empty: (key) => {
-        const [group, datapath] = key.split(' ') as [string, string]
-        return { group, datapath, ports: new Set() }
-      },
-      add: (into, m) => into.ports.add(m.port),
-      remove: (from, m) => from.ports.delete(m.port),
-      result: ({ group, datapath, ports }) => ({ group, datapath, port: '', ports: [...ports].sort() }),
+  const split = graph.fold<
+    Member,
+    { group: string; datapath: string; ports: Set<string> },
+    Member & { ports: readonly string[] }
+  >('port group of datapath', 11, members, {
+    key: (m) => `${m.group} ${m.datapath}`,
+    empty: (key) => {
+      const [group, datapath] = key.split(' ') as [string, string]
+      return { group, datapath, ports: new Set() }
     },
-  )
+    add: (into, m) => into.ports.add(m.port),
+    remove: (from, m) => from.ports.delete(m.port),
+    result: ({ group, datapath, ports }) => ({ group, datapath, port: '', ports: [...ports].sort() }),
+  })
   graph.rule('southbound/port group', 12, split, ({ group, datapath, ports }, out) => {
     const key = datapathKeys.get(datapath)
     const name = names.get(group)

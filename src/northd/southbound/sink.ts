@@ -2,7 +2,12 @@ import type { Clock, Timer } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import { type Random, uuid4 } from '../../base/random.ts'
 import type { ColumnValues, Operation } from '../../ovsdb/client/operation.ts'
-import { describeTransactError, type Replica, type RowChange, type TransactOutcome } from '../../ovsdb/client/replica.ts'
+import {
+  describeTransactError,
+  type Replica,
+  type RowChange,
+  type TransactOutcome,
+} from '../../ovsdb/client/replica.ts'
 import type { DatabaseSchema, Datum, Row } from '../../ovsdb/schema/index.ts'
 import { type Derived, sameValue } from '../../reactive/index.ts'
 import type { DesiredRow } from './outputs.ts'

@@ -1,6 +1,6 @@
 import type { Datum, Row } from '../../ovsdb/schema/index.ts'
-import type { NorthboundOutputs, OutputTable, Outputs } from './outputs.ts'
 import { flowKey } from './flow.ts'
+import type { NorthboundOutputs, Outputs, OutputTable } from './outputs.ts'
 import type { KeyLookup, SinkTable } from './sink.ts'
 
 type Fields = Readonly<Record<string, Datum>>

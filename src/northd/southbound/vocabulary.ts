@@ -53,27 +53,28 @@ const DHCPV6: readonly (readonly [name: string, code: number, type: string])[] =
 ]
 
 /** What a chassis's controller may write (ovn-architecture(7), Role-Based Access Controls). */
-const PERMISSIONS: Readonly<Record<string, readonly [authorization: string, insertDelete: boolean, update: string[]]>> = {
-  BFD: ['chassis_name', false, ['status']],
-  Chassis: [
-    'name',
-    true,
-    ['encaps', 'external_ids', 'nb_cfg', 'other_config', 'transport_zones', 'vtep_logical_switches'],
-  ],
-  Chassis_Private: ['name', true, ['chassis', 'external_ids', 'nb_cfg', 'nb_cfg_timestamp']],
-  Controller_Event: ['', true, ['chassis', 'event_info', 'event_type', 'seq_num']],
-  Encap: ['chassis_name', true, ['ip', 'options', 'type']],
-  FDB: ['', true, ['dp_key', 'mac', 'port_key', 'timestamp']],
-  IGMP_Group: ['chassis_name', true, ['address', 'chassis', 'datapath', 'ports', 'protocol']],
-  Learned_Route: ['', true, ['datapath', 'external_ids', 'ip_prefix', 'logical_port', 'nexthop']],
-  MAC_Binding: ['', true, ['datapath', 'ip', 'logical_port', 'mac', 'timestamp']],
-  Port_Binding: [
-    '',
-    false,
-    ['additional_chassis', 'additional_encap', 'chassis', 'encap', 'options', 'up', 'virtual_parent'],
-  ],
-  Service_Monitor: ['chassis_name', false, ['status']],
-}
+const PERMISSIONS: Readonly<Record<string, readonly [authorization: string, insertDelete: boolean, update: string[]]>> =
+  {
+    BFD: ['chassis_name', false, ['status']],
+    Chassis: [
+      'name',
+      true,
+      ['encaps', 'external_ids', 'nb_cfg', 'other_config', 'transport_zones', 'vtep_logical_switches'],
+    ],
+    Chassis_Private: ['name', true, ['chassis', 'external_ids', 'nb_cfg', 'nb_cfg_timestamp']],
+    Controller_Event: ['', true, ['chassis', 'event_info', 'event_type', 'seq_num']],
+    Encap: ['chassis_name', true, ['ip', 'options', 'type']],
+    FDB: ['', true, ['dp_key', 'mac', 'port_key', 'timestamp']],
+    IGMP_Group: ['chassis_name', true, ['address', 'chassis', 'datapath', 'ports', 'protocol']],
+    Learned_Route: ['', true, ['datapath', 'external_ids', 'ip_prefix', 'logical_port', 'nexthop']],
+    MAC_Binding: ['', true, ['datapath', 'ip', 'logical_port', 'mac', 'timestamp']],
+    Port_Binding: [
+      '',
+      false,
+      ['additional_chassis', 'additional_encap', 'chassis', 'encap', 'options', 'up', 'virtual_parent'],
+    ],
+    Service_Monitor: ['chassis_name', false, ['status']],
+  }
 
 /** Rows that are the same in every deployment. */
 export function vocabulary({ graph, outputs }: Context): void {

@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts'
+import * as reg from '../pipeline/registers.ts'
 import type { Stage } from '../pipeline/stage.ts'
 import { lsIn, lsOut } from '../pipeline/stage.ts'
-import * as reg from '../pipeline/registers.ts'
 
 type Row = readonly [stage: Stage, priority: number, match: string, actions: string]
 

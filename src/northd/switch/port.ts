@@ -145,8 +145,7 @@ function arpResponder(
   vlanPassthru: boolean,
 ): void {
   if (port.type === 'localnet') {
-    if (!arpProxied(context, port.switch))
-      flow(lsIn.arp_rsp, 100, `inport == ${port.quoted}`, 'next;', options(port))
+    if (!arpProxied(context, port.switch)) flow(lsIn.arp_rsp, 100, `inport == ${port.quoted}`, 'next;', options(port))
     return
   }
   if (port.type === 'virtual') {

@@ -121,8 +121,9 @@ function forwardArp(context: Context, flow: AddFlow, port: SwitchPort, family: 4
 
 /** ` && is_chassis_resident(...)` where a router port is in one place; nothing where it is everywhere. */
 function residence(port: SwitchPort, peer: RouterPort, gateway: RouterPort | undefined, context: Context): string {
-  if (peer.distributedGateway) return ` && is_chassis_resident(${peer.quotedRedirect})`
-  if (!gateway || peer.options.get('reside-on-redirect-chassis') !== 'true') return ''
   const localnet = context.topology.portsOfType.get(`${port.switch} localnet`).length > 0
-  return localnet ? ` && is_chassis_resident(${gateway.quotedRedirect})` : ''
+  if (!localnet) return ''
+  if (peer.distributedGateway) return ` && is_chassis_resident(${peer.quotedRedirect})`
+  const reside = peer.options.get('reside-on-redirect-chassis') === 'true'
+  return gateway && reside ? ` && is_chassis_resident(${gateway.quotedRedirect})` : ''
 }

@@ -201,7 +201,11 @@ class Pool {
 
   /** The prefix and what the IPv4 address makes of the rest; the next one free. */
   private freeMac(ip: number | undefined, before: Mac | undefined, name: string): Mac {
-    if (before !== undefined && !this.usedMacs.has(before) && Math.floor(before / 0x100_0000) * 0x100_0000 === this.macPrefix)
+    if (
+      before !== undefined &&
+      !this.usedMacs.has(before) &&
+      Math.floor(before / 0x100_0000) * 0x100_0000 === this.macPrefix
+    )
       return before
     const seed = ip === undefined ? textHash(name) % 0xff_fffe : (ip & 0xff_ffff) % 0xff_fffe
     for (let i = 0; ; i++) {

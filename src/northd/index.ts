@@ -1,0 +1,5 @@
+export { formatWhy, why } from '../reactive/index.ts'
+export type { Context } from './context.ts'
+export { createNorthd, LOCK, Northd, type NorthdOptions, type NorthdStatus } from './northd.ts'
+export { STAGES, type Stage } from './pipeline/stage.ts'
+export { northdRules, type Rules } from './rules.ts'

@@ -1,0 +1,271 @@
+import { formatMac } from '../address/mac.ts'
+import type { Clock, Timer } from '../base/clock.ts'
+import type { ControlCommand } from '../base/command.ts'
+import type { Log } from '../base/log.ts'
+import type { Random } from '../base/random.ts'
+import type { LockHandle, Replica, ReplicaChange, RowChange } from '../ovsdb/client/replica.ts'
+import { Graph, type Input } from '../reactive/index.ts'
+import type { Northbound } from '../schema/northbound.ts'
+import type { PortBinding, Southbound } from '../schema/southbound.ts'
+import { Acknowledge } from './acknowledge.ts'
+import { northdCommands } from './commands.ts'
+import type { Identity } from './context.ts'
+import { northdRules, type Rules } from './rules.ts'
+import type { KeyMemory } from './southbound/datapath.ts'
+import { Sink } from './southbound/sink.ts'
+import { northboundSinkTables, southboundSinkTables } from './southbound/tables.ts'
+import { SOUTHBOUND_INPUTS } from './topology/tables.ts'
+
+export interface NorthdOptions {
+  readonly nb: Replica<Northbound>
+  readonly sb: Replica<Southbound>
+  readonly clock: Clock
+  readonly log: Log
+  readonly random: Random
+  readonly options?: {
+    /** Starts paused: follows both databases and writes neither. */
+    readonly dryRun?: boolean
+    /** Milliseconds a pass may take before others are served. */
+    readonly slice?: number
+  }
+}
+
+/** What each southbound transaction asserts, so that of several northds one alone writes. */
+export const LOCK = 'ovn_northd'
+
+export type NorthdStatus = 'active' | 'standby' | 'paused'
+
+/** Intent into logical flows: follows a northbound, writes a southbound. No I/O of its own. */
+export class Northd {
+  readonly graph: Graph
+  readonly rules: Rules
+  readonly log: Log
+  private readonly southSink: Sink<Southbound>
+  private readonly northSink: Sink<Northbound>
+  private readonly acknowledge: Acknowledge
+  private lock: LockHandle | undefined
+  private scheduled: Timer | undefined
+  private started = false
+  private loaded = false
+  private closed = false
+  private paused: boolean
+  private readonly stops: (() => void)[] = []
+  private readonly memory = { datapaths: new Map<string, number>(), ports: new Map<string, number>() }
+
+  constructor(private readonly given: NorthdOptions) {
+    const { nb, sb, clock, random } = given
+    this.log = given.log
+    this.paused = given.options?.dryRun === true
+    this.graph = new Graph({ clock, log: given.log })
+    const memory: KeyMemory = {
+      datapath: (uuid) => this.memory.datapaths.get(uuid),
+      port: (name) => this.memory.ports.get(name),
+    }
+    this.rules = northdRules({ graph: this.graph, log: given.log, identity: drawIdentity(random), memory })
+    const { context } = this.rules
+    this.acknowledge = new Acknowledge(nb, sb, clock, () => this.active && !this.graph.busy)
+    this.southSink = new Sink(sb, southboundSinkTables(context.outputs), {
+      clock,
+      random,
+      log: given.log,
+      lock: LOCK,
+      onDone: () => this.acknowledge.southboundWritten(),
+    })
+    this.northSink = new Sink(nb, northboundSinkTables(context.northboundOutputs), {
+      clock,
+      random,
+      log: given.log,
+      onDone: () => {},
+    })
+    this.graph.onWork = () => this.schedule()
+    this.graph.onSettled = () => this.flush()
+  }
+
+  /** Whether this is the one that writes. */
+  get active(): boolean {
+    return !this.paused && this.lock?.owned === true
+  }
+
+  get status(): NorthdStatus {
+    return this.paused ? 'paused' : this.active ? 'active' : 'standby'
+  }
+
+  get connected(): { readonly northbound: boolean; readonly southbound: boolean } {
+    return { northbound: this.given.nb.state === 'synced', southbound: this.given.sb.state === 'synced' }
+  }
+
+  start(): void {
+    if (this.started) return
+    this.started = true
+    const { nb, sb } = this.given
+    const load = () => this.load()
+    this.stops.push(nb.onSynced(load), sb.onSynced(load))
+    this.stops.push(nb.onChange((change) => this.fed(this.rules.nb, change)))
+    this.stops.push(
+      sb.onChange((change) => {
+        this.fed(this.rules.sb, change)
+        this.acknowledge.southboundChanged()
+      }),
+    )
+    if (!this.paused) this.aspire()
+    load()
+  }
+
+  close(): void {
+    if (this.closed) return
+    this.closed = true
+    this.scheduled?.cancel()
+    for (const stop of this.stops) stop()
+    this.southSink.close()
+    this.northSink.close()
+    this.graph.close()
+    this.lock?.release()
+  }
+
+  pause(): void {
+    if (this.paused) return
+    this.paused = true
+    this.log.info('This ovn-northd instance is now paused.')
+    this.lock?.release()
+    this.lock = undefined
+    this.openSinks()
+  }
+
+  resume(): void {
+    if (!this.paused) return
+    this.paused = false
+    this.aspire()
+  }
+
+  get isPaused(): boolean {
+    return this.paused
+  }
+
+  /** Everything derived is derived again; only what comes out different is written. */
+  recompute(): void {
+    this.log.info('User triggered force recompute.')
+    this.graph.recompute()
+    this.flush()
+  }
+
+  /** What the daemon's control socket offers of northd. */
+  commands(): ControlCommand[] {
+    return northdCommands(this)
+  }
+
+  private aspire(): void {
+    const lock = this.given.sb.lock(LOCK)
+    this.lock = lock
+    lock.onChange = () => this.lockChanged()
+    this.lockChanged()
+  }
+
+  private lockChanged(): void {
+    const owned = this.lock?.owned === true
+    this.log.info(
+      owned
+        ? 'ovn-northd lock acquired. This ovn-northd instance is now active.'
+        : 'ovn-northd lock lost. This ovn-northd instance is now on standby.',
+    )
+    this.openSinks()
+  }
+
+  private openSinks(): void {
+    const open = this.active && this.loaded
+    this.southSink.setOpen(open)
+    this.northSink.setOpen(open)
+    if (open && !this.graph.busy) this.flush()
+  }
+
+  /** All rows there are, once both databases are here. */
+  private load(): void {
+    const { nb, sb } = this.given
+    if (this.closed || nb.state !== 'synced' || sb.state !== 'synced') return
+    if (!this.loaded) {
+      for (const row of sb.table('Datapath_Binding').values())
+        if (row.nb_uuid !== undefined) this.memory.datapaths.set(row.nb_uuid, row.tunnel_key)
+      for (const row of sb.table('Port_Binding').values()) this.memory.ports.set(row.logical_port, row.tunnel_key)
+      for (const [name, input] of Object.entries(this.rules.nb)) this.fill(input as Input<unknown>, nb.anyTable(name))
+      for (const name of SOUTHBOUND_INPUTS) this.fill(this.rules.sb[name] as Input<unknown>, sb.anyTable(name))
+      for (const row of sb.table('Port_Binding').values()) this.portState(row)
+      this.loaded = true
+      this.seed()
+      // What has work from the beginning was not announced.
+      this.schedule()
+    }
+    this.openSinks()
+  }
+
+  private fill(input: Input<unknown>, table: { entries(): IterableIterator<[string, unknown]> } | undefined): void {
+    if (table) for (const [uuid, row] of table.entries()) input.set(uuid, row)
+  }
+
+  /** Databases that nobody initialised get their one row. */
+  private seed(): void {
+    const { nb, sb } = this.given
+    if (!nb.table('NB_Global').size) nb.transact([{ op: 'insert', table: 'NB_Global', row: {} }], () => {})
+    void sb
+  }
+
+  private fed<T>(tables: { readonly [name: string]: unknown }, change: ReplicaChange<T>): void {
+    if (!this.loaded) return
+    for (const [name, rows] of Object.entries(change.tables) as [string, ReadonlyMap<string, RowChange<unknown>>][]) {
+      const input = tables[name] as Input<unknown> | undefined
+      if (input) {
+        for (const [uuid, { new: row }] of rows)
+          if (row === undefined) input.delete(uuid)
+          else input.set(uuid, row)
+      } else if (name === 'Port_Binding') {
+        for (const { old, new: row } of rows.values() as IterableIterator<RowChange<PortBinding>>) {
+          if (row) this.portState(row)
+          else if (old) this.rules.portStates.delete(old.logical_port)
+        }
+      }
+    }
+  }
+
+  /** Of a port's row, only what the controllers write is an input. */
+  private portState(row: PortBinding): void {
+    this.rules.portStates.set(row.logical_port, {
+      chassis: row.chassis,
+      up: row.up,
+      virtualParent: row.virtual_parent,
+      additionalChassis: row.additional_chassis,
+    })
+  }
+
+  private schedule(): void {
+    if (this.scheduled || this.closed) return
+    this.scheduled = this.given.clock.after(0, () => {
+      this.scheduled = undefined
+      this.pass()
+    })
+  }
+
+  private pass(): void {
+    if (this.closed) return
+    const { clock, options } = this.given
+    const end = clock.monotonic() + (options?.slice ?? 100)
+    if (!this.graph.settle(() => clock.monotonic() >= end)) this.schedule()
+  }
+
+  private flush(): void {
+    if (!this.loaded || this.closed) return
+    this.northSink.flush()
+    this.southSink.flush()
+  }
+}
+
+export function createNorthd(options: NorthdOptions): Northd {
+  return new Northd(options)
+}
+
+/** Addresses for a deployment whose northbound has none yet: locally administered, no group bit. */
+function drawIdentity(random: Random): Identity {
+  const mac = () => {
+    const value = (random.u32() % 0x100_0000) * 0x100_0000 + (random.u32() % 0x100_0000)
+    const first = Math.floor(value / 0x100_0000_0000)
+    return formatMac(value - first * 0x100_0000_0000 + ((first & 0xfc) | 0x02) * 0x100_0000_0000)
+  }
+  return { macPrefix: mac().slice(0, 8), serviceMac: mac(), serviceMacDestination: mac() }
+}
