@@ -36,6 +36,7 @@ export const anyone: Requester = { owns: () => false }
 
 interface Waiting {
   run(): void
+  abandon(error: OvsdbError): void
   timer: Timer | undefined
 }
 
@@ -57,8 +58,8 @@ export class Database {
   readonly history: Delta[] = []
   /** Commits that are to outlive the process go here. */
   journal: Journal | undefined
-  /** When set, every transaction that would change something is refused with it. */
-  readOnly: string | undefined
+  /** Clients may only read: the server's own database, a backup, a relay without its source. */
+  readOnly = false
   private readonly listeners = new Set<(delta: Delta) => void>()
   private readonly waiting = new Set<Waiting>()
   private retrying = false
@@ -102,6 +103,7 @@ export class Database {
     const start = this.clock.monotonic()
     const waiting: Waiting = {
       timer: undefined,
+      abandon: (error) => done({ results: [], error }),
       run: () => {
         const elapsed = this.clock.monotonic() - start
         const result = this.attempt(source, requester, elapsed)
@@ -136,11 +138,11 @@ export class Database {
   }
 
   private attempt(source: OperationSource, requester: Requester, elapsed: number): TransactResult | Blocked {
-    const transaction = new Transaction(this.tables, this.random, requester, elapsed)
+    const transaction = new Transaction(this.tables, this.random, requester, this.readOnly, elapsed)
     const results: OperationResult[] = []
     try {
       for (let i = 0; i < source.length; i++) results.push(transaction.execute(source.at(i), source.trusted))
-      const delta = this.commit(transaction, requester)
+      const delta = this.commit(transaction)
       return delta ? { results, delta } : { results }
     } catch (e) {
       if (e instanceof Blocked) return e
@@ -149,14 +151,9 @@ export class Database {
     }
   }
 
-  private commit(transaction: Transaction, requester: Requester): Delta | undefined {
+  private commit(transaction: Transaction): Delta | undefined {
     const { overlay } = transaction
     if (!overlay.changes.size) return undefined
-    if (requester.readOnly || this.readOnly !== undefined) {
-      for (const changes of overlay.changes.values()) {
-        if (changes.size) throw new Failure({ error: 'not allowed', details: this.readOnly ?? 'readonly' })
-      }
-    }
     const deltas = settle(overlay)
     return this.publish(transaction, deltas)
   }
@@ -208,12 +205,10 @@ export class Database {
     rebuild(this.tables)
   }
 
-  /** Answers every transaction that waits. */
+  /** Ends every transaction that waits, with this error and no result. */
   abandon(error: OvsdbError): void {
-    for (const waiting of [...this.waiting]) this.forget(waiting)
-    this.abandoned = error
+    for (const waiting of [...this.waiting]) {
+      if (this.forget(waiting)) waiting.abandon(error)
+    }
   }
-
-  /** Set when the database is gone: why. */
-  abandoned: OvsdbError | undefined
 }

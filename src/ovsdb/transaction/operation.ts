@@ -64,7 +64,10 @@ export interface Requester {
   readonly role?: string | undefined
   /** The client's certificate name, compared with rows under role-based access control. */
   readonly id?: string | undefined
+  /** Operations that would change something are refused. */
   readonly readOnly?: boolean
+  /** The server itself: may write where clients may not. */
+  readonly internal?: boolean
 }
 
 /** What one transaction did to one row: inserted (no old), deleted (no new) or modified it. */

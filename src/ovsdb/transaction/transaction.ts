@@ -25,6 +25,8 @@ export class Blocked extends Error {
   }
 }
 
+const CHANGING: ReadonlySet<string> = new Set(['insert', 'update', 'mutate', 'delete'])
+
 type Operand<O extends Operation['op']> = Extract<Operation, { op: O }>
 
 /** One transaction: operations run one after the other on an overlay of the committed rows. */
@@ -38,6 +40,7 @@ export class Transaction {
     private readonly tables: ReadonlyMap<string, Table>,
     private readonly random: Random,
     private readonly requester: Requester,
+    private readonly readOnly = false,
     private readonly elapsed = 0,
   ) {
     this.overlay = new Overlay(tables)
@@ -45,6 +48,9 @@ export class Transaction {
 
   /** Runs one operation; throws Failure, or Blocked. `trusted`: its values are canonical and within constraints. */
   execute(op: Operation, trusted: boolean): OperationResult {
+    if ((this.readOnly || this.requester.readOnly) && !this.requester.internal && CHANGING.has(op.op)) {
+      fail('not allowed', `${op.op} operation not allowed when database server is in read only mode`)
+    }
     switch (op.op) {
       case 'insert':
         return this.insert(op, trusted)

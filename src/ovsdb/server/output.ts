@@ -1,0 +1,73 @@
+import type { ByteStream } from '../../base/stream.ts'
+
+/** Bytes that are made one piece at a time, as the reader takes them. */
+export interface Producer {
+  /** The i-th piece; undefined behind the last. */
+  piece(i: number): Uint8Array | undefined
+}
+
+type Item = Uint8Array | { readonly producer: Producer; next: number }
+
+/** Above this many bytes not yet taken by the other side it counts as slow. */
+const HIGH = 1 << 18
+
+const encoder = new TextEncoder()
+
+/** What is on its way to a client, in order; large answers are made only as fast as they are read. */
+export class Output {
+  private readonly queue: Item[] = []
+  private queuedBytes = 0
+  /** Called when everything is out. */
+  onIdle: (() => void) | undefined
+
+  constructor(private readonly stream: ByteStream) {
+    stream.onDrain = () => this.pump()
+  }
+
+  /** Whether the other side has not yet taken all. */
+  get busy(): boolean {
+    return this.queue.length > 0 || this.stream.queued > HIGH
+  }
+
+  /** Bytes that wait in memory. */
+  get backlog(): number {
+    return this.queuedBytes + this.stream.queued
+  }
+
+  text(text: string): void {
+    this.bytes(encoder.encode(text))
+  }
+
+  bytes(bytes: Uint8Array): void {
+    if (!this.queue.length && this.stream.queued <= HIGH) {
+      this.stream.write(bytes)
+      return
+    }
+    this.queue.push(bytes)
+    this.queuedBytes += bytes.length
+  }
+
+  produce(producer: Producer): void {
+    this.queue.push({ producer, next: 0 })
+    if (this.queue.length === 1) this.pump()
+  }
+
+  private pump(): void {
+    while (this.stream.queued <= HIGH) {
+      const head = this.queue[0]
+      if (!head) {
+        this.onIdle?.()
+        return
+      }
+      if (head instanceof Uint8Array) {
+        this.queue.shift()
+        this.queuedBytes -= head.length
+        this.stream.write(head)
+        continue
+      }
+      const piece = head.producer.piece(head.next++)
+      if (piece) this.stream.write(piece)
+      else this.queue.shift()
+    }
+  }
+}

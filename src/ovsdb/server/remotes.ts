@@ -1,0 +1,410 @@
+import type { Timer } from '../../base/clock.ts'
+import { err, ok, type Result } from '../../base/result.ts'
+import type { ByteStream } from '../../base/stream.ts'
+import { atomsOf, type Datum, type Row } from '../schema/index.ts'
+import type { Database, Table } from '../transaction/index.ts'
+import type { Server } from './server.ts'
+import type { Session, SessionOptions } from './session.ts'
+
+/** Listens and connects; implemented for memory and for sockets in `ovsdb/transport`. */
+export interface Transport {
+  /** Undefined, or why a connection method is none. */
+  check(method: string): string | undefined
+  passive(method: string): boolean
+  listen(
+    method: string,
+    accept: (stream: ByteStream) => void,
+    ready: (result: Result<Listening>) => void,
+    refused: (peer: string, error: string) => void,
+  ): void
+  /** Returns how to give up. */
+  dial(method: string, done: (result: Result<ByteStream>) => void): () => void
+}
+
+export interface Listening {
+  /** The port, where there is one. */
+  readonly port: number
+  close(): void
+}
+
+/** What a remote was configured to be; `undefined` for what goes without saying. */
+export interface RemoteOptions {
+  readonly probe?: number | undefined
+  readonly maxBackoff?: number | undefined
+  readonly readOnly?: boolean | undefined
+  readonly role?: string | undefined
+}
+
+/** RFC: none. ovsdb-server(1): the probe of connections over a network, in milliseconds. */
+const NETWORK_PROBE = 5000
+const MAX_BACKOFF = 8000
+
+function sessionOptions(method: string, options: RemoteOptions): SessionOptions {
+  return {
+    probe: options.probe ?? (/^p?unix:/.test(method) ? 0 : NETWORK_PROBE),
+    readOnly: options.readOnly ?? false,
+    role: options.role ?? '',
+  }
+}
+
+/** One connection method in use: a listener with its sessions, or a connection that is kept up. */
+class Remote {
+  readonly sessions = new Set<Session>()
+  listening: Listening | undefined
+  error: string | undefined
+  state = 'VOID'
+  since: number
+  private closed = false
+  private backoff = 1000
+  private retry: Timer | undefined
+  private giveUp: (() => void) | undefined
+
+  constructor(
+    private readonly set: RemoteSet,
+    private readonly server: Server,
+    private readonly transport: Transport,
+    readonly method: string,
+    private options: RemoteOptions,
+  ) {
+    this.since = server.clock.monotonic()
+  }
+
+  start(ready?: (error: string | undefined) => void): void {
+    if (this.transport.passive(this.method)) this.listen(ready)
+    else {
+      ready?.(undefined)
+      this.connect()
+    }
+  }
+
+  private listen(ready?: (error: string | undefined) => void): void {
+    const log = this.server.log.child('ovsdb_jsonrpc_server')
+    this.transport.listen(
+      this.method,
+      (stream) => this.adopt(stream),
+      (result) => {
+        if (!result.ok) {
+          this.error = result.error
+          log.err(`${this.method}: listen failed: ${result.error}`)
+          ready?.(`${this.method}: listen failed: ${result.error}`)
+          // Whoever holds the address may let it go.
+          if (!this.closed) this.retry = this.server.clock.after(MAX_BACKOFF, () => this.listen())
+          return
+        }
+        if (this.closed) result.value.close()
+        else this.listening = result.value
+        this.error = undefined
+        ready?.(undefined)
+        this.set.changed()
+      },
+      (peer, error) => this.server.log.child('stream_ssl').warn(`${peer}: ${error}`),
+    )
+  }
+
+  private connect(): void {
+    if (this.closed) return
+    const log = this.server.log.child('reconnect')
+    log.info(`${this.method}: connecting...`)
+    this.setState('CONNECTING')
+    this.giveUp = this.transport.dial(this.method, (result) => {
+      this.giveUp = undefined
+      if (this.closed) {
+        if (result.ok) result.value.close()
+        return
+      }
+      if (result.ok) {
+        log.info(`${this.method}: connected`)
+        this.backoff = 1000
+        this.setState('ACTIVE')
+        this.adopt(result.value, () => this.again('connection closed by peer'))
+      } else {
+        this.error = result.error
+        log.info(`${this.method}: connection attempt failed (${result.error})`)
+        this.again(result.error)
+      }
+    })
+  }
+
+  private again(reason: string): void {
+    if (this.closed) return
+    this.error = reason
+    this.setState('BACKOFF')
+    this.retry = this.server.clock.after(this.backoff, () => this.connect())
+    this.backoff = Math.min(this.backoff * 2, this.options.maxBackoff ?? MAX_BACKOFF)
+  }
+
+  private setState(state: string): void {
+    this.state = state
+    this.since = this.server.clock.monotonic()
+    this.set.changed()
+  }
+
+  private adopt(stream: ByteStream, ended?: () => void): void {
+    const session = this.server.accept(stream, sessionOptions(this.method, this.options))
+    this.sessions.add(session)
+    this.since = this.server.clock.monotonic()
+    this.set.changed()
+    const before = session.onEnd
+    session.onEnd = (reason) => {
+      before?.(reason)
+      this.sessions.delete(session)
+      this.set.changed()
+      ended?.()
+    }
+  }
+
+  configure(options: RemoteOptions): void {
+    this.options = options
+    for (const session of this.sessions) session.setOptions(sessionOptions(this.method, options))
+  }
+
+  reconnect(): void {
+    for (const session of [...this.sessions]) session.close()
+  }
+
+  close(): void {
+    this.closed = true
+    this.retry?.cancel()
+    this.giveUp?.()
+    this.listening?.close()
+    for (const session of [...this.sessions]) session.close()
+  }
+}
+
+/** A column of a database that holds connection methods: `db:DB,TABLE,COLUMN`. */
+interface Source {
+  readonly database: Database
+  readonly table: Table
+  readonly column: string
+  /** The table that the column's references lead to; undefined when it holds the methods themselves. */
+  readonly target: Table | undefined
+}
+
+/** How soon the Connection table tells of changes, in milliseconds. */
+const STATUS_DELAY = 2500
+
+/** The connection methods of a server, as configured and as in use. */
+export class RemoteSet {
+  private readonly configured = new Map<string, RemoteOptions>()
+  private readonly remotes = new Map<string, Remote>()
+  private readonly watching = new Map<Database, () => void>()
+  private statusTimer: Timer | undefined
+  private readonly complained = new Set<string>()
+
+  constructor(
+    private readonly server: Server,
+    private readonly transport: Transport | undefined,
+  ) {}
+
+  /** As they were configured, in order. */
+  list(): string[] {
+    return [...this.configured.keys()].sort()
+  }
+
+  add(spec: string, ready?: (error: string | undefined) => void, options: RemoteOptions = {}): void {
+    if (spec.startsWith('db:')) {
+      const source = this.source(spec)
+      if (!source.ok) {
+        ready?.(source.error)
+        return
+      }
+    }
+    this.configured.set(spec, options)
+    this.refresh(spec, ready)
+  }
+
+  remove(spec: string): boolean {
+    if (!this.configured.delete(spec)) return false
+    this.refresh()
+    return true
+  }
+
+  /** Replaces all of them, as a configuration file does. */
+  replace(all: ReadonlyMap<string, RemoteOptions>): void {
+    this.configured.clear()
+    for (const [spec, options] of all) this.configured.set(spec, options)
+    this.refresh()
+  }
+
+  private source(spec: string): Result<Source> {
+    const parts = spec.slice(3).split(',')
+    const [db, tableName, column] = parts
+    if (parts.length !== 3 || !db || !tableName || !column) return err(`"${spec}": invalid syntax`)
+    const database = this.server.database(db)
+    if (!database) return err(`"${spec}": no database named ${db}`)
+    const table = database.tables.get(tableName)
+    if (!table) return err(`"${spec}": no table named ${tableName}`)
+    const schema = table.schema.columns.get(column)
+    if (!schema) return err(`"${spec}": table "${tableName}" has no column "${column}"`)
+    const refTable = schema.type.key.refTable
+    return ok({ database, table, column, target: refTable ? database.tables.get(refTable) : undefined })
+  }
+
+  /** Opens what is configured and closes what is not, after a change of either. */
+  refresh(spec?: string, ready?: (error: string | undefined) => void): void {
+    const { transport } = this
+    const wanted = this.wanted()
+    for (const [method, remote] of [...this.remotes]) {
+      if (wanted.has(method)) continue
+      this.remotes.delete(method)
+      remote.close()
+    }
+    for (const [method, options] of wanted) {
+      const remote = this.remotes.get(method)
+      if (remote) {
+        remote.configure(options)
+        continue
+      }
+      const problem = transport ? transport.check(method) : 'this server has no transport'
+      if (problem !== undefined || !transport) {
+        if (!this.complained.has(method)) {
+          this.complained.add(method)
+          this.server.log.child('ovsdb_jsonrpc_server').err(`${method}: ${problem}`)
+        }
+        if (method === spec) {
+          ready?.(problem)
+          ready = undefined
+        }
+        continue
+      }
+      const fresh = new Remote(this, this.server, transport, method, options)
+      this.remotes.set(method, fresh)
+      const tell = method === spec ? ready : undefined
+      if (method === spec) ready = undefined
+      fresh.start(tell)
+    }
+    ready?.(undefined)
+    this.changed()
+  }
+
+  private wanted(): Map<string, RemoteOptions> {
+    const wanted = new Map<string, RemoteOptions>()
+    const used = new Set<Database>()
+    for (const [spec, options] of this.configured) {
+      if (!spec.startsWith('db:')) {
+        wanted.set(spec, options)
+        continue
+      }
+      const source = this.source(spec)
+      if (!source.ok) {
+        this.server.log.child('ovsdb_server').warn(source.error)
+        continue
+      }
+      used.add(source.value.database)
+      for (const [method, o] of methodsOf(source.value)) wanted.set(method, o)
+    }
+    for (const [database, stop] of [...this.watching]) {
+      if (used.has(database)) continue
+      stop()
+      this.watching.delete(database)
+    }
+    for (const database of used) {
+      if (this.watching.has(database)) continue
+      this.watching.set(
+        database,
+        database.onCommit((delta) => {
+          for (const source of this.sources()) {
+            if (source.database !== database) continue
+            const touched = [source.table, source.target].some((t) => t && delta.tables.has(t.schema.name))
+            // Not within the commit: sessions may end by it.
+            if (touched) this.server.clock.after(0, () => this.refresh())
+          }
+        }),
+      )
+    }
+    return wanted
+  }
+
+  private sources(): Source[] {
+    return [...this.configured.keys()]
+      .filter((spec) => spec.startsWith('db:'))
+      .map((spec) => this.source(spec))
+      .flatMap((s) => (s.ok ? [s.value] : []))
+  }
+
+  /** Something that the Connection table tells has changed. */
+  changed(): void {
+    if (this.statusTimer || !this.sources().some((s) => s.target)) return
+    this.statusTimer = this.server.clock.after(STATUS_DELAY, () => {
+      this.statusTimer = undefined
+      for (const source of this.sources()) this.writeStatus(source)
+    })
+  }
+
+  /** Writes `is_connected` and `status` of the rows through which remotes are configured. */
+  private writeStatus({ database, target }: Source): void {
+    if (!target) return
+    const { name, columns } = target.schema
+    const operations = []
+    for (const row of target.rows.values()) {
+      const remote = this.remotes.get(String(row['target']))
+      if (!remote) continue
+      const connected = remote.sessions.size > 0 || remote.listening !== undefined
+      const values: Record<string, Datum> = {}
+      if (columns.has('is_connected')) values['is_connected'] = connected
+      if (columns.has('status')) values['status'] = this.status(remote)
+      const where = [['_uuid', '==', row._uuid] as const]
+      operations.push({ op: 'update' as const, table: name, where, row: values })
+    }
+    if (operations.length) database.transact(operations, { owns: () => true, internal: true })
+  }
+
+  private status(remote: Remote): ReadonlyMap<string, string> {
+    const status = new Map<string, string>()
+    const seconds = Math.floor((this.server.clock.monotonic() - remote.since) / 1000)
+    if (remote.listening) {
+      status.set('bound_port', String(remote.listening.port))
+      if (remote.sessions.size !== 1) status.set('n_connections', String(remote.sessions.size))
+      if (remote.sessions.size) {
+        status.set('sec_since_connect', String(seconds))
+        status.set('state', 'ACTIVE')
+      }
+    } else {
+      status.set('state', remote.state)
+      status.set(remote.state === 'ACTIVE' ? 'sec_since_connect' : 'sec_since_disconnect', String(seconds))
+      if (remote.error !== undefined) status.set('last_error', remote.error)
+    }
+    return status
+  }
+
+  /** Ends every connection; clients come back by themselves. */
+  reconnect(): void {
+    for (const remote of this.remotes.values()) remote.reconnect()
+  }
+
+  close(): void {
+    this.statusTimer?.cancel()
+    for (const stop of this.watching.values()) stop()
+    this.watching.clear()
+    for (const remote of this.remotes.values()) remote.close()
+    this.remotes.clear()
+  }
+}
+
+/** The methods that a column holds or refers to, with their options (ovsdb-server(1), --remote). */
+function methodsOf(source: Source): [string, RemoteOptions][] {
+  const out: [string, RemoteOptions][] = []
+  for (const row of source.table.rows.values()) {
+    for (const atom of atomsOf(row[source.column])) {
+      if (!source.target) {
+        if (typeof atom === 'string' && atom) out.push([atom, {}])
+        continue
+      }
+      const to = source.target.rows.get(atom as string)
+      const method = to?.['target']
+      if (to && typeof method === 'string' && method) out.push([method, optionsOf(to)])
+    }
+  }
+  return out
+}
+
+function optionsOf(row: Row): RemoteOptions {
+  const number = (d: Datum) => (typeof d === 'number' ? d : undefined)
+  const max = number(row['max_backoff'])
+  return {
+    probe: number(row['inactivity_probe']),
+    maxBackoff: max === undefined ? undefined : Math.max(1000, max),
+    readOnly: row['read_only'] === true,
+    role: typeof row['role'] === 'string' ? row['role'] : '',
+  }
+}

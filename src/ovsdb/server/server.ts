@@ -1,0 +1,240 @@
+import type { Clock } from '../../base/clock.ts'
+import type { ControlCommand } from '../../base/command.ts'
+import type { Log } from '../../base/log.ts'
+import { type Random, uuid4 } from '../../base/random.ts'
+import { err, ok, type Result } from '../../base/result.ts'
+import type { ByteStream } from '../../base/stream.ts'
+import { type Json, printJson } from '../../jsonrpc/json.ts'
+import type { ReaderLimits } from '../../jsonrpc/reader.ts'
+import { type DatabaseSchema, Failure, type OvsdbError, printSchema } from '../schema/index.ts'
+import type { Storage } from '../storage/storage.ts'
+import { convertDatabase } from '../transaction/convert.ts'
+import { Database, type Requester } from '../transaction/index.ts'
+import { serverCommands } from './commands.ts'
+import { DumpCache } from './dumps.ts'
+import { Locks } from './locks.ts'
+import { RemoteSet, type Transport } from './remotes.ts'
+import { serverSchema } from './server-schema.ts'
+import { CANCELED, Session, type SessionOptions } from './session.ts'
+
+export interface ServerOptions {
+  readonly clock: Clock
+  readonly log: Log
+  readonly random: Random
+  /** How to listen and connect; without one only `accept` brings clients. */
+  readonly transport?: Transport
+  readonly limits?: Partial<ReaderLimits>
+}
+
+export type Model = 'standalone' | 'relay'
+
+/** The answer of the source of a relay, as texts of JSON. */
+export type ForwardReply = { readonly result: string } | { readonly error: string }
+export type Forwarder = (params: readonly Json[], done: (reply: ForwardReply) => void) => void
+
+/** A database that a server offers. */
+export interface Hosted {
+  readonly database: Database
+  readonly model: Model
+  readonly storage: Storage | undefined
+  /** The uuid of its row in the `_Server` database. */
+  readonly row: string
+  connected: boolean
+  readonly forward: Forwarder | undefined
+  readonly stop: () => void
+}
+
+const internal: Requester = { owns: () => true, internal: true }
+
+/** A database server: databases, and sessions that use them. Knows no I/O. */
+export class Server {
+  readonly clock: Clock
+  readonly log: Log
+  readonly random: Random
+  readonly limits: Partial<ReaderLimits>
+  readonly id: string
+  readonly locks = new Locks()
+  readonly dumps: DumpCache
+  readonly hosted = new Map<string, Hosted>()
+  readonly sessions = new Set<Session>()
+  readonly remotes: RemoteSet
+  private readonly own: Database
+  private readonly closers: (() => void)[] = []
+
+  constructor(options: ServerOptions) {
+    this.clock = options.clock
+    this.log = options.log
+    this.random = options.random
+    this.limits = options.limits ?? {}
+    this.id = uuid4(options.random)
+    this.dumps = new DumpCache(options.clock)
+    this.own = new Database(serverSchema, this.clock, this.random)
+    this.own.readOnly = true
+    this.host(this.own, 'standalone', undefined, undefined)
+    this.remotes = new RemoteSet(this, options.transport)
+  }
+
+  /** Every database by its name, `_Server` too. */
+  get databases(): ReadonlyMap<string, Database> {
+    return new Map([...this.hosted].map(([name, h]) => [name, h.database]))
+  }
+
+  /** Offers a database, with what its storage holds. Without storage it lives as long as the server. */
+  addDatabase(schema: DatabaseSchema, storage?: Storage): Result<Database> {
+    if (this.hosted.has(schema.name)) return err(`duplicate database name`)
+    const database = new Database(schema, this.clock, this.random)
+    if (storage) {
+      const loaded = storage.load(database)
+      if (!loaded.ok) return loaded
+      database.journal = storage
+    }
+    this.host(database, 'standalone', storage, undefined)
+    return ok(database)
+  }
+
+  /** Offers a database that is kept up from elsewhere; clients' transactions go to `forward`. */
+  addRelay(database: Database, forward: Forwarder): void {
+    this.host(database, 'relay', undefined, forward)
+  }
+
+  private host(
+    database: Database,
+    model: Model,
+    storage: Storage | undefined,
+    forward: Forwarder | undefined,
+    connected = model === 'standalone',
+  ): void {
+    const row = uuid4(this.random)
+    const stop = database.onCommit((delta) => {
+      for (const session of this.sessions) session.committed(database, delta)
+      storage?.committed(database)
+    })
+    this.hosted.set(database.name, { database, model, storage, row, connected, forward, stop })
+    const schema = model === 'relay' && !connected ? undefined : printJson(printSchema(database.schema), true)
+    this.own.transact(
+      [
+        {
+          op: 'insert',
+          table: 'Database',
+          uuid: row,
+          row: { name: database.name, model, connected, leader: model !== 'relay', schema },
+        },
+      ],
+      internal,
+    )
+  }
+
+  /** Says in `_Server` whether a relayed database has its source. */
+  setConnected(name: string, connected: boolean): void {
+    const hosted = this.hosted.get(name)
+    if (!hosted) return
+    hosted.connected = connected
+    const schema = printJson(printSchema(hosted.database.schema), true)
+    const where = [['_uuid', '==', hosted.row] as const]
+    this.own.transact([{ op: 'update', table: 'Database', where, row: { connected, schema } }], internal)
+  }
+
+  database(name: string): Database | undefined {
+    return this.hosted.get(name)?.database
+  }
+
+  forwarder(name: string): Forwarder | undefined {
+    return this.hosted.get(name)?.forward
+  }
+
+  removeDatabase(name: string): boolean {
+    const hosted = this.hosted.get(name)
+    if (!hosted || hosted.database === this.own) return false
+    this.unhost(hosted, `removing ${name} database`)
+    hosted.storage?.close()
+    return true
+  }
+
+  private unhost(hosted: Hosted, why: string): void {
+    const { database } = hosted
+    this.hosted.delete(database.name)
+    hosted.stop()
+    const where = [['_uuid', '==', hosted.row] as const]
+    this.own.transact([{ op: 'delete', table: 'Database', where }], internal)
+    database.abandon(CANCELED)
+    for (const session of [...this.sessions]) session.databaseGone(database, why)
+  }
+
+  /** Gives a database another schema (ovsdb-server(7), 4.1.19). */
+  convert(name: string, schema: DatabaseSchema, done: (error: OvsdbError | undefined) => void): void {
+    const hosted = this.hosted.get(name)
+    if (!hosted) {
+      done({ error: 'unknown database' })
+      return
+    }
+    if (schema.name !== name) {
+      done({
+        error: 'invalid parameters',
+        details: `new schema name (${schema.name}) does not match database name (${name})`,
+      })
+      return
+    }
+    if (hosted.forward || hosted.database.readOnly) {
+      done({
+        error: 'not allowed',
+        details: 'convert operation not allowed when database server is in read only mode',
+      })
+      return
+    }
+    try {
+      const next = convertDatabase(hosted.database, schema, this.clock, this.random)
+      const { storage } = hosted
+      const failed = storage?.rewrite(next)
+      if (failed !== undefined) {
+        done({ error: 'I/O error', details: failed })
+        return
+      }
+      next.journal = storage
+      this.unhost(hosted, `database ${name} connection status changed due to schema conversion`)
+      this.host(next, hosted.model, storage, undefined)
+      this.remotes.refresh()
+      done(undefined)
+      return
+    } catch (e) {
+      if (!(e instanceof Failure)) throw e
+      done(e.error)
+      return
+    }
+  }
+
+  /** Serves a client; `options` as of the remote through which it came. */
+  accept(stream: ByteStream, options: SessionOptions = { probe: 0, readOnly: false, role: '' }): Session {
+    const session = new Session(this, stream, options)
+    this.sessions.add(session)
+    const before = session.onEnd
+    session.onEnd = (reason) => {
+      before?.(reason)
+      this.sessions.delete(session)
+    }
+    return session
+  }
+
+  /** Adds a connection method: `punix:FILE`, `ptcp:PORT`, `db:DB,TABLE,COLUMN` ... `ready` is told when it listens, or why not. */
+  listen(remote: string, ready?: (error: string | undefined) => void): void {
+    this.remotes.add(remote, ready)
+  }
+
+  commands(): ControlCommand[] {
+    return serverCommands(this)
+  }
+
+  onClose(close: () => void): void {
+    this.closers.push(close)
+  }
+
+  close(): void {
+    this.remotes.close()
+    for (const session of [...this.sessions]) session.close()
+    for (const hosted of this.hosted.values()) hosted.storage?.close()
+    for (const close of this.closers) close()
+  }
+}
+
+export function createServer(options: ServerOptions): Server {
+  return new Server(options)
+}
