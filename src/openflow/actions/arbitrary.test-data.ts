@@ -70,7 +70,7 @@ const ct: fc.Arbitrary<Action> = fc
     zone,
     ...(t === null ? {} : { table: t }),
     alg: 0,
-    ...(n ? { nat: n } : {}),
+    ...(n && (commit || !('kind' in n)) ? { nat: n } : {}),
     exec: commit ? exec : [],
   }))
 
@@ -85,15 +85,13 @@ const simple: fc.Arbitrary<Action> = fc.oneof(
   subfield.map((src): Action => ({ type: 'push', src })),
   subfield.map((dst): Action => ({ type: 'pop', dst })),
   subfield.map((s): Action => ({ type: 'output_reg', src: { ...s, bits: Math.min(s.bits, 32) }, maxLen: 65535 })),
-  fc
-    .tuple(port, fc.option(table))
-    .map(
-      ([p, t]): Action => ({
-        type: 'resubmit',
-        port: t === null ? p : OFPP.IN_PORT,
-        ...(t === null ? {} : { table: t }),
-      }),
-    ),
+  fc.tuple(port, fc.option(table)).map(
+    ([p, t]): Action => ({
+      type: 'resubmit',
+      port: t === null && p !== OFPP.IN_PORT ? p : OFPP.IN_PORT,
+      ...(t === null && p !== OFPP.IN_PORT ? {} : { table: t ?? 7 }),
+    }),
+  ),
   fc.tuple(bytes(1, 20), fc.boolean(), fc.option(word), half).map(
     ([userdata, pause, meterId, controllerId]): Action => ({
       type: 'controller',

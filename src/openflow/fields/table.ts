@@ -1,7 +1,7 @@
 import type { Field, FieldCode, FieldFormat, Prerequisite } from './field.ts'
 
 // ovs-fields(7). Class 0x0000 and 0x0001 are NXM, 0x8000 is OXM; class 0xffff carries an
-// experimenter id: 0x4f4e4600 the ONF, 0x005ad650 NSH, 0x00002320 Nicira, 0x0000d2d8 Ericsson.
+// experimenter id: 0x4f4e4600 the ONF, 0x005ad650 NSH, 0x00002320 Nicira. Class 0x1000 is Ericsson's.
 
 interface Row {
   readonly alias?: string
@@ -30,7 +30,7 @@ const oxm = (name: string, number: number, since = 3) => code(`OXM_OF_${name}`, 
 const onf = (name: string, number: number, since = 4) => code(`ONFOXM_ET_${name}`, 0xffff, number, since, 0x4f4e4600)
 const nsh = (name: string, number: number) => code(`NXOXM_NSH_${name}`, 0xffff, number, 0, 0x005ad650)
 const nxet = (name: string, number: number) => code(`NXOXM_ET_${name}`, 0xffff, number, 0, 0x00002320)
-const eric = (name: string, number: number) => code(`ERICOXM_OF_${name}`, 0xffff, number, 0, 0x0000d2d8)
+const eric = (name: string, number: number) => code(`ERICOXM_OF_${name}`, 0x1000, number, 0)
 
 const dec = (width: Row['width'], codes: readonly FieldCode[], rest: Partial<Row> = {}): Row => ({
   width,
@@ -104,11 +104,11 @@ const FIXED = {
   icmp_code: dec([8], [of('ICMP_CODE', 14), oxm('ICMPV4_CODE', 20)], on('icmp4', rw)),
   icmpv6_type: dec([8], [nx('ICMPV6_TYPE', 21), oxm('ICMPV6_TYPE', 29)], on('icmp6', rw)),
   icmpv6_code: dec([8], [nx('ICMPV6_CODE', 22), oxm('ICMPV6_CODE', 30)], on('icmp6', rw)),
-  nd_target: as('ipv6', 128, [nx('ND_TARGET', 23), oxm('IPV6_ND_TARGET', 31)], on('nd', any)),
   nd_reserved: dec([32], [eric('ICMPV6_ND_RESERVED', 1)], on('nd', rw)),
-  nd_options_type: dec([8], [eric('ICMPV6_ND_OPTIONS_TYPE', 2)], on('nd', rw)),
+  nd_target: as('ipv6', 128, [nx('ND_TARGET', 23), oxm('IPV6_ND_TARGET', 31)], on('nd', any)),
   nd_sll: as('ethernet', 48, [nx('ND_SLL', 24), oxm('IPV6_ND_SLL', 32)], on('nd-solicit', any)),
   nd_tll: as('ethernet', 48, [nx('ND_TLL', 25), oxm('IPV6_ND_TLL', 33)], on('nd-advert', any)),
+  nd_options_type: dec([8], [eric('ICMPV6_ND_OPTIONS_TYPE', 2)], on('nd', rw)),
   arp_op: dec([16], [of('ARP_OP', 15), oxm('ARP_OP', 21)], on('arp', rw)),
   arp_spa: as('ipv4', 32, [of('ARP_SPA', 16), oxm('ARP_SPA', 22)], on('arp', any)),
   arp_tpa: as('ipv4', 32, [of('ARP_TPA', 17), oxm('ARP_TPA', 23)], on('arp', any)),

@@ -470,7 +470,7 @@ function ct(r: Reader, ctx: ActionContext, decode: Decoder): Action {
     r.at = from
     exec.push(...nested(r.sub(length), ctx, decode))
   }
-  if (exec.length && !(flags & CT_FLAG.COMMIT)) fault('OFPBAC_BAD_ARGUMENT')
+  if ((exec.length || nat?.kind) && !(flags & CT_FLAG.COMMIT)) fault('OFPBAC_BAD_ARGUMENT')
   for (const a of exec) {
     const field = a.type === 'set_field' ? a.field : a.type === 'move' ? a.dst.field : undefined
     if (field !== F.ct_mark && field !== F.ct_label) fault('OFPBAC_BAD_SET_ARGUMENT')

@@ -107,7 +107,7 @@ export function formatAction(a: Action, names?: Names): string {
     case 'learn':
       return learn(a, names)
     case 'resubmit': {
-      if (a.table === undefined && !a.ct) return `resubmit:${formatPort(a.port, names)}`
+      if (a.table === undefined && !a.ct && a.port !== OFPP.IN_PORT) return `resubmit:${formatPort(a.port, names)}`
       const port = a.port === OFPP.IN_PORT ? '' : formatPort(a.port, names)
       const table = a.table === undefined ? '' : formatTable(a.table, names)
       return `resubmit(${port},${table}${a.ct ? ',ct' : ''})`

@@ -454,7 +454,7 @@ function resubmit(it: Item, names: Names | undefined): Action {
   const to = p === '' ? OFPP.IN_PORT : port(p, names, 'resubmit to')
   const tableId = t === '' ? undefined : parseTable(t, names)
   if (t !== '' && tableId === undefined) throw new Syntax(`${t}: resubmit to unknown table`)
-  if (p === '' && t === '') throw new Syntax('at least one "in_port" or "table" must be specified  on resubmit')
+  if (p === '' && t === '') throw new Syntax('at least one "in_port" or "table" must be specified on resubmit')
   return {
     type: 'resubmit',
     port: to,

@@ -76,7 +76,7 @@ export function formatValue(
       return `(${value >> 16n},${hex(value & 0xffffn)})`
     case 'decimal':
       if (whole) return value.toString()
-      return `${mask === field.ones ? value : hex(value)}/${hex(mask)}`
+      return `${mask === field.ones ? value : `0x${value.toString(16)}`}/${hex(mask)}`
     default:
       return whole ? hex(value) : `${hex(value)}/${hex(mask)}`
   }
