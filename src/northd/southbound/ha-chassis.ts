@@ -2,6 +2,7 @@ import type { Derived, Graph } from '../../reactive/index.ts'
 import type { Context } from '../context.ts'
 import type { NorthboundTables, SouthboundTables } from '../topology/tables.ts'
 import type { Topology } from '../topology/topology.ts'
+import { haReferences } from './ha-references.ts'
 
 /** A group of chassis that stand in for each other, by priority. */
 export interface HaGroup {
@@ -50,7 +51,9 @@ export function haGroupName(
   return port.ha_chassis_group === undefined ? port.name : nb.HA_Chassis_Group.get(port.ha_chassis_group)?.name
 }
 
-export function haChassis({ graph, sb, outputs }: Context, groups: Derived<HaGroup>): void {
+export function haChassis(context: Context, groups: Derived<HaGroup>): void {
+  const { graph, nb, sb, outputs, topology, portStates } = context
+  const references = haReferences(graph, nb, topology, portStates)
   const byName = chassisByName(sb)
   graph.rule('southbound/ha chassis group', 10, groups, (group, out) => {
     const keys: string[] = []
@@ -63,7 +66,11 @@ export function haChassis({ graph, sb, outputs }: Context, groups: Derived<HaGro
         external_ids: new Map([['chassis-name', chassis]]),
       })
     }
-    out.emit(outputs.HA_Chassis_Group, group.name, { name: group.name, ha_chassis: keys })
+    out.emit(outputs.HA_Chassis_Group, group.name, {
+      name: group.name,
+      ha_chassis: keys,
+      ref_chassis: references.of(group.name),
+    })
   })
 }
 
