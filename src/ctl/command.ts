@@ -39,8 +39,6 @@ export interface Call<T> extends ParsedCall {
   warn(module: string, text: string): void
   /** What `@name` stands for in a value; it may be created later on. */
   readonly symbols: Symbols
-  /** The row that `@name` was given to so far. */
-  readonly declared: (name: string) => string | undefined
   /** The uuid for the new row of a command with `--id=@name` or `--id=UUID`. */
   declare(id: string, table: TableSchema): string
   /** Lets `@name` stand for a row that exists. */

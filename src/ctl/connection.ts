@@ -66,8 +66,7 @@ function commands<T extends Served>(
     for (const row of connections(call)) {
       if (!southbound) call.print(`${row.target}\n`)
       else {
-        const role = row.role ? ` role="${row.role}"` : ''
-        call.print(`${row.read_only ? 'read-only' : 'read-write'}${role} ${row.target}\n`)
+        call.print(`${row.read_only ? 'read-only' : 'read-write'} role="${row.role ?? ''}" ${row.target}\n`)
       }
     }
   }

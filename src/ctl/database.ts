@@ -39,7 +39,7 @@ export function databaseCommands<T>(schema: TypedSchema<T>, names: RecordNames):
 
   const record = (call: Call<T>, table: TableSchema, text: string): Row | undefined => {
     const find = call.has('if-exists') ? findRecord : needRecord
-    return find(call.db, names, table, text, call.declared)
+    return find(call.db, names, table, text)
   }
 
   function columnsOf(call: Call<T>, table: TableSchema): ColumnSchema[] {
@@ -248,7 +248,7 @@ export function databaseCommands<T>(schema: TypedSchema<T>, names: RecordNames):
     const table = tableOf(call)
     const texts = call.args.slice(2)
     for (const text of texts) leadingFilterColumn(table, text)
-    const row = findRecord(call.db, names, table, call.arg(1), call.declared)
+    const row = findRecord(call.db, names, table, call.arg(1))
     if (!row) call.retry()
     for (const text of texts) if (!readCondition(table, text, call.symbols)(row)) call.retry()
   }

@@ -104,19 +104,8 @@ function byName<T>(draft: Draft<T>, table: TableSchema, way: string, text: strin
 
 const PARTIAL = /^[0-9a-fA-F][0-9a-fA-F-]{3,}$/
 
-/** The row that `text` names: a uuid, the first 4 or more digits of one, `@name`, or a name. Undefined: there is none. */
-export function findRecord<T>(
-  draft: Draft<T>,
-  names: RecordNames,
-  table: TableSchema,
-  text: string,
-  declared?: (name: string) => string | undefined,
-): Row | undefined {
-  if (text.startsWith('@')) {
-    const uuid = declared?.(text)
-    const row = uuid === undefined ? undefined : draft.anyRow(table.name, uuid)
-    if (row) return row
-  }
+/** The row that `text` names: a uuid, the first 4 or more digits of one, or a name. Undefined: there is none. */
+export function findRecord<T>(draft: Draft<T>, names: RecordNames, table: TableSchema, text: string): Row | undefined {
   const whole = draft.anyRow(table.name, text.toLowerCase())
   if (whole) return whole
   for (const way of names[table.name] ?? []) {
@@ -131,14 +120,8 @@ export function findRecord<T>(
   return found[0]
 }
 
-export function needRecord<T>(
-  draft: Draft<T>,
-  names: RecordNames,
-  table: TableSchema,
-  text: string,
-  declared?: (name: string) => string | undefined,
-): Row {
-  return findRecord(draft, names, table, text, declared) ?? fatal(`no row "${text}" in table ${table.name}`)
+export function needRecord<T>(draft: Draft<T>, names: RecordNames, table: TableSchema, text: string): Row {
+  return findRecord(draft, names, table, text) ?? fatal(`no row "${text}" in table ${table.name}`)
 }
 
 /** The column that an argument begins with: what is wrong there is told before the record is looked for. */
@@ -169,7 +152,6 @@ export function readColumnArgument(table: TableSchema, text: string, operators: 
   if (scanner.next === ':') {
     scanner.at++
     key = scanner.word().text
-    if (!key) fatal(`${text}: missing key after column`) // never a key of no characters
   }
   const rest = scanner.rest
   if (!operators.length) {

@@ -179,8 +179,12 @@ class Run<T> {
       return
     }
     if (error.kind === 'refused') {
-      const { details } = error.error
-      const json = printJson({ ...(details === undefined ? {} : { details }), error: error.error.error })
+      const { details, syntax } = error.error
+      const json = printJson({
+        ...(details === undefined ? {} : { details }),
+        error: error.error.error,
+        ...(syntax === undefined ? {} : { syntax }),
+      })
       this.warn('ovsdb_idl', `transaction error: ${json}`)
       this.finish(failure(this.program, new CtlError(`transaction error: ${json}`), this.stderr()))
       return
@@ -201,7 +205,6 @@ class Run<T> {
       table: (table) => output.table(table),
       warn: (module, text) => this.warn(module, text),
       symbols: (name) => symbols.resolve(name),
-      declared: (name) => symbols.declared(name),
       declare: (id, table) => symbols.declare(id, table),
       bind: (id, uuid) => symbols.bind(id, uuid),
       retry: () => {

@@ -28,11 +28,6 @@ export class SymbolTable {
     return this.entry(name).uuid
   }
 
-  declared(name: string): string | undefined {
-    const entry = this.entries.get(name)
-    return entry?.created ? entry.uuid : undefined
-  }
-
   declare(id: string, table: TableSchema): string {
     if (!id.startsWith('@')) return parseUuid(id) ?? fatal(`row id "${id}" does not begin with "@"`)
     const entry = this.entry(id)

@@ -101,7 +101,7 @@ function add(call: NbCall): void {
   )
   if (same) {
     if (call.has('may-exist')) return
-    fatal(`Same ACL already existed on the ${table === 'Logical_Switch' ? 'ls' : 'pg'} ${call.arg(0)}.`)
+    fatal(`Same ACL already existed on the ls ${call.arg(0)}.`)
   }
   const uuid = call.db.insert('ACL', {
     ...{ direction, priority, match, action, log, severity, name, meter, label, tier, options },

@@ -11,7 +11,7 @@ function needOptions(call: NbCall, text: string): NB.DHCPOptions {
 
 function create(call: NbCall): void {
   const cidr = call.arg(0)
-  if (!parsePrefix(cidr) || !cidr.includes('/')) fatal(`Invalid cidr format '${cidr}'`)
+  if (!parsePrefix(cidr)) fatal(`Invalid cidr format '${cidr}'`)
   call.db.insert('DHCP_Options', { cidr, external_ids: readPairs(call.args.slice(1)) })
 }
 

@@ -106,9 +106,9 @@ function describe(policy: Policy): string {
   nexthops.forEach((ip, i) => {
     line += i === 0 ? ` ${ip.padStart(25)}` : `, ${ip}`
   })
-  const gap = ' '.repeat(15)
-  if (policy.bfd_sessions.length) line += `${gap}bfd`
-  if (policy.options.size) line += `${gap}${[...policy.options].map(([k, v]) => `${k}=${v}`).join(',')}`
+  const settings = [...policy.options].map(([k, v]) => `${k}=${v}`)
+  if (policy.bfd_sessions.length) settings.unshift('bfd')
+  if (settings.length) line += ' '.repeat(15) + settings.join(',')
   return `${line}\n`
 }
 

@@ -20,8 +20,10 @@ function add(call: NbCall): void {
     const [, key = '', value = ''] = /^(dscp|rate|burst|mark)=(.*)$/.exec(text) ?? []
     const n = readNumber(value) ?? -1
     if (key === 'dscp') action.set('dscp', n >= 0 && n <= 63 ? n : fatal(`${value}: dscp must be in the range 0...63`))
-    else if (key === 'mark') action.set('mark', n >= 1 && n <= UINT32 ? n : outOf(value, 'mark', 1))
-    else if (key === 'rate') bandwidth.set('rate', n >= 1 && n <= UINT32 ? n : outOf(value, 'rate', 1))
+    else if (key === 'mark') {
+      if (n < 0 || n > UINT32) fatal(`${value}: mark must be a positive integer`)
+      if (n > 0) action.set('mark', n)
+    } else if (key === 'rate') bandwidth.set('rate', n >= 1 && n <= UINT32 ? n : outOf(value, 'rate', 1))
     else if (key === 'burst') bandwidth.set('burst', n >= 1 && n <= UINT32 ? n : outOf(value, 'burst', 1))
     else fatal(`${text}: supported arguments are "dscp=", "rate=", "burst=" and "mark="`)
   }

@@ -43,8 +43,6 @@ function add(call: NbCall): void {
   if (known) {
     if (!call.has('may-exist')) fatal(`${name}: a port with this name already exists`)
     checkSame(call, known, router, peer)
-    const same = sortedSet(networks).join() === known.networks.join()
-    if (!same) call.db.update('Logical_Router_Port', known._uuid, { networks: sortedSet(networks) })
     return
   }
   for (const network of networks) {

@@ -104,7 +104,7 @@ function del(call: NbCall): void {
   const found = routesOf(call, router).filter(
     (r) =>
       (policy === undefined || (r.policy ?? 'dst-ip') === policy) &&
-      (prefix === undefined ? table === undefined || r.route_table === table : r.route_table === (table ?? '')) &&
+      (prefix === undefined || r.route_table === (table ?? '')) &&
       (prefix === undefined || normal(r.ip_prefix) === prefix) &&
       (nexthop === undefined || r.nexthop === nexthop) &&
       (port === undefined || r.output_port === port),
@@ -113,7 +113,7 @@ function del(call: NbCall): void {
     call.db.removeMember('Logical_Router', router._uuid, 'static_routes', route._uuid)
     call.db.delete('Logical_Router_Static_Route', route._uuid)
   }
-  const anything = policy === undefined && prefix === undefined && table === undefined
+  const anything = policy === undefined && prefix === undefined
   if (!found.length && !anything && !call.has('if-exists')) {
     fatal(
       `no matching route: policy '${policy ?? 'any'}', prefix '${prefix ?? 'any'}', nexthop '${nexthop ?? 'any'}', output_port '${portName ?? 'any'}'.`,

@@ -114,7 +114,8 @@ function checkDuplicates(call: NbCall, port: NB.LogicalSwitchPort, addresses: re
   for (const uuid of sw.ports) {
     const other = uuid === port._uuid ? undefined : call.db.get('Logical_Switch_Port', uuid)
     if (!other || other.type === 'router') continue
-    const dynamic = other.dynamic_addresses === undefined ? [] : ipsOf(other.dynamic_addresses)
+    const isDynamic = other.addresses.some((a) => a.split(' ').includes('dynamic'))
+    const dynamic = isDynamic && other.dynamic_addresses !== undefined ? ipsOf(other.dynamic_addresses) : []
     const taken = new Set([...other.addresses.flatMap(ipsOf), ...dynamic])
     const clash = wanted.find((ip) => taken.has(ip))
     if (clash !== undefined) {

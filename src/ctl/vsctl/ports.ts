@@ -82,10 +82,6 @@ function del(call: VsCall): void {
     if (holder.fake && holder.row === bridge.row) {
       fatal(`bridge ${bridge.name} does not have a port ${name} (although its child bridge ${holder.name} does)`)
     }
-    if (bridge.fake && holder.row === bridge.row) {
-      const parent = holder.fake ? '' : ` (although its parent bridge ${holder.name} does)`
-      fatal(`bridge ${bridge.name} does not have a port ${name}${parent}`)
-    }
     fatal(`bridge ${bridge.name} does not have a port ${name}`)
   }
   model.deletePort(found.row, found.bridge.row)

@@ -38,8 +38,8 @@ function addPolicy(call: VsCall): void {
   }
   const zone = zoneOf(call, datapath, id)
   if (zone?.timeout_policy !== undefined) {
-    if (call.has('may-exist')) return
-    fatal(`zone id ${id} already has a policy`)
+    if (!call.has('may-exist')) fatal(`zone id ${id} already has a policy`)
+    call.db.delete('CT_Timeout_Policy', zone.timeout_policy)
   }
   const sorted = new Map([...timeouts].sort(([a], [b]) => (a < b ? -1 : 1)))
   // the database refuses a timeout that it does not know

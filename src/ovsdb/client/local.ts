@@ -1,11 +1,12 @@
 import type { Clock, Timer } from '../../base/clock.ts'
 import type { Failure, Row } from '../schema/index.ts'
+import type { LockHolder, Locks } from '../server/locks.ts'
 import { compileCondition } from '../transaction/condition.ts'
 import type { Database } from '../transaction/database.ts'
 import { operations as source } from '../transaction/database.ts'
 import type { Delta, Requester } from '../transaction/operation.ts'
 import { BaseReplica } from './base-replica.ts'
-import { type LockQueue, locksOf } from './local-locks.ts'
+import { locksOf } from './local-locks.ts'
 import type { Operation, OperationResult } from './operation.ts'
 import type {
   LockHandle,
@@ -23,8 +24,8 @@ import { ChangeSet, sameDatum } from './tables.ts'
 export interface LocalOptions<T> {
   readonly clock: Clock
   readonly tables?: TableRequests<T>
-  /** Who holds which lock; that of the database's own, unless given. */
-  readonly locks?: LockQueue
+  /** Who holds which lock: those of the server that serves the database to others. */
+  readonly locks?: Locks
 }
 
 type Test = (row: Row) => boolean
@@ -39,7 +40,7 @@ export class LocalReplica<T> extends BaseReplica<T> {
   private readonly stopFollowing: () => void
   private readonly tests = new Map<string, Test>()
   private readonly columns = new Map<string, readonly string[]>()
-  private readonly locks: LockQueue
+  private readonly locks: Locks
   private readonly held = new Map<string, LocalLock>()
   private pending = 0
   private readonly requester: Requester = { owns: (name) => this.held.get(name)?.owned ?? false }
@@ -184,30 +185,33 @@ function transactError(
   return { kind: 'refused', error, index: operation ? index : undefined, operation }
 }
 
-class LocalLock implements LockHandle {
+class LocalLock implements LockHandle, LockHolder {
   owned = false
   onChange: ((owned: boolean) => void) | undefined
-  private readonly leave: () => void
 
   constructor(
     readonly name: string,
-    queue: LockQueue,
+    private readonly locks: Locks,
     private readonly clock: Clock,
     private readonly forget: () => void,
   ) {
-    this.leave = queue.join(name, (owned) => {
-      if (this.owned === owned) return
-      this.owned = owned
-      this.clock.after(0, () => this.onChange?.(owned))
-    })
+    if (locks.lock(name, this)) this.tell(true)
+  }
+
+  notify(method: 'locked' | 'stolen'): void {
+    this.tell(method === 'locked')
+  }
+
+  private tell(owned: boolean): void {
+    if (this.owned === owned) return
+    this.owned = owned
+    this.clock.after(0, () => this.onChange?.(owned))
   }
 
   release(): void {
     this.forget()
-    this.leave()
-    if (!this.owned) return
-    this.owned = false
-    this.clock.after(0, () => this.onChange?.(false))
+    this.locks.unlock(this.name, this)
+    this.tell(false)
   }
 }
 
