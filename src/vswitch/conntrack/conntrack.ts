@@ -124,7 +124,7 @@ export class Conntrack {
   }
 
   private readable(packet: Packet): boolean {
-    return !this.verifyChecksums || (packet.layers.l3 >= 0 && packet.layers.l4 >= 0 && checksumsRight(packet))
+    return !this.verifyChecksums || (packet.layers.l3 >= 0 && checksumsRight(packet))
   }
 
   /** A second `ct` in the zone where the packet's connection is: no change of state, but marks and translation. */

@@ -82,7 +82,7 @@ export class FragmentQueue {
     const whole = assemble(datagram.held)
     if (!whole) return undefined
     this.datagrams.delete(id)
-    return { frame: whole, fragments: datagram.held }
+    return { frame: whole, fragments: [...datagram.held].sort((a, b) => a.start - b.start) }
   }
 
   private arm(): void {

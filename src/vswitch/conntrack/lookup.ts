@@ -1,5 +1,6 @@
 import * as K from '../classifier/key.ts'
 import type { Packet } from '../datapath/packet.ts'
+import { sctpRight } from '../datapath/rewrite.ts'
 import { icmpAnswer, T_DST, T_ICMP, T_PORTS, T_PROTO, T_SRC, T_ZONE, TUPLE_WORDS, type Tuple } from './tuple.ts'
 
 const u16 = (b: Uint8Array, at: number): number => ((b[at] as number) << 8) | (b[at + 1] as number)
@@ -25,6 +26,7 @@ export function checksumsRight(packet: Packet): boolean {
   const proto = key[K.NW_PROTO] as number
   if (proto === K.IP_ICMP) return onesSum(b, l4, end) === 0xffff
   if (proto === K.IP_UDP && u16(b, l4 + 6) === 0) return !v6
+  if (proto === K.IP_SCTP) return sctpRight(packet)
   if (proto !== K.IP_TCP && proto !== K.IP_UDP && proto !== K.IP_ICMPV6) return true
   const pseudo = v6 ? onesSum(b, l3 + 8, l3 + 40) : onesSum(b, l3 + 12, l3 + 20)
   return onesSum(b, l4, end, pseudo + proto + (end - l4)) === 0xffff
@@ -37,13 +39,16 @@ export type Tracked =
   | { readonly kind: 'error'; readonly tuple: Tuple; readonly at: number }
   | undefined
 
+/** Protocols whose header must be there. */
+const HEADERS: ReadonlySet<number> = new Set([K.IP_TCP, K.IP_UDP, K.IP_SCTP, K.IP_ICMP, K.IP_ICMPV6])
+
 /** Reads the tuple of a packet in a zone. Undefined: not trackable. */
 export function tupleOf(packet: Packet, zone: number): Tracked {
   const { key, layers, frame } = packet
   const v6 = key[K.DL_TYPE] === K.ETH_IPV6
   if (!v6 && key[K.DL_TYPE] !== K.ETH_IPV4) return undefined
-  if (layers.l4 < 0) return undefined
   const proto = key[K.NW_PROTO] as number
+  if (layers.l4 < 0 && HEADERS.has(proto)) return undefined
   const t = new Uint32Array(TUPLE_WORDS)
   t[T_ZONE] = zone
   t[T_PROTO] = (proto << 16) | (v6 ? 6 : 4)
@@ -79,7 +84,8 @@ export function tupleOf(packet: Packet, zone: number): Tracked {
       return inner ? { kind: 'error', tuple: inner, at: layers.l4 + 8 } : undefined
     }
     default:
-      return undefined
+      // other protocols: by their addresses alone
+      return { kind: 'packet', tuple: t }
   }
 }
 

@@ -80,14 +80,17 @@ function ports(
     return taken(reply) ? undefined : reply
   }
   if (isIcmp(packet)) {
+    // the identifier is what a port is to others, also where a range is asked for
     const id = sourcePort(original)
-    for (let i = 0; i < TRIES; i++) {
-      const v = (id + i) & 0xffff
+    const [low, n] = nat.minPort > 0 ? [nat.minPort, nat.maxPort - nat.minPort + 1] : [0, 65_536]
+    const begin = inRange(id, low, n)
+    for (let i = 0; i < n; i++) {
+      const v = low + ((begin + i) % n)
       setSourcePort(packet, v)
       setDestinationPort(packet, v)
       const found = use()
       if (found) return found
-      if (!source) return undefined
+      if (!source && nat.minPort === 0) return undefined
     }
     return undefined
   }

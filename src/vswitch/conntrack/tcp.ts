@@ -9,6 +9,7 @@ export const ACK = 0x10
 /** States of one side, in the order in which it passes through them (RFC 9293 §3.3.2). */
 export const CLOSED = 0
 export const LISTEN = 1
+/** Has sent something, which the other side has not acknowledged. */
 export const SYN_SENT = 2
 export const SYN_RECV = 3
 export const ESTABLISHED = 4
@@ -52,7 +53,6 @@ export interface Segment {
 export type Verdict = 'valid' | 'new' | 'invalid' | 'restart'
 
 const less = (a: number, b: number): boolean => ((a - b) | 0) < 0
-const lessEqual = (a: number, b: number): boolean => ((a - b) | 0) <= 0
 
 /** Reads a segment's header at `at`; undefined when it is cut or its data offset is wrong. */
 export function readSegment(b: Uint8Array, at: number, end: number): Segment | undefined {
@@ -94,11 +94,9 @@ function absurd(flags: number): boolean {
   return (f & (ACK | RST)) === 0
 }
 
-/** Whether a segment may begin a connection: a SYN, or one from the middle (not the second of the handshake, no RST). */
+/** Whether a segment may begin a connection: a SYN, or one from the middle (not the second of the handshake). */
 export function mayBegin(s: Segment): boolean {
-  if (absurd(s.flags)) return false
-  if ((s.flags & (SYN | ACK)) === (SYN | ACK)) return false
-  return (s.flags & RST) === 0
+  return !absurd(s.flags) && (s.flags & (SYN | ACK)) !== (SYN | ACK)
 }
 
 function span(s: Segment): number {
@@ -106,9 +104,8 @@ function span(s: Segment): number {
 }
 
 export function begin(s: Segment): TcpState {
-  const middle = (s.flags & SYN) === 0
   const sender: Side = {
-    state: middle ? ESTABLISHED : SYN_SENT,
+    state: SYN_SENT,
     end: (s.seq + span(s)) >>> 0,
     limit: 0,
     window: Math.max(1, s.window),
@@ -116,9 +113,9 @@ export function begin(s: Segment): TcpState {
     known: true,
   }
   const receiver: Side = {
-    state: middle ? ESTABLISHED : CLOSED,
+    state: CLOSED,
     end: s.flags & ACK ? s.ack : 0,
-    limit: (s.flags & ACK ? s.ack + s.window : 0) >>> 0,
+    limit: (s.flags & ACK ? s.ack + Math.max(1, s.window) : 0) >>> 0,
     window: 1,
     scale: -1,
     known: false,
@@ -126,8 +123,10 @@ export function begin(s: Segment): TcpState {
   return { sides: [sender, receiver] }
 }
 
-/** How far an acknowledgement may lie behind what was sent: the largest scaled window. */
-const REACH = 65535 << 14
+/** How far an acknowledgement may lie from what was sent, before scaling: a window and a segment. */
+const MAX_ACK = 65_535 + 1500
+/** The largest scaled window. */
+const REACH = 65_535 << 14
 
 /**
  * Follows a segment. The bounds are those of van Rooij, "Real Stateful TCP Packet Filtering in
@@ -144,71 +143,55 @@ export function follow(tcp: TcpState, s: Segment, reply: boolean): Verdict {
     if (src.state >= FIN_WAIT_2 && dst.state >= FIN_WAIT_2) return 'restart'
     if (src.state <= SYN_SENT) {
       // first SYN of this side, or the same again
+      const first = dst.state === CLOSED || reply
       src.state = SYN_SENT
       src.end = (s.seq + span(s)) >>> 0
       src.scale = s.scale
       src.window = Math.max(1, s.window)
       src.known = true
-      return dst.state === CLOSED || reply ? 'new' : 'valid'
+      return first ? 'new' : 'valid'
     }
     // out of the blue on an open connection: passes, the receiver answers with a challenge (RFC 5961 §4)
     return 'valid'
   }
   const end = (s.seq + span(s)) >>> 0
-  const bothScale = src.scale >= 0 && dst.scale >= 0
-  const window = syn || !bothScale ? s.window : s.window << src.scale
-  if (syn && ack) {
-    if (dst.state !== SYN_SENT && src.state < ESTABLISHED) return 'invalid'
-    if (src.state < SYN_RECV) {
-      if (dst.known && s.ack !== dst.end && !less(s.ack, dst.end)) return 'invalid'
-      src.state = SYN_RECV
-      src.end = end
-      src.known = true
-      src.scale = s.scale
-      src.window = Math.max(1, s.window)
-      dst.limit = (s.ack + Math.max(1, s.window)) >>> 0
-      return 'valid'
-    }
-    return 'valid'
-  }
+  const scaled = src.scale >= 0 && dst.scale >= 0
+  const window = syn || !scaled ? s.window : s.window << src.scale
+  if (syn && dst.known && src.state < SYN_SENT && s.ack !== dst.end) return 'invalid'
   if (!src.known) {
     src.end = end
     src.known = true
+    src.scale = syn ? s.scale : -1
+    src.window = Math.max(1, s.window)
     if (src.limit === 0) src.limit = (end + REACH) >>> 0
   }
+  if (dst.known && ack) {
+    const ahead = (s.ack - dst.end) | 0
+    if (ahead > MAX_ACK || -ahead > MAX_ACK << Math.max(0, dst.scale)) return 'invalid'
+  }
+  // RFC 5961 §3: what would end the connection must be exactly in place
   if (s.flags & RST) {
-    // RFC 5961 §3: in the window, or (before the handshake is over) acknowledging the SYN
-    const plausible =
-      dst.state === SYN_SENT && src.state === CLOSED
-        ? !ack || s.ack === dst.end
-        : lessEqual((src.end - REACH) | 0, s.seq) && lessEqual(s.seq, (src.end + REACH) | 0)
-    if (!plausible) return 'invalid'
+    if (s.seq !== src.end && s.seq !== (src.end + 1) >>> 0 && !(src.state === SYN_SENT && !dst.known)) return 'invalid'
     src.state = TIME_WAIT
     dst.state = TIME_WAIT
     return 'valid'
   }
-  if (dst.known) {
-    if (ack && less(dst.end, s.ack) && dst.state >= SYN_RECV) {
-      if (((s.ack - dst.end) | 0) > REACH >> 4) return 'invalid'
-      // acknowledges what we missed (picked up in the middle): believe it
-      dst.end = s.ack
-    }
-    if (ack && less(s.ack, (dst.end - REACH) | 0)) return 'invalid'
-  }
-  const slack = Math.max(dst.window << Math.max(0, bothScale ? 0 : 0), 1) + 65535
+  const slack = Math.max(dst.window, 1) + 65_535
   if (src.limit !== 0 && less((src.limit + slack) | 0, end)) return 'invalid'
-  if (less(s.seq, (src.end - Math.max(REACH, slack)) | 0)) return 'invalid'
+  if (less(s.seq, (src.end - REACH) | 0)) return 'invalid'
   if (less(src.end, end)) src.end = end
   if (src.window < window) src.window = window
   if (ack) {
     const allowed = (s.ack + Math.max(1, window)) >>> 0
     if (dst.limit === 0 || less(dst.limit, allowed)) dst.limit = allowed
+    if (dst.known && less(dst.end, s.ack)) dst.end = s.ack
   }
-  if (src.state < ESTABLISHED && ack && dst.state >= SYN_RECV) src.state = ESTABLISHED
-  if (ack && dst.state === SYN_RECV) dst.state = ESTABLISHED
-  if (ack && dst.state === SYN_SENT && src.state >= SYN_RECV) dst.state = ESTABLISHED
-  if (ack && dst.state === CLOSING && lessEqual(dst.end, s.ack)) dst.state = FIN_WAIT_2
+  if (src.state < SYN_SENT) src.state = SYN_SENT
   if (s.flags & FIN && src.state < CLOSING) src.state = CLOSING
+  if (ack) {
+    if (dst.state === SYN_SENT) dst.state = ESTABLISHED
+    else if (dst.state === CLOSING && !less(s.ack, dst.end)) dst.state = FIN_WAIT_2
+  }
   return 'valid'
 }
 
@@ -223,11 +206,9 @@ export function tcpTimeout(tcp: TcpState, t: Timeouts): number {
   return t.tcp_established
 }
 
-/** The connection's state in one word, for `dump-conntrack`: that of the side that is further behind. */
+/** The connection's state in one word, for `dump-conntrack`. */
 export function tcpStateName(tcp: TcpState): string {
   const [a, b] = tcp.sides
-  if (a.state >= CLOSING || b.state >= CLOSING) return NAMES[Math.max(a.state, b.state)] as string
-  if (a.state === SYN_SENT && b.state === SYN_RECV) return 'SYN_RECV'
-  if (a.state < ESTABLISHED) return NAMES[a.state] as string
-  return 'ESTABLISHED'
+  if (a.state >= FIN_WAIT_2 && b.state >= FIN_WAIT_2) return 'TIME_WAIT'
+  return NAMES[a.state >= CLOSING || b.state >= CLOSING ? Math.max(a.state, b.state) : a.state] as string
 }

@@ -129,14 +129,29 @@ const CRC32C = (() => {
   return table
 })()
 
-/** SCTP's checksum is a CRC32c over the packet with a zero checksum (RFC 9260 §6.8, appendix A). */
+/** CRC32c of an SCTP packet, its checksum taken for zero (RFC 9260 §6.8, appendix A). */
+function crc32c(b: Uint8Array, from: number, end: number): number {
+  let c = 0xffffffff
+  for (let i = from; i < end; i++) {
+    const byte = i >= from + 8 && i < from + 12 ? 0 : (b[i] as number)
+    c = (c >>> 8) ^ (CRC32C[(c ^ byte) & 0xff] as number)
+  }
+  return ~c >>> 0
+}
+
+/** Whether an SCTP packet has the right checksum and begins with a chunk. */
+export function sctpRight(packet: Packet): boolean {
+  const b = packet.frame
+  const { l4, end } = packet.layers
+  if (end - l4 < 16 || u16(b, l4 + 14) < 4) return false
+  const c = crc32c(b, l4, end)
+  return b[l4 + 8] === (c & 0xff) && b[l4 + 9] === ((c >>> 8) & 0xff) && b[l4 + 10] === ((c >>> 16) & 0xff) && b[l4 + 11] === c >>> 24
+}
+
 function sctpChecksum(packet: Packet): void {
   const b = packet.frame
   const { l4, end } = packet.layers
-  put32(b, l4 + 8, 0)
-  let c = 0xffffffff
-  for (let i = l4; i < end; i++) c = (c >>> 8) ^ (CRC32C[(c ^ (b[i] as number)) & 0xff] as number)
-  c = ~c >>> 0
+  const c = crc32c(b, l4, end)
   b[l4 + 8] = c
   b[l4 + 9] = c >>> 8
   b[l4 + 10] = c >>> 16

@@ -50,7 +50,8 @@ const PORTS: Readonly<Record<number, readonly Field[]>> = {
 /** The fields that a packet of this key has, without its metadata. */
 function packetFields(key: K.Key): Field[] {
   const type = key[K.DL_TYPE]
-  const proto = key[K.NW_PROTO] as number
+  // a later fragment has no transport header
+  const proto = (key[K.NW_FRAG] as number) & K.FRAG_LATER ? -1 : (key[K.NW_PROTO] as number)
   switch (type) {
     case K.ETH_IPV4:
       return [
