@@ -23,6 +23,9 @@ function network(w: World): void {
   )
 }
 
+const mapOf = (row: Readonly<Record<string, unknown>> | undefined, column: string) =>
+  (row?.[column] ?? new Map()) as Map<string, string>
+
 describe('a chassis', () => {
   test('registers itself, as its local database describes it', () => {
     const w = makeWorld()
@@ -34,7 +37,7 @@ describe('a chassis', () => {
     expect(encap).toMatchObject({ type: 'geneve', ip: '192.0.2.1', chassis_name: 'hv1' })
     expect(encap?.['options']).toEqual(new Map([['csum', 'true']]))
     expect(own).toMatchObject({ name: 'hv1', chassis: chassis?._uuid })
-    expect((chassis?.['other_config'] as Map<string, string>).get('ovn-bridge-mappings')).toBe('physnet:br-ex')
+    expect(mapOf(chassis, 'other_config').get('ovn-bridge-mappings')).toBe('physnet:br-ex')
   })
 
   test('makes its integration bridge', () => {
@@ -100,7 +103,7 @@ describe('a port', () => {
       ]),
     )
     const iface = w.localRows('Interface').find((i) => i['name'] === 'tap1')
-    expect((iface?.['external_ids'] as Map<string, string>).get('ovn-installed')).toBe('true')
+    expect(mapOf(iface, 'external_ids').get('ovn-installed')).toBe('true')
     // The switch's flows about the port of another chassis are not needed here.
     expect(flowsOf(w, OFTABLE.LOG_INGRESS).map((f) => exact(f.match, F.reg14))).toEqual([1n])
     expect(flowsOf(w, OFTABLE.LOG_INGRESS + 32)).toHaveLength(1)
@@ -131,8 +134,7 @@ describe('a port', () => {
     w.clock.settle()
     network(w)
     w.plug('tap1', { 'iface-id': 'vm1' })
-    const zones = () =>
-      [...(w.localRows('Bridge')[0]?.['external_ids'] as Map<string, string>)].filter(([k]) => k.startsWith('ct-zone-'))
+    const zones = () => [...mapOf(w.localRows('Bridge')[0], 'external_ids')].filter(([k]) => k.startsWith('ct-zone-'))
     const before = zones()
     expect(before.map(([k]) => k)).toEqual(['ct-zone-sw0_dnat', 'ct-zone-sw0_snat', 'ct-zone-vm1'])
     const flows = w.sw.flows.size
@@ -168,7 +170,7 @@ describe('the switch', () => {
     w.clock.settle()
     w.sb({ op: 'insert', table: 'SB_Global', row: { nb_cfg: 7 } })
     expect(w.rows('Chassis_Private')[0]).toMatchObject({ nb_cfg: 7 })
-    expect((w.localRows('Bridge')[0]?.['external_ids'] as Map<string, string>).get('ovn-nb-cfg')).toBe('7')
+    expect(mapOf(w.localRows('Bridge')[0], 'external_ids').get('ovn-nb-cfg')).toBe('7')
   })
 
   test('may send anything', () => {

@@ -7,11 +7,13 @@ import type { Message } from '../openflow/messages/message.ts'
 import type { Replica } from '../ovsdb/client/replica.ts'
 import { Graph } from '../reactive/graph.ts'
 import type { AnyRelation, Derived, Input } from '../reactive/relation.ts'
+import { formatWhy, why } from '../reactive/why.ts'
 import type { OpenVSwitch } from '../schema/open-vswitch.ts'
 import type { Southbound } from '../schema/southbound.ts'
 import { Announcer } from './announcements/announcer.ts'
 import { declareAnnouncements } from './announcements/desired.ts'
 import { type Bindings, declareBindings } from './binding/binding.ts'
+import { controllerCommands } from './commands.ts'
 import { type Datapaths, declareDatapaths } from './datapaths.ts'
 import { declareTunnels } from './encaps/desired.ts'
 import type { Flow } from './flow.ts'
@@ -101,6 +103,8 @@ export class Controller {
   private paused = false
   private acknowledged = -1
   readonly packetIns: PacketIns
+  /** Milliseconds by which the report of nb_cfg is put off: for measurements. */
+  acknowledgeDelay = 0
   private readonly announcer: Announcer
 
   constructor(readonly options: ControllerOptions) {
@@ -271,6 +275,41 @@ export class Controller {
     this.channel = undefined
   }
 
+  /**
+   * Ends for good. Unless it is for a restart, what others see of this chassis is taken back first:
+   * its rows in the southbound database, the tunnels here. Flows stay: packets may still flow by them.
+   */
+  stop(restart: boolean, done: () => void): void {
+    const cleanup = !restart && isTrue(this.localIds().get('ovn-cleanup-on-exit'), true)
+    this.options.log.child('main').info(`Exiting ovn-controller, resource cleanup: ${cleanup ? 'True' : 'False'}`)
+    if (!cleanup || this.closed) {
+      this.close()
+      this.options.clock.after(0, done)
+      return
+    }
+    this.paused = true
+    const name = this.localIds().get('system-id') ?? ''
+    let left = 2
+    const finished = () => {
+      if (--left) return
+      this.close()
+      done()
+    }
+    this.state.southbound.withdraw(name, finished)
+    this.local.withdraw(name, finished)
+  }
+
+  /** Derives everything anew; nothing changes by it when the rules are right. */
+  recompute(): void {
+    this.graph.recompute()
+  }
+
+  /** Why a derived row is there, as text; undefined for an unknown relation. */
+  why(relation: string, key: string): string | undefined {
+    const found = this.graph.relation(relation)
+    return found && formatWhy(why(found, key))
+  }
+
   /** Stops (true) and goes on with (false) processing changes. */
   setPaused(paused: boolean): void {
     this.paused = paused
@@ -381,12 +420,17 @@ export class Controller {
     const [global] = this.state.inputs.SB_Global.contents.values()
     if (!global || global.nb_cfg === this.acknowledged) return
     const { nb_cfg } = global
-    this.state.installer.whenInstalled(() => {
+    const report = () => {
+      if (this.closed) return
       if (this.acknowledged >= nb_cfg && this.acknowledged - nb_cfg < 0x1000) return
       this.acknowledged = nb_cfg
       const what = { nbCfg: nb_cfg, at: this.options.clock.now() }
       this.state.southbound.acknowledge(what)
       if (nb_cfg > 0) this.local.acknowledge(what)
+    }
+    this.state.installer.whenInstalled(() => {
+      if (this.acknowledgeDelay) this.options.clock.after(this.acknowledgeDelay, report)
+      else report()
     })
   }
 
@@ -435,8 +479,12 @@ export class Controller {
     installer.connected(channel)
   }
 
-  /** See commands.ts. */
-  commands: () => readonly ControlCommand[] = () => []
+  /** The control commands; `exit` is what the daemon does about it, ending the process for one. */
+  commands(
+    exit: (restart: boolean, done: () => void) => void = (restart, done) => this.stop(restart, done),
+  ): readonly ControlCommand[] {
+    return controllerCommands(this, { exit })
+  }
 }
 
 export function createController(options: ControllerOptions): Controller {

@@ -189,6 +189,11 @@ export function conjunctionKey(lflow: string, datapath: string, i: number): stri
   return `${lflow} ${datapath} ${i}`
 }
 
+export function conjunctionKeyParts(key: string): { lflow: string; datapath: string } {
+  const [lflow = '', datapath = ''] = key.split(' ')
+  return { lflow, datapath }
+}
+
 function emitPlain(out: Emit, flows: Derived<Flow>, t: Translation, datapath: LocalDatapath): void {
   for (const f of t.match.flows) {
     const match = matchOf(...f.match, fieldMatch(F.metadata, datapath.key))

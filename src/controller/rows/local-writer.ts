@@ -116,6 +116,31 @@ export class LocalWriter {
     this.rows.mark('zones', 'zones')
   }
 
+  /** Takes out what there is for the sake of other chassis. */
+  withdraw(name: string, done: () => void): void {
+    this.rows.close()
+    const { ovs } = this.parts
+    const bridge = bridgeNamed(ovs, this.bridgeName())
+    const [root] = ovs.table('Open_vSwitch').values()
+    if (ovs.state !== 'synced' || !root) {
+      done()
+      return
+    }
+    const out: Operation[] = []
+    for (const port of ovs.table('Port').values()) {
+      if (bridge?.ports.includes(port._uuid) && port.external_ids.has('ovn-chassis-id'))
+        out.push(...removePort(bridge, port))
+    }
+    const where = [['_uuid', '==', root._uuid]] as const
+    out.push({
+      op: 'mutate',
+      table: 'Open_vSwitch',
+      where,
+      mutations: [['other_config', 'delete', [`ovn-chassis-idx-${name}`]]],
+    })
+    ovs.transact(out, done)
+  }
+
   close(): void {
     this.rows.close()
   }

@@ -133,6 +133,24 @@ export class SouthboundWriter {
     return []
   }
 
+  /** Takes our rows out; the server clears what refers to them. */
+  withdraw(name: string, done: () => void): void {
+    this.rows.close()
+    const { sb } = this.parts
+    if (sb.state !== 'synced') {
+      done()
+      return
+    }
+    sb.transact(
+      [
+        { op: 'delete', table: 'Chassis', where: [['name', '==', name]] },
+        { op: 'delete', table: 'Chassis_Private', where: [['name', '==', name]] },
+        { op: 'comment', comment: `ovn-controller: unregistering chassis '${name}'` },
+      ],
+      done,
+    )
+  }
+
   close(): void {
     this.rows.close()
   }
