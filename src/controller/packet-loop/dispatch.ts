@@ -72,7 +72,7 @@ export class PacketIns {
         this.learned.learn(effect)
         return
       case 'wait':
-        this.waiting.add(effect)
+        this.waiting.add({ ...effect, port: this.learned.learningPort(effect.datapath, effect.port) })
         return
       default:
         this.count(`unsupported: ${effect.type}`)

@@ -35,6 +35,14 @@ export class LearnedRows {
     return dp && this.ports.first(`${dp._uuid} ${port}`)
   }
 
+  /** The key of the port whose neighbours are learned: of a chassisredirect port, the port it stands for. */
+  learningPort(datapath: number, port: number): number {
+    const row = this.port(datapath, port)
+    const stoodFor = row?.type === 'chassisredirect' ? row.options.get('distributed-port') : undefined
+    const real = stoodFor === undefined ? undefined : this.state.bindings.portsByName.first(stoodFor)
+    return real?.tunnel_key ?? port
+  }
+
   /** A port by name, with its datapath's tunnel key. */
   portNamed(datapath: string, name: string): { port: PortBinding; datapath: number } | undefined {
     const dp = this.state.options.sb.table('Datapath_Binding').get(datapath)
