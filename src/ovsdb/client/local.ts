@@ -210,8 +210,8 @@ class LocalLock implements LockHandle, LockHolder {
 
   release(): void {
     this.forget()
-    this.locks.unlock(this.name, this)
     this.tell(false)
+    this.locks.unlock(this.name, this)
   }
 }
 

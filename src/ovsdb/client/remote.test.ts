@@ -1,0 +1,318 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { VirtualClock } from '../../base/clock.ts'
+import { keptLog } from '../../base/log.ts'
+import { ok } from '../../base/result.ts'
+import { type ByteStream, streamPair } from '../../base/stream.ts'
+import { isArray, isObject, type Json, printJson } from '../../jsonrpc/json.ts'
+import { contents, itemSchema, World } from './_fixture.ts'
+import { JsonFrames } from './framing.ts'
+import { RemoteReplica } from './remote.ts'
+import type { ReplicaChange } from './replica.ts'
+
+const insert = (name: string) => ({ op: 'insert', table: 'Item', row: { name } }) as const
+
+/** What a client asks a server of ours for, and answers as told. */
+class Scripted {
+  readonly asked: { readonly method: string; readonly params: readonly Json[]; readonly id: Json }[] = []
+  readonly stream: ByteStream
+  readonly client: ByteStream
+
+  constructor(
+    clock: VirtualClock,
+    private readonly answer: (method: string, params: readonly Json[]) => Json | undefined,
+  ) {
+    const [client, server] = streamPair(clock)
+    this.client = client
+    this.stream = server
+    const frames = new JsonFrames({
+      message: (json) => {
+        if (!isObject(json) || typeof json['method'] !== 'string' || !isArray(json['params'])) return
+        const { method, params, id = null } = json
+        this.asked.push({ method, params, id })
+        const reply = this.answer(method, params)
+        if (reply !== undefined) this.send({ id, ...(isObject(reply) ? reply : {}) })
+      },
+      error: () => {},
+    })
+    server.onData = (bytes) => frames.feed(bytes)
+  }
+
+  send(json: Json): void {
+    this.stream.write(new TextEncoder().encode(printJson(json)))
+  }
+}
+
+describe('a remote replica', () => {
+  it('resumes where it was when the connection comes back', () => {
+    const world = new World()
+    world.database.transact([insert('a'), insert('b')])
+    const replica = world.remote()
+    const changes: ReplicaChange<unknown>[] = []
+    replica.onChange((c) => changes.push(c as ReplicaChange<unknown>))
+    world.clock.settle()
+    const before = replica.table('Item').values().next().value
+    const states: string[] = []
+    replica.onState((s) => states.push(s))
+    world.streams[0]?.stream.close(new Error('cut'))
+    world.database.transact([insert('c')])
+    world.database.transact([{ op: 'delete', table: 'Item', where: [['name', '==', 'b']] }])
+    changes.length = 0
+    world.clock.advance(10)
+    expect(states).toEqual(['connecting', 'syncing', 'synced'])
+    expect(contents(replica.table('Item').values())).toEqual(contents(world.rows('Item')))
+    // what did not change was not told again
+    expect(replica.table('Item').get((before as { _uuid: string })._uuid)).toBe(before)
+    expect(changes.length).toBe(1)
+  })
+
+  it('finds out what changed when the server does not remember', () => {
+    const world = new World()
+    world.database.transact([insert('a'), insert('b')])
+    const replica = world.remote()
+    world.clock.settle()
+    const told: string[] = []
+    replica.onChange((c) => {
+      for (const [, { old, new: after }] of c.tables.Item ?? []) told.push(`${old?.name ?? '-'} ${after?.name ?? '-'}`)
+    })
+    world.streams[0]?.stream.close(new Error('cut'))
+    for (let i = 0; i < 150; i++) world.database.transact([insert(`x${i}`)])
+    for (let i = 1; i < 150; i++) {
+      world.database.transact([{ op: 'delete', table: 'Item', where: [['name', '==', `x${i}`]] }])
+    }
+    world.database.transact([{ op: 'delete', table: 'Item', where: [['name', '==', 'b']] }])
+    world.clock.advance(10)
+    expect(told.sort()).toEqual(['- x0', 'b -'])
+  })
+
+  it('tells a transaction whose answer got lost from one that was not sent', () => {
+    const world = new World()
+    const replica = world.remote()
+    world.clock.settle()
+    const outcomes: unknown[] = []
+    replica.transact([insert('a')], (o) => outcomes.push(o))
+    world.streams[0]?.stream.close(new Error('cut'))
+    world.clock.advance(1)
+    replica.transact([insert('b')], (o) => outcomes.push(o))
+    world.clock.settle()
+    expect(outcomes[0]).toEqual({ ok: false, error: { kind: 'unknown' } })
+  })
+
+  it('goes on to the next remote, and waits longer and longer', () => {
+    const world = new World()
+    const { log, lines } = keptLog()
+    const unreachable: string[] = []
+    world.down.add('a').add('b').add('c')
+    const replica = world.remote(undefined, {
+      remotes: ['a', 'b', 'c'],
+      log,
+      onUnreachable: (e) => unreachable.push(e),
+    })
+    world.clock.settle()
+    expect(unreachable).toEqual(['c: database connection failed (Connection refused)'])
+    world.down.delete('b')
+    world.clock.advance(999)
+    expect(replica.state).toBe('connecting')
+    world.clock.advance(2500)
+    expect(replica.state).toBe('synced')
+    expect(world.streams.map((s) => s.remote)).toEqual(['b'])
+    expect(lines.some((l) => l.message === 'b: connected')).toBe(true)
+    world.down.add('b')
+    world.down.delete('c')
+    world.streams[0]?.stream.close(new Error('cut'))
+    world.clock.advance(10)
+    expect(replica.state).toBe('synced')
+    expect(world.streams.map((s) => s.remote)).toEqual(['b', 'c'])
+  })
+
+  it('asks for a sign of life, and hangs up without one', () => {
+    const clock = new VirtualClock()
+    let alive = true
+    const servers: Scripted[] = []
+    const replica = new RemoteReplica({
+      schema: itemSchema,
+      remotes: ['x'],
+      clock,
+      probeInterval: 1000,
+      dial: (_remote, done) => {
+        const server = new Scripted(clock, (method) => {
+          if (method === 'monitor_cond_since') return { result: [false, 'id', {}], error: null }
+          return alive ? { result: [], error: null } : undefined
+        })
+        servers.push(server)
+        done(ok(server.client))
+        return () => {}
+      },
+    })
+    clock.advance(5000)
+    expect(replica.state).toBe('synced')
+    expect(servers.length).toBe(1)
+    expect(servers[0]?.asked.filter((a) => a.method === 'echo').length).toBeGreaterThan(3)
+    alive = false
+    clock.advance(3000)
+    expect(servers.length).toBe(2)
+    // the other way round: a server that asks gets its answer
+    const answers: Json[] = []
+    const frames = new JsonFrames({ message: (m) => answers.push(m), error: () => {} })
+    const last = servers.at(-1)
+    if (last) last.stream.onData = (bytes) => frames.feed(bytes)
+    last?.send({ method: 'echo', params: [1, 'x'], id: 'probe' })
+    clock.settle()
+    expect(answers).toContainEqual({ id: 'probe', result: [1, 'x'], error: null })
+  })
+
+  it.each(['monitor_cond', 'monitor'])('falls back to %s with a server of old', (newest) => {
+    const world = new World()
+    world.database.transact([insert('a'), insert('b')])
+    const known = newest === 'monitor' ? ['monitor_cond_since', 'monitor_cond'] : ['monitor_cond_since']
+    const replica = world.remote(undefined, {
+      dial: (_remote, done) => {
+        // a server that does not know the newer methods, in front of one that does
+        const [client, mine] = streamPair(world.clock)
+        const [toServer, server] = streamPair(world.clock)
+        world.server.accept(server)
+        const frames = new JsonFrames({
+          message: (json) => {
+            const message = isObject(json) ? json : {}
+            const { method, id = null } = message
+            const reply = typeof method === 'string' && known.includes(method)
+            if (reply) mine.write(encode({ id, result: null, error: { error: 'unknown method' } }))
+            else toServer.write(encode(json))
+          },
+          error: () => {},
+        })
+        mine.onData = (bytes) => frames.feed(bytes)
+        toServer.onData = (bytes) => void mine.write(bytes)
+        done(ok(client))
+        return () => {}
+      },
+    })
+    world.clock.settle()
+    expect(replica.state).toBe('synced')
+    world.database.transact([{ op: 'update', table: 'Item', where: [['name', '==', 'a']], row: { tags: ['t'] } }])
+    world.database.transact([{ op: 'delete', table: 'Item', where: [['name', '==', 'b']] }, insert('c')])
+    world.clock.settle()
+    expect(contents(replica.table('Item').values())).toEqual(contents(world.rows('Item')))
+  })
+
+  it('does without what an older schema does not have', () => {
+    const clock = new VirtualClock()
+    const monitors: Json[] = []
+    const replica = new RemoteReplica({
+      schema: itemSchema,
+      remotes: ['x'],
+      clock,
+      dial: (_remote, done) => {
+        const server = new Scripted(clock, (method, params) => {
+          if (method === 'get_schema') {
+            const columns = { name: { type: 'string' }, size: { type: 'integer' } }
+            return { result: { name: 'Items', tables: { Item: { columns } } }, error: null }
+          }
+          if (method !== 'monitor_cond_since') return { result: {}, error: null }
+          monitors.push(params[2] ?? null)
+          if (monitors.length === 1) return { result: null, error: { error: 'syntax error', details: 'no table Part' } }
+          const uuid = '00000000-0000-4000-8000-000000000001'
+          return { result: [false, 'id', { Item: { [uuid]: { initial: { name: 'old' } } } }], error: null }
+        })
+        done(ok(server.client))
+        return () => {}
+      },
+    })
+    clock.settle()
+    expect(replica.state).toBe('synced')
+    expect(monitors[1]).toEqual({ Item: [{ columns: ['name', 'size'], where: [true] }] })
+    expect([...replica.table('Item').values()]).toMatchObject([{ name: 'old', tags: [], note: undefined }])
+  })
+
+  it('leaves a server of a cluster that does not lead', () => {
+    const clock = new VirtualClock()
+    const asked: string[] = []
+    const row = (leader: boolean) => ({ Database: { u: { initial: { model: 'clustered', connected: true, leader } } } })
+    const replica = new RemoteReplica({
+      schema: itemSchema,
+      remotes: ['follower', 'leader'],
+      clock,
+      leaderOnly: true,
+      dial: (remote, done) => {
+        asked.push(remote)
+        const server = new Scripted(clock, (method) => {
+          if (method === 'monitor_cond') return { result: row(remote === 'leader'), error: null }
+          if (method === 'monitor_cond_since') return { result: [false, 'id', {}], error: null }
+          return { result: {}, error: null }
+        })
+        done(ok(server.client))
+        return () => {}
+      },
+    })
+    clock.advance(2000)
+    expect(asked).toEqual(['follower', 'leader'])
+    expect(replica.state).toBe('synced')
+  })
+
+  it('survives whatever a server sends', () => {
+    const json = fc.oneof(
+      fc.jsonValue() as fc.Arbitrary<Json>,
+      fc
+        .tuple(fc.constantFrom('update3', 'update2', 'update', 'locked', 'stolen', 'echo'), fc.jsonValue())
+        .map(([method, x]) => ({ method, params: ['monitor', x as Json, { Item: x as Json }], id: null })),
+    )
+    fc.assert(
+      fc.property(fc.array(json, { maxLength: 5 }), fc.uint8Array({ maxLength: 20 }), (messages, noise) => {
+        const clock = new VirtualClock()
+        let count = 0
+        const replica = new RemoteReplica({
+          schema: itemSchema,
+          remotes: ['x'],
+          clock,
+          maxBackoff: 1000,
+          dial: (_remote, done) => {
+            const [client, server] = streamPair(clock)
+            if (count++ < 2) {
+              for (const m of messages) server.write(encode(m))
+              server.write(noise)
+            }
+            done(ok(client))
+            return () => {}
+          },
+        })
+        replica.lock('l')
+        clock.advance(3000)
+        expect(replica.table('Item').size).toBeLessThan(10)
+        replica.close()
+        clock.settle()
+      }),
+      { numRuns: 200 },
+    )
+  })
+})
+
+const encode = (json: Json): Uint8Array => new TextEncoder().encode(printJson(json))
+
+describe('frames', () => {
+  it('are found wherever the bytes are cut', () => {
+    const messages: Json[] = [{ a: 'x}]"\\', b: [1, { c: 'é€😀' }] }, [], { d: '{[' }]
+    const bytes = new TextEncoder().encode(messages.map((m) => printJson(m)).join(' \n'))
+    for (let size = 1; size < 12; size++) {
+      const seen: Json[] = []
+      const frames = new JsonFrames({ message: (m) => seen.push(m), error: (e) => expect.fail(e) })
+      for (let at = 0; at < bytes.length; at += size) frames.feed(bytes.subarray(at, at + size))
+      expect(seen).toEqual(messages)
+    }
+  })
+
+  it.each(['}', 'x', '{"a":}', ' 1 ', '{]'])('refuse %s', (text) => {
+    const errors: string[] = []
+    const frames = new JsonFrames({ message: () => {}, error: (e) => errors.push(e) })
+    frames.feed(new TextEncoder().encode(text))
+    frames.feed(new TextEncoder().encode('{}'))
+    expect(errors.length).toBe(1)
+  })
+
+  it('refuse a message that is too long', () => {
+    const errors: string[] = []
+    const frames = new JsonFrames({ message: () => {}, error: (e) => errors.push(e) }, 10)
+    frames.feed(new TextEncoder().encode('{"a":"'))
+    frames.feed(new TextEncoder().encode('bbbbbbbbbb'))
+    expect(errors).toEqual(['message longer than 10 bytes'])
+  })
+})
