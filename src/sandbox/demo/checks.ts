@@ -83,7 +83,8 @@ function dhcpCheck(which: 'vm1' | 'vm2'): Check {
   }
 }
 
-async function snatThrough(demo: Demo, chassis: string): Promise<string> {
+/** vm1 pings outside: what leaves by `chassis`, and that it is seen from `source`. */
+async function snatThrough(demo: Demo, chassis: string, source: string = DEMO.vm1.floating): Promise<string> {
   const { sandbox, vm1, outside } = demo
   const wire = sandbox.physical.capture(chassis)
   const seen = outside.capture()
@@ -92,11 +93,11 @@ async function snatThrough(demo: Demo, chassis: string): Promise<string> {
   const request = packets(wire).find((p) => p.icmp4?.type === ECHO_REQUEST)
   expectThat(request !== undefined, `${chassis} sent no echo request`)
   same('the VLAN on the wire of br-ex', request.eth.tags[0]?.vid, DEMO.outside.vlan)
-  same('the source', request.ip4 && formatIp(request.ip4.src), DEMO.router.publicIp)
+  same('the source', request.ip4 && formatIp(request.ip4.src), source)
   same('the source MAC', formatMac(request.eth.src), DEMO.router.publicMac)
   same('the TTL outside', r.requests[0]?.ip4?.ttl, 63)
   same('the TTL of the reply', r.ttl, 63)
-  return `vm1 > ${DEMO.outside.ip}, seen there from ${DEMO.router.publicIp}; ${chassis} sent ${describe(request)}`
+  return `vm1 > ${DEMO.outside.ip}, seen there from ${source}; ${chassis} sent ${describe(request)}`
 }
 
 /** A TCP server that sends a known megabyte back to who connects, in both directions of NAT. */
@@ -160,7 +161,20 @@ export const CHECKS: readonly Check[] = [
       return `vm1 > ${DEMO.router.ip}, ttl ${r.ttl}`
     },
   },
-  { name: 'snat', run: (demo) => snatThrough(demo, 'gw1') },
+  { name: 'snat-floating', run: (demo) => snatThrough(demo, 'gw1') },
+  {
+    // A floating IP goes before the subnet's rule, so vm1's is taken away for a moment.
+    name: 'snat-subnet',
+    async run(demo) {
+      const { sandbox } = demo
+      await sandbox.nbctl(`--wait=hv lr-nat-del r1 dnat_and_snat ${DEMO.vm1.floating}`)
+      try {
+        return await snatThrough(demo, 'gw1', DEMO.router.publicIp)
+      } finally {
+        await sandbox.nbctl(`--wait=hv lr-nat-add r1 dnat_and_snat ${DEMO.vm1.floating} ${DEMO.vm1.ip}`)
+      }
+    },
+  },
   {
     name: 'default-route',
     async run({ vm1 }) {
