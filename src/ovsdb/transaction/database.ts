@@ -105,7 +105,7 @@ export class Database {
       timer: undefined,
       abandon: (error) => done({ results: [], error }),
       run: () => {
-        const elapsed = this.clock.monotonic() - start
+        const elapsed = Math.floor(this.clock.monotonic() - start)
         const result = this.attempt(source, requester, elapsed)
         if (!(result instanceof Blocked)) {
           this.forget(waiting)

@@ -239,7 +239,7 @@ export class Transaction {
     if (op.timeout === undefined || this.elapsed < op.timeout) throw new Blocked(op.timeout)
     return fail(
       'timed out',
-      this.elapsed > 0 ? `"wait" timed out after ${Math.floor(this.elapsed)} ms` : '"where" clause test failed',
+      this.elapsed > 0 ? `"wait" timed out after ${this.elapsed} ms` : '"where" clause test failed',
     )
   }
 }

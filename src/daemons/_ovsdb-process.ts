@@ -1,0 +1,225 @@
+import { spawn } from 'node:child_process'
+import { closeSync, ftruncateSync, mkdirSync, openSync, unlinkSync, writeSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { dirname, resolve } from 'node:path'
+import { type ControlCommand, command } from '../base/command.ts'
+import type { Log } from '../base/log.ts'
+import { SystemClock } from '../io/clock.ts'
+import { errorText } from '../io/errors.ts'
+import { lockDescriptor } from '../io/lock.ts'
+import { type ControlServer, serveControl } from '../io/unixctl.ts'
+import { ConsoleAppender } from '../logging/appenders/console.ts'
+import { FileAppender } from '../logging/appenders/file.ts'
+import { Logging, VlogBackend, vlogCommands } from '../logging/index.ts'
+import type { OptionSpec, ParsedOptions } from './_options.ts'
+
+export const PROCESS_OPTIONS: readonly OptionSpec[] = [
+  { name: 'detach', help: 'run in background as daemon', group: 'Daemon options' },
+  { name: 'monitor', help: 'creates a process to monitor this daemon', group: 'Daemon options' },
+  {
+    name: 'user',
+    argument: 'username[:group]',
+    help: 'changes the effective daemon user:group',
+    group: 'Daemon options',
+  },
+  { name: 'no-chdir', help: "do not chdir to '/'", group: 'Daemon options' },
+  { name: 'no-self-confinement', help: 'understood: files may lie anywhere', group: 'Daemon options' },
+  { name: 'pidfile', argument: 'FILE', optional: true, help: 'create pidfile', group: 'Daemon options' },
+  {
+    name: 'overwrite-pidfile',
+    help: 'with --pidfile, start even if already running',
+    group: 'Daemon options',
+  },
+  {
+    name: 'verbose',
+    short: 'v',
+    argument: 'SPEC',
+    optional: true,
+    help: 'set logging levels',
+    group: 'Logging options',
+  },
+  {
+    name: 'log-file',
+    argument: 'FILE',
+    optional: true,
+    help: 'enable logging to specified FILE',
+    group: 'Logging options',
+  },
+  {
+    name: 'syslog-method',
+    argument: '(libc|unix:file|udp:ip:port)',
+    help: 'specify how to send messages to syslog daemon',
+    group: 'Logging options',
+  },
+  {
+    name: 'syslog-target',
+    argument: 'HOST:PORT',
+    help: 'also send syslog msgs to HOST:PORT via UDP',
+    group: 'Logging options',
+  },
+  { name: 'unixctl', argument: 'SOCKET', help: 'override default control socket name', group: 'Other options' },
+  { name: 'help', short: 'h', help: 'display this help message', group: 'Other options' },
+  { name: 'version', short: 'V', help: 'display version information', group: 'Other options' },
+]
+
+/** Set for the process that --detach starts. */
+const CHILD = 'OVN_TS_DETACHED'
+
+/** A program's life as a daemon: log, pidfile, control socket, background, end. */
+export class DaemonProcess {
+  readonly clock = new SystemClock()
+  readonly log: Log
+  private readonly logging: Logging
+  private readonly vlog: VlogBackend
+  private control: ControlServer | undefined
+  private pidfile: { readonly path: string; readonly fd: number } | undefined
+  private readonly detached = process.env[CHILD] !== undefined
+  private ending: (() => void) | undefined
+
+  constructor(
+    private readonly name: string,
+    readonly version: string,
+    private readonly options: ParsedOptions,
+    modules: readonly string[],
+  ) {
+    this.vlog = new VlogBackend({
+      modules,
+      hostname: hostname(),
+      pid: process.pid,
+      appenders: { console: new ConsoleAppender() },
+    })
+    this.logging = new Logging(name, this.clock, [this.vlog])
+    this.vlog.onChange = () => this.logging.changed()
+    this.log = this.logging.log(name.replaceAll('-', '_'))
+    for (const spec of options.given.filter((g) => g.name === 'verbose')) {
+      const r = this.vlog.set(spec.value ?? '')
+      if (!r.ok) this.fatal(r.error)
+    }
+  }
+
+  get rundir(): string {
+    return process.env['OVS_RUNDIR'] ?? '/var/run/openvswitch'
+  }
+
+  fatal(message: string, code = 1): never {
+    process.stderr.write(`${this.name}: ${message}\n`)
+    process.exit(code)
+  }
+
+  /** With --detach: starts the daemon, waits until it is ready, and never returns. */
+  detach(): void {
+    if (!this.options.has('detach') || this.detached) {
+      this.openLog()
+      return
+    }
+    const child = spawn(process.execPath, [...process.execArgv, process.argv[1] as string, ...process.argv.slice(2)], {
+      env: { ...process.env, [CHILD]: '1' },
+      detached: true,
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    })
+    child.stderr?.on('data', (bytes: Buffer) => process.stderr.write(bytes))
+    child.on('message', () => process.exit(0))
+    child.on('exit', (code) => process.exit(code ?? 1))
+    // Nothing else is to happen in this process.
+    throw new Detaching()
+  }
+
+  private openLog(): void {
+    if (!this.options.has('log-file')) return
+    const logdir = process.env['OVS_LOGDIR'] ?? '/var/log/openvswitch'
+    const path = resolve(this.options.value('log-file') ?? `${logdir}/${this.name}.log`)
+    this.vlog.attach('file', new FileAppender({ path }))
+    this.logging.log('vlog').info(`opened log file ${path}`)
+  }
+
+  /** Writes the pidfile and opens the control socket; `ready` is called when both stand. */
+  start(commands: readonly ControlCommand[], end: () => void, ready: () => void): void {
+    this.ending = end
+    this.writePidfile()
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => this.exit(signal))
+    process.on('SIGPIPE', () => {})
+    const given = this.options.value('unixctl')
+    if (given === 'none') {
+      ready()
+      return
+    }
+    const path = given ? resolve(this.rundir, given) : `${this.rundir}/${this.name}.${process.pid}.ctl`
+    try {
+      mkdirSync(dirname(path), { recursive: true })
+    } catch {
+      // Listening says it better.
+    }
+    this.control = serveControl(path, [...this.own(), ...commands], (error) => {
+      if (error !== undefined) this.fatal(`could not initialize control socket ${error}`)
+      ready()
+    })
+  }
+
+  private own(): ControlCommand[] {
+    return [
+      ...vlogCommands(this.vlog, this.logging as never),
+      command('version', '', [0, 0], () => this.version),
+      command('coverage/show', '', [0, 0], () => 'Event coverage: no counters'),
+      command('coverage/read-counter', 'COUNTER', [1, 1], () => new Error('No such counter')),
+      {
+        name: 'exit',
+        usage: '',
+        minArgs: 0,
+        maxArgs: 1,
+        run: (_, reply) => {
+          reply.ok('')
+          this.clock.after(0, () => this.exit())
+        },
+      },
+    ]
+  }
+
+  private writePidfile(): void {
+    if (!this.options.has('pidfile')) return
+    const path = resolve(this.rundir, this.options.value('pidfile') ?? `${this.name}.pid`)
+    try {
+      mkdirSync(dirname(path), { recursive: true })
+      const fd = openSync(path, 'a+', 0o644)
+      const locked = lockDescriptor(fd)
+      if (!locked.ok && !this.options.has('overwrite-pidfile')) {
+        closeSync(fd)
+        this.fatal(`${path}: already running as pid ${locked.pid}, aborting`)
+      }
+      ftruncateSync(fd, 0)
+      writeSync(fd, `${process.pid}\n`)
+      this.pidfile = { path, fd }
+    } catch (e) {
+      this.fatal(`${path}: create failed (${errorText(e)})`)
+    }
+  }
+
+  /** All is ready: lets the process that started this one go. */
+  ready(): void {
+    if (!this.detached) return
+    this.vlog.attach('console', undefined)
+    if (!this.options.has('no-chdir')) process.chdir('/')
+    process.stderr.on('error', () => {})
+    process.send?.('ready', () => process.disconnect())
+  }
+
+  exit(signal?: string): void {
+    if (signal)
+      this.logging
+        .log('fatal_signal')
+        .warn(`terminating with signal ${signal === 'SIGTERM' ? '15 (Terminated)' : signal}`)
+    this.ending?.()
+    this.control?.close()
+    if (this.pidfile) {
+      try {
+        unlinkSync(this.pidfile.path)
+      } catch {
+        // Somebody was quicker.
+      }
+    }
+    this.logging.use([])
+    process.exit(0)
+  }
+}
+
+/** Thrown in the process that only waits for the daemon it started. */
+export class Detaching extends Error {}

@@ -1,0 +1,78 @@
+import { closeSync, openSync } from 'node:fs'
+import { createRequire } from 'node:module'
+
+/** struct flock of Linux on 64 bits: type, whence, start, length, pid. */
+function flock(type: number): Buffer {
+  const b = Buffer.alloc(32)
+  b.writeInt16LE(type, 0)
+  b.writeInt16LE(0, 2)
+  return b
+}
+
+const F_SETLK = 6
+const F_GETLK = 5
+const F_WRLCK = 1
+const F_UNLCK = 2
+
+type Fcntl = (fd: number, command: number, lock: Buffer) => number
+let fcntl: Fcntl | undefined | null = null
+
+/** fcntl(2), or undefined where there is no FFI: then nothing is locked. */
+function loadFcntl(): Fcntl | undefined {
+  if (fcntl !== null) return fcntl
+  fcntl = undefined
+  if (process.platform === 'linux' && process.arch !== 'arm') {
+    try {
+      const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi')
+      // The argument behind the dots must be passed as one: the calling convention may differ.
+      const fn = koffi.load('libc.so.6').func('int fcntl(int fd, int cmd, ...)') as unknown as (
+        fd: number,
+        command: number,
+        type: string,
+        lock: Buffer,
+      ) => number
+      fcntl = (fd, command, lock) => fn(fd, command, 'void *', lock)
+    } catch {
+      // The optional package is not there.
+    }
+  }
+  return fcntl
+}
+
+/** Files locked by this process: a lock of fcntl(2) does not keep it from itself. */
+const held = new Set<string>()
+
+/**
+ * Takes the lock that Open vSwitch's programs take on a lock file: fcntl(2) on the whole of it. The
+ * descriptor stays open and the file is opened only once: closing any other would lose the lock.
+ */
+export function lockFile(path: string): { release(): void } | string {
+  if (held.has(path)) return `${path}: cannot lock file because this process has already locked it`
+  let fd: number
+  try {
+    fd = openSync(path, 'a+', 0o600)
+  } catch (e) {
+    return `${path}: failed to open lock file: ${e instanceof Error ? e.message : String(e)}`
+  }
+  const locked = lockDescriptor(fd)
+  if (!locked.ok) {
+    closeSync(fd)
+    return `${path}: cannot lock file because it is already locked by pid ${locked.pid}`
+  }
+  held.add(path)
+  return {
+    release(): void {
+      if (!held.delete(path)) return
+      closeSync(fd)
+    },
+  }
+}
+
+/** Takes the lock of an open file; returns the process that has it instead, 0 when that is unknown. */
+export function lockDescriptor(fd: number): { readonly ok: true } | { readonly ok: false; readonly pid: number } {
+  const call = loadFcntl()
+  if (!call || call(fd, F_SETLK, flock(F_WRLCK)) === 0) return { ok: true }
+  const holder = flock(F_WRLCK)
+  const known = call(fd, F_GETLK, holder) === 0 && holder.readInt16LE(0) !== F_UNLCK
+  return { ok: false, pid: known ? holder.readInt32LE(24) : 0 }
+}

@@ -1,0 +1,372 @@
+import { createHash } from 'node:crypto'
+import type { Clock } from '../../base/clock.ts'
+import type { Log } from '../../base/log.ts'
+import { err, ok, type Result } from '../../base/result.ts'
+import { errorText } from '../../io/errors.ts'
+import { type JsonObject, printJson } from '../../jsonrpc/json.ts'
+import { type DatabaseSchema, describeError, Failure, printSchema, type Row, readSchema } from '../schema/index.ts'
+import type { Database, Delta } from '../transaction/index.ts'
+import type { FileSystem, LogFile } from './files.ts'
+import { encodeRecord, type LogProblem, readRecord, recordHeader } from './log.ts'
+import { loadTransaction, writeEverything, writeTransaction } from './record.ts'
+import type { Storage } from './storage.ts'
+
+export interface FileStorageOptions {
+  readonly files: FileSystem
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** Automatic compaction: not below this size, in bytes, nor before the log has doubled. */
+const COMPACT_SIZE = 10 << 20
+/** Nor sooner after the last than this, in milliseconds. */
+const COMPACT_PAUSE = 60_000
+/** How long compaction may hold up the server at a time, in milliseconds. */
+const SLICE = 5
+
+export interface OpenedFile {
+  readonly schema: DatabaseSchema
+  readonly storage: FileStorage
+}
+
+/** Makes a new database file. A text says why it could not. */
+export function createFile(files: FileSystem, path: string, schema: DatabaseSchema): string | undefined {
+  try {
+    const file = files.open(path, 'create')
+    file.write(0, encodeRecord(printJson(printSchema(schema))))
+    file.syncNow()
+    file.close()
+    files.syncDirectory(path)
+    return undefined
+  } catch (e) {
+    return `${path}: create failed (${errorText(e)})`
+  }
+}
+
+/** Opens a database file for writing. */
+export function openFile(path: string, options: FileStorageOptions): Result<OpenedFile> {
+  const { files } = options
+  const lock = files.lock(path)
+  if (typeof lock === 'string') return err(`I/O error: ${path}: failed to lock lockfile (${lock})`)
+  let file: LogFile
+  try {
+    file = files.open(path, 'write')
+  } catch (e) {
+    lock.release()
+    return err(`I/O error: ${path}: open failed (${errorText(e)})`)
+  }
+  const refuse = (message: string) => {
+    file.close()
+    lock.release()
+    return err(message)
+  }
+  const first = readRecord(file, path, 0)
+  if (!first.ok) return refuse(describeProblem(first.error))
+  try {
+    const schema = readSchema(first.value.json)
+    return ok({ schema, storage: new FileStorage(path, file, first.value.end, lock, options) })
+  } catch (e) {
+    if (!(e instanceof Failure)) throw e
+    return refuse(`${path}: ${describeError(e.error)}`)
+  }
+}
+
+export function describeProblem(problem: LogProblem): string {
+  return problem.kind === 'corrupt'
+    ? `${problem.message}: the log is corrupt at offset ${problem.offset}, nothing was changed`
+    : `ovsdb error: ${problem.message}`
+}
+
+/** A database in a log file (ovsdb(5)). */
+export class FileStorage implements Storage {
+  private readonly log: Log
+  private syncing = false
+  private waiting: ((error?: string) => void)[] = []
+  private snapshotSize: number
+  private compactedAt: number
+  private compacting = false
+  /** Transactions since the snapshot that a compaction under way writes. */
+  private sinceSnapshot: Uint8Array[] | undefined
+  private broken: string | undefined
+  private closed = false
+  private tables: Database['tables'] = new Map()
+
+  constructor(
+    readonly name: string,
+    private file: LogFile,
+    private end: number,
+    private readonly lock: { release(): void },
+    private readonly options: FileStorageOptions,
+  ) {
+    this.log = options.log.child('ovsdb_file')
+    this.snapshotSize = end
+    this.compactedAt = options.clock.monotonic()
+  }
+
+  /** Bytes of the log. */
+  get size(): number {
+    return this.end
+  }
+
+  load(database: Database): Result<void> {
+    this.tables = database.tables
+    let first = true
+    while (this.end < this.file.size) {
+      const record = readRecord(this.file, this.name, this.end)
+      if (!record.ok) {
+        if (record.error.kind !== 'torn') return err(describeProblem(record.error))
+        const lost = this.file.size - this.end
+        this.log.warn(
+          `${record.error.message}: log ends in an incomplete record, discarding ${lost} bytes at offset ${this.end}`,
+          { code: 'torn-log', offset: this.end },
+        )
+        this.file.truncate(this.end)
+        break
+      }
+      try {
+        loadTransaction(database, record.value.json)
+      } catch (e) {
+        if (!(e instanceof Failure)) throw e
+        return err(`${this.name}: record at offset ${this.end}: ${describeError(e.error)}`)
+      }
+      this.end = record.value.end
+      if (first) this.snapshotSize = this.end
+      first = false
+    }
+    database.loaded()
+    return ok(undefined)
+  }
+
+  append(delta: Delta, date: number): string | undefined {
+    if (this.broken !== undefined) return this.broken
+    const text = writeTransaction(this.tables, delta, date)
+    if (text === undefined) return undefined
+    const record = encodeRecord(text)
+    try {
+      this.file.write(this.end, record)
+    } catch (e) {
+      const why = `${this.name}: write failed (${errorText(e)})`
+      try {
+        this.file.truncate(this.end)
+      } catch (again) {
+        this.broken = `${why}, and truncate failed (${errorText(again)})`
+      }
+      this.log.err(why, { code: 'write-failed' })
+      return why
+    }
+    this.end += record.length
+    this.sinceSnapshot?.push(record)
+    return undefined
+  }
+
+  sync(done: (error?: string) => void): void {
+    this.waiting.push(done)
+    if (!this.syncing) this.startSync()
+  }
+
+  /** One sync for all who wait; those who come meanwhile share the next. */
+  private startSync(): void {
+    const waiting = this.waiting
+    this.waiting = []
+    this.syncing = true
+    const { file } = this
+    file.sync((e) => {
+      this.syncing = false
+      // After a failed sync nobody knows what is on the disk: go on only with a new file.
+      if (e && file === this.file) this.broken = `${this.name}: fsync failed (${errorText(e)})`
+      for (const done of waiting) done(e ? this.broken : undefined)
+      if (this.waiting.length) this.startSync()
+    })
+  }
+
+  committed(database: Database): void {
+    if (this.compacting || this.end < COMPACT_SIZE || this.end < 2 * this.snapshotSize) return
+    if (this.options.clock.monotonic() - this.compactedAt < COMPACT_PAUSE) return
+    this.compact(database, (error) => {
+      if (error !== undefined) this.log.warn(`${this.name}: compaction failed: ${error}`, { code: 'compaction-failed' })
+    })
+  }
+
+  private snapshot(database: Database): ReadonlyMap<string, readonly Row[]> {
+    return new Map([...database.tables].map(([name, table]) => [name, [...table.rows.values()]]))
+  }
+
+  private get temporary(): string {
+    return `${this.options.files.resolve(this.name)}.tmp`
+  }
+
+  rewrite(database: Database): string | undefined {
+    const writer = new Snapshot(this.options.files, this.temporary, database, this.snapshot(database), this.comment())
+    try {
+      while (!writer.step());
+      this.adopt(writer.finish([]), writer.size)
+      this.tables = database.tables
+      return undefined
+    } catch (e) {
+      writer.abandon()
+      return `${this.name}: rewrite failed (${errorText(e)})`
+    }
+  }
+
+  private comment() {
+    return { date: this.options.clock.now(), comment: 'compacting database online' }
+  }
+
+  compact(database: Database, done: (error?: string) => void): void {
+    if (this.compacting) {
+      done('compaction is already under way')
+      return
+    }
+    this.compacting = true
+    this.sinceSnapshot = []
+    const start = this.options.clock.monotonic()
+    const end = (error?: string) => {
+      this.compacting = false
+      this.sinceSnapshot = undefined
+      this.compactedAt = this.options.clock.monotonic()
+      if (error === undefined) {
+        const ms = Math.round(this.compactedAt - start)
+        this.log.info(`${this.name}: compacted to ${this.end} bytes in ${ms}ms`)
+      }
+      done(error)
+    }
+    let writer: Snapshot
+    try {
+      writer = new Snapshot(this.options.files, this.temporary, database, this.snapshot(database), this.comment())
+    } catch (e) {
+      end(errorText(e))
+      return
+    }
+    const slice = () => {
+      try {
+        if (this.closed) throw new Error('database closed')
+        const until = this.options.clock.monotonic() + SLICE
+        while (!writer.step()) {
+          if (this.options.clock.monotonic() < until) continue
+          this.options.clock.after(0, slice)
+          return
+        }
+        // The bulk is synced while transactions go on; what came meanwhile is little.
+        writer.sync((e) => {
+          try {
+            if (e) throw e
+            if (this.closed) throw new Error('database closed')
+            this.adopt(writer.finish(this.sinceSnapshot ?? []), writer.size)
+            end()
+          } catch (error) {
+            writer.abandon()
+            end(errorText(error))
+          }
+        })
+      } catch (e) {
+        writer.abandon()
+        end(errorText(e))
+      }
+    }
+    this.options.clock.after(0, slice)
+  }
+
+  /** Puts a new log, synced, in the place of the old. */
+  private adopt(file: LogFile, size: number): void {
+    const { files } = this.options
+    const path = files.resolve(this.name)
+    files.rename(this.temporary, path)
+    files.syncDirectory(path)
+    const old = this.file
+    this.file = file
+    this.end = size
+    this.snapshotSize = size
+    this.broken = undefined
+    // A sync of the old file may still be under way.
+    if (this.syncing) this.options.clock.after(10_000, () => old.close())
+    else old.close()
+  }
+
+  close(): void {
+    if (this.closed) return
+    this.closed = true
+    try {
+      this.file.syncNow()
+    } catch (e) {
+      this.log.err(`${this.name}: fsync failed (${errorText(e)})`, { code: 'write-failed' })
+    }
+    this.file.close()
+    this.lock.release()
+  }
+}
+
+/** Writes a new log beside the old: the schema, and all rows in one record. */
+class Snapshot {
+  size = 0
+  private readonly file: LogFile
+  private measured = 0
+  private readonly hash = createHash('sha1')
+  private pieces: Generator<string>
+  private pass: 'measure' | 'write' = 'measure'
+  private closed = false
+
+  constructor(
+    private readonly files: FileSystem,
+    private readonly path: string,
+    private readonly database: Database,
+    private readonly rows: ReadonlyMap<string, readonly Row[]>,
+    private readonly note: { readonly date: number; readonly comment: string },
+  ) {
+    this.file = files.open(path, 'replace')
+    this.put(encodeRecord(printJson(printSchema(database.schema) as JsonObject)))
+    this.pieces = this.generate()
+  }
+
+  private generate(): Generator<string> {
+    return writeEverything(this.database, this.rows, this.note.date, this.note.comment)
+  }
+
+  private put(bytes: Uint8Array): void {
+    this.file.write(this.size, bytes)
+    this.size += bytes.length
+  }
+
+  /**
+   * Goes one piece further; true when all is written. The length and hash come first in a record,
+   * so the text is made twice rather than kept.
+   */
+  step(): boolean {
+    const next = this.pieces.next()
+    if (!next.done) {
+      const bytes = Buffer.from(next.value)
+      if (this.pass === 'write') this.put(bytes)
+      else {
+        this.hash.update(bytes)
+        this.measured += bytes.length
+      }
+      return false
+    }
+    if (this.pass === 'write') return true
+    this.pass = 'write'
+    this.put(Buffer.from(recordHeader(this.measured, this.hash.digest('hex'))))
+    this.pieces = this.generate()
+    return false
+  }
+
+  sync(done: (error?: Error) => void): void {
+    this.file.sync(done)
+  }
+
+  /** Adds what was committed meanwhile; returns the file, synced. */
+  finish(records: readonly Uint8Array[]): LogFile {
+    for (const record of records) this.put(record)
+    this.file.syncNow()
+    return this.file
+  }
+
+  abandon(): void {
+    if (this.closed) return
+    this.closed = true
+    try {
+      this.file.close()
+      this.files.remove(this.path)
+    } catch {
+      // It is only in the way.
+    }
+  }
+}

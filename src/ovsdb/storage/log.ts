@@ -1,0 +1,129 @@
+import { createHash } from 'node:crypto'
+import { err, ok, type Result } from '../../base/result.ts'
+import type { Json } from '../../jsonrpc/json.ts'
+import { JsonError } from '../../jsonrpc/parser.ts'
+import { MessageReader } from '../../jsonrpc/reader.ts'
+import type { LogFile } from './files.ts'
+
+/** How records of a standalone database begin (ovsdb(5)). */
+const MAGIC = 'OVSDB JSON'
+const CLUSTER = 'OVSDB CLUSTER'
+
+/** Records up to this size are parsed in one go. */
+const WHOLE = 64 << 20
+const CHUNK = 1 << 20
+const MAX_RECORD = 2 ** 32
+
+/** A record whole: header line and text. */
+export function encodeRecord(text: string): Uint8Array {
+  const body = Buffer.from(`${text}\n`)
+  const head = Buffer.from(recordHeader(body.length, createHash('sha1').update(body).digest('hex')))
+  return Buffer.concat([head, body])
+}
+
+/** @param length bytes of the text with its line end. */
+export function recordHeader(length: number, sha1: string): string {
+  return `${MAGIC} ${length} ${sha1}\n`
+}
+
+/** What is wrong with a log, and where. */
+export interface LogProblem {
+  readonly kind: 'empty' | 'not a log' | 'cluster' | 'torn' | 'corrupt'
+  readonly offset: number
+  readonly message: string
+}
+
+export interface LogRecord {
+  readonly json: Json
+  readonly offset: number
+  /** Where the next one begins. */
+  readonly end: number
+}
+
+const HEADER = /^OVSDB (JSON|CLUSTER) ([1-9][0-9]*) ([0-9a-f]{40})\n/
+
+function headerAt(file: LogFile, offset: number): RegExpExecArray | undefined {
+  return HEADER.exec(Buffer.from(file.read(offset, 128)).toString('latin1')) ?? undefined
+}
+
+/** Reads the record at `offset`; the problem says whether it is only the end that is missing. */
+export function readRecord(file: LogFile, name: string, offset: number): Result<LogRecord, LogProblem> {
+  const problem = (kind: LogProblem['kind'], message: string) => err({ kind, offset, message: `${name}: ${message}` })
+  const header = headerAt(file, offset)
+  if (!header) {
+    const line = Buffer.from(file.read(offset, 100)).toString('utf8').split('\n')[0] ?? ''
+    if (offset === 0) {
+      if (file.size === 0) return problem('empty', 'file is empty')
+      return problem('not a log', `unexpected file format`)
+    }
+    return badRecord(file, name, offset, `parse error at offset ${offset} in header line "${line}"`)
+  }
+  if (header[1] === 'CLUSTER' || Buffer.from(file.read(offset, 13)).toString() === CLUSTER) {
+    return problem('cluster', `cannot apply this operation to clustered database file`)
+  }
+  const length = Number(header[2])
+  const start = offset + header[0].length
+  if (start + length > file.size || length > MAX_RECORD) {
+    return badRecord(file, name, offset, `error reading ${length} bytes starting at offset ${start}`)
+  }
+  const hash = createHash('sha1')
+  let json: Json | undefined
+  let failed: string | undefined
+  const reader = new MessageReader(
+    (value) => {
+      json = value
+    },
+    { size: MAX_RECORD, whole: WHOLE },
+  )
+  for (let at = 0; at < length; at += CHUNK) {
+    const chunk = file.read(start + at, Math.min(CHUNK, length - at))
+    hash.update(chunk)
+    if (failed !== undefined) continue
+    try {
+      reader.push(chunk)
+    } catch (e) {
+      if (!(e instanceof JsonError)) throw e
+      failed = e.message
+    }
+  }
+  const sha1 = hash.digest('hex')
+  if (sha1 !== header[3]) {
+    const what = `${length} bytes starting at offset ${start} have SHA-1 hash ${sha1} but should have hash ${header[3]}`
+    return badRecord(file, name, offset, what)
+  }
+  if (failed !== undefined || json === undefined) {
+    return problem(
+      'corrupt',
+      `${length} bytes starting at offset ${start} are not valid JSON (${failed ?? 'no value'})`,
+    )
+  }
+  return ok({ json, offset, end: start + length })
+}
+
+/** A record that is not whole: the end of what a crash left, unless more of the log lies behind it. */
+function badRecord(file: LogFile, name: string, offset: number, what: string): Result<never, LogProblem> {
+  const later = laterRecord(file, offset + 1)
+  return later === undefined
+    ? err({ kind: 'torn', offset, message: `${name}: ${what}` })
+    : err({ kind: 'corrupt', offset, message: `${name}: ${what}, and a whole record follows at offset ${later}` })
+}
+
+/** The offset of a whole record behind a bad one. */
+function laterRecord(file: LogFile, from: number): number | undefined {
+  const overlap = 128
+  for (let at = from; at < file.size; at += CHUNK) {
+    const text = Buffer.from(file.read(at, CHUNK + overlap)).toString('latin1')
+    for (let i = text.indexOf(`${MAGIC} `); i >= 0 && i < CHUNK; i = text.indexOf(`${MAGIC} `, i + 1)) {
+      const offset = at + i
+      const header = headerAt(file, offset)
+      if (!header) continue
+      const length = Number(header[2])
+      const start = offset + header[0].length
+      if (start + length > file.size) continue
+      const hash = createHash('sha1')
+      for (let k = 0; k < length; k += CHUNK) hash.update(file.read(start + k, Math.min(CHUNK, length - k)))
+      if (hash.digest('hex') === header[3]) return offset
+    }
+  }
+  return undefined
+}
