@@ -11,6 +11,9 @@ import { chassisOperations, describeChassis } from './chassis-row.ts'
 import { portOperations } from './port-rows.ts'
 import { Reconciler } from './reconciler.ts'
 
+/** A port is not taken from another chassis again before so many milliseconds. */
+const CLAIM_INTERVAL_MS = 500
+
 export interface SouthboundWriterParts {
   readonly sb: Replica<Southbound>
   readonly ovs: Replica<OpenVSwitch>
@@ -39,6 +42,7 @@ export class SouthboundWriter {
   private acknowledged: Acknowledgement | undefined
   private complaint: string | undefined
   private readonly withheld = new Set<string>()
+  private readonly claims = new Map<string, number>()
 
   constructor(private readonly parts: SouthboundWriterParts) {
     const { sb, ovs, bindings, us, installed } = parts
@@ -64,6 +68,7 @@ export class SouthboundWriter {
           this.withheld.add(name)
           return []
         }
+        if (this.postponed(name, binding, row.chassis, own.uuid)) return []
         return portOperations(sb, row, { us: own, binding, installed: installed.contents.has(name) }, log)
       },
       {
@@ -89,6 +94,23 @@ export class SouthboundWriter {
       if (change.tables.Open_vSwitch || change.tables.Bridge) this.rows.mark('chassis', 'us')
     })
     this.rows.mark('chassis', 'us')
+  }
+
+  /**
+   * Whether a claim has to wait. Two chassis that both hold themselves for a port's place, as after a
+   * restart, before BFD is up, would take it from each other without end: each waits half a second
+   * from its last claim to the next.
+   */
+  private postponed(name: string, binding: Binding | undefined, held: string | undefined, us: string): boolean {
+    if (binding?.claim !== 'chassis' || held === us) return false
+    const { clock } = this.parts
+    const wait = (this.claims.get(name) ?? Number.NEGATIVE_INFINITY) + CLAIM_INTERVAL_MS - clock.monotonic()
+    if (held !== undefined && wait > 0) {
+      clock.after(wait, () => this.rows.mark('port', name))
+      return true
+    }
+    this.claims.set(name, clock.monotonic())
+    return false
   }
 
   /** All is known now: ports that were not released before are looked at again. */
