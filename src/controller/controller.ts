@@ -270,6 +270,7 @@ export class Controller {
     this.state.southbound.close()
     this.local.close()
     this.announcer.close()
+    this.packetIns.close()
     this.graph.close()
     this.channel?.close()
     this.channel = undefined

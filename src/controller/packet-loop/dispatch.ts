@@ -7,6 +7,7 @@ import type { ControllerState } from '../controller.ts'
 import type { Effect, PacketInEnvironment } from '../packet-in/effect.ts'
 import { handlePacketIn } from '../packet-in/handle.ts'
 import { parseUserdata } from '../packet-in/userdata.ts'
+import { Services } from '../services/services.ts'
 import { LearnedRows } from './learned-rows.ts'
 import { WaitingPackets } from './waiting.ts'
 
@@ -17,12 +18,14 @@ export class PacketIns {
   private readonly learned: LearnedRows
   private readonly waiting: WaitingPackets
   private readonly received = new Map<string, number>()
+  private readonly services: Services
   private readonly log: Log
   private readonly environment: PacketInEnvironment
 
   constructor(private readonly state: ControllerState) {
     this.log = state.options.log.child('pinctrl')
     this.learned = new LearnedRows(state)
+    this.services = new Services(state)
     this.waiting = new WaitingPackets(state.options.clock, (m) => state.send({ ...m, xid: state.installer.nextXid() }))
     state.options.sb.onChange((change) => {
       if (!this.waiting.size) return
@@ -44,6 +47,10 @@ export class PacketIns {
     const { installer } = this.state
     channel.send({ type: 'set_packet_in_format', xid: installer.nextXid(), format: PACKET_IN_FORMAT.NXT_PACKET_IN2 })
     channel.send({ type: 'set_config', xid: installer.nextXid(), flags: 0, missSendLen: 0xffff })
+  }
+
+  close(): void {
+    this.services.close()
   }
 
   receive(message: Message): void {
@@ -75,6 +82,7 @@ export class PacketIns {
         this.waiting.add({ ...effect, port: this.learned.learningPort(effect.datapath, effect.port) })
         return
       default:
+        if (this.services.apply(effect)) return
         this.count(`unsupported: ${effect.type}`)
         this.log.warn(`${effect.type} is not supported`, { code: 'PACKET_IN_UNSUPPORTED' })
     }

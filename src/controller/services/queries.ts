@@ -15,8 +15,8 @@ export interface QuerierOptions {
 const ALL_SYSTEMS = 0xe0000001
 const ALL_NODES = (0xff02n << 112n) | 1n
 const HOP_BY_HOP = 0
-/** RFC 2711: a router alert for multicast listener discovery, padded to 8 bytes. */
-const ROUTER_ALERT6 = Uint8Array.of(5, 2, 0, 0, 0, 0)
+/** RFC 2711: a router alert for multicast listener discovery, behind the header's length and padded to 8 bytes. */
+const ROUTER_ALERT6 = Uint8Array.of(0, 5, 2, 0, 0, 0, 0)
 
 /** General queries of IGMPv3 (RFC 3376 §4.1) and MLDv2 (RFC 3810 §5.1), for those families that have a source. */
 export function generalQueries(o: QuerierOptions): Uint8Array[] {
