@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { VirtualClock } from './clock.ts'
+import { ClockScope, VirtualClock } from './clock.ts'
 
 it('runs calls by time, then in the order they were made', () => {
   fc.assert(
@@ -40,4 +40,21 @@ it('names a loop that never settles', () => {
   const loop = () => void clock.after(0, loop)
   loop()
   expect(() => clock.settle(1000)).toThrow('virtual time does not settle: 1000 calls at one moment')
+})
+
+it('throws away a scope with all that waits on it', () => {
+  const clock = new VirtualClock()
+  const scope = new ClockScope(clock)
+  const seen: string[] = []
+  scope.after(1, () => seen.push('early'))
+  scope.after(5, () => seen.push('cancelled')).cancel()
+  clock.advance(2)
+  scope.after(5, () => seen.push('late'))
+  scope.after(0, () => seen.push('soon'))
+  scope.close()
+  scope.after(1, () => seen.push('after'))
+  expect(scope.now()).toBe(clock.now())
+  clock.advance(10)
+  expect(seen).toEqual(['early'])
+  expect(clock.next()).toBeUndefined()
 })

@@ -139,6 +139,52 @@ export class VirtualClock implements Clock {
   }
 }
 
+/**
+ * A clock that can be thrown away with all that waits on it: what ends a part that is simply gone, as
+ * after a power cut. Time is that of the clock it is made from.
+ */
+export class ClockScope implements Clock {
+  private readonly timers = new Set<Timer>()
+  private closed = false
+
+  constructor(private readonly inner: Clock) {}
+
+  now(): number {
+    return this.inner.now()
+  }
+
+  monotonic(): number {
+    return this.inner.monotonic()
+  }
+
+  after(delay: number, run: () => void): Timer {
+    if (this.closed) return { cancel() {} }
+    if (delay <= 0) {
+      return this.inner.after(0, () => {
+        if (!this.closed) run()
+      })
+    }
+    const timer = this.inner.after(delay, () => {
+      this.timers.delete(handle)
+      run()
+    })
+    const handle: Timer = {
+      cancel: () => {
+        timer.cancel()
+        this.timers.delete(handle)
+      },
+    }
+    this.timers.add(handle)
+    return handle
+  }
+
+  /** Nothing that waits is called any more, and nothing new is taken. */
+  close(): void {
+    this.closed = true
+    for (const timer of [...this.timers]) timer.cancel()
+  }
+}
+
 function before(a: Entry, b: Entry): boolean {
   return a.at < b.at || (a.at === b.at && a.seq < b.seq)
 }

@@ -1,4 +1,4 @@
-import type { Clock } from '../base/clock.ts'
+import { type Clock, ClockScope } from '../base/clock.ts'
 import type { MemoryUnderlay } from '../base/datagram.ts'
 import type { FramePort } from '../base/frame.ts'
 import type { Log } from '../base/log.ts'
@@ -118,7 +118,8 @@ export class SandboxChassis {
   /** Starts the switch and the controller. */
   start(): void {
     if (this.running) return
-    const { clock, random, underlay } = this.world
+    const { random, underlay } = this.world
+    const clock = new ClockScope(this.world.clock)
     const log = this.world.log.child(this.name)
     const sw = new Switch({ clock, log, random, underlay, tunnelAddress: this.options.encapIp })
     sw.attachPort(UPLINK, this.world.uplink())
@@ -151,6 +152,7 @@ export class SandboxChassis {
       sw.close()
       this.world.unplugUplink()
       for (const r of [mine, theirs, sb]) r.close()
+      clock.close()
     }
     this.running = { sw, configuration, controller, close }
   }

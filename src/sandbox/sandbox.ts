@@ -1,4 +1,4 @@
-import { type Clock, VirtualClock } from '../base/clock.ts'
+import { type Clock, ClockScope, VirtualClock } from '../base/clock.ts'
 import { MemoryUnderlay } from '../base/datagram.ts'
 import { cable } from '../base/frame.ts'
 import { type Log, silent } from '../base/log.ts'
@@ -222,10 +222,11 @@ export class Sandbox {
     if (this.guests.has(port)) throw new Error(`${port} is plugged already`)
     const chassis = this.chassis(options.chassis)
     const mac = options.mac ?? this.macOf(port)
-    const [near, far] = cable(this.clock)
+    const clock = new ClockScope(this.clock)
+    const [near, far] = cable(clock)
     const host = new VirtualHost({
       name: port,
-      clock: this.clock,
+      clock,
       log: this.log,
       port: near,
       mac,
@@ -240,7 +241,13 @@ export class Sandbox {
       `external_ids:attached-mac="${mac}"`,
     ])
     const guest = new Guest(host, this.driver)
-    this.guests.set(port, { guest, leave: () => chassis.detach(device) })
+    this.guests.set(port, {
+      guest,
+      leave: () => {
+        chassis.detach(device)
+        clock.close()
+      },
+    })
     await this.until(`${port} is up`, () => this.isUp(port))
     return guest
   }
@@ -258,9 +265,11 @@ export class Sandbox {
   /** A host on the physical network. */
   external(name: string, options: ExternalOptions): Guest {
     const mode = options.vlan === undefined ? undefined : { access: options.vlan }
+    const clock = new ClockScope(this.clock)
+    this.closers.push(() => clock.close())
     const host = new VirtualHost({
       name,
-      clock: this.clock,
+      clock,
       log: this.log,
       port: this.physical.port(name, mode),
       mac: options.mac,
@@ -315,6 +324,7 @@ export class Sandbox {
   async stop(): Promise<void> {
     if (this.stopped) return
     this.stopped = true
+    for (const { leave } of this.guests.values()) leave()
     for (const chassis of this.chassisByName.values()) chassis.close()
     for (const close of this.closers) close()
     await this.driver.settle()
