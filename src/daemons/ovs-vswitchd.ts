@@ -114,7 +114,8 @@ function accept(bridge: string, stream: ByteStream, versions: readonly Version[]
       return
     }
     const c = sw.connect(bridge, r.value)
-    if (c && primary) c.missSendLen = 128
+    if (!c) r.value.close()
+    else if (primary) c.missSendLen = 128
   })
 }
 

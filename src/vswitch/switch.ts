@@ -510,13 +510,13 @@ export class Switch implements World, DatapathHost {
 
   // --- OpenFlow ---
 
-  /** Serves OpenFlow to a controller whose connection has agreed on a version. */
+  /**
+   * Serves OpenFlow to a controller whose connection has agreed on a version. Undefined: there is no
+   * such bridge (yet); the channel is left as it is.
+   */
   connect(bridge: string, channel: OpenFlowChannel): OpenFlowConnection | undefined {
     const b = this.bridges.get(bridge)
-    if (!b) {
-      channel.close(new Error(`${bridge}: no such bridge`))
-      return undefined
-    }
+    if (!b) return undefined
     const c = new OpenFlowConnection(this, b, channel)
     this.connections.add(c)
     return c

@@ -145,7 +145,12 @@ export function sctpRight(packet: Packet): boolean {
   const { l4, end } = packet.layers
   if (end - l4 < 16 || u16(b, l4 + 14) < 4) return false
   const c = crc32c(b, l4, end)
-  return b[l4 + 8] === (c & 0xff) && b[l4 + 9] === ((c >>> 8) & 0xff) && b[l4 + 10] === ((c >>> 16) & 0xff) && b[l4 + 11] === c >>> 24
+  return (
+    b[l4 + 8] === (c & 0xff) &&
+    b[l4 + 9] === ((c >>> 8) & 0xff) &&
+    b[l4 + 10] === ((c >>> 16) & 0xff) &&
+    b[l4 + 11] === c >>> 24
+  )
 }
 
 function sctpChecksum(packet: Packet): void {

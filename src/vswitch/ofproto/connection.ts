@@ -274,6 +274,8 @@ export class OpenFlowConnection implements BridgeEvents {
   }
 
   private apply(m: Message): { applied: Applied } | { error: ErrorName } {
+    // what was counted belongs to flows and groups as they are now
+    this.sw.datapath.flushStatistics()
     switch (m.type) {
       case 'flow_mod': {
         const r = applyFlowMod(this.bridge, this.sw.slots, m, this)

@@ -1,6 +1,7 @@
 import { OFPP } from '../../openflow/actions/action.ts'
 import type { PortDescription } from '../../openflow/messages/message.ts'
 import type { DpPort } from '../datapath/datapath.ts'
+import type { Effect } from '../datapath/dependency.ts'
 import type { TunnelConfig } from '../tunnels/config.ts'
 import type { Bridge } from './bridge.ts'
 
@@ -16,6 +17,24 @@ export const NO_PACKET_IN = 64
 /** OFPPS_*: what the port's state is. */
 export const LINK_DOWN = 1
 export const LIVE = 4
+
+/** Counts what a port received, or sent. */
+export class PortCredit implements Effect {
+  constructor(
+    private readonly port: BridgePort,
+    private readonly received: boolean,
+  ) {}
+
+  credit(packets: number, bytes: number): void {
+    if (this.received) {
+      this.port.rxPackets += packets
+      this.port.rxBytes += bytes
+    } else {
+      this.port.txPackets += packets
+      this.port.txBytes += bytes
+    }
+  }
+}
 
 export type PortKind = 'system' | 'internal' | 'patch' | 'tunnel'
 
@@ -47,7 +66,7 @@ export class BridgePort {
   state = 0
   /** Whether floods of NORMAL leave it out (`other_config:protected` and the like). */
   protectedPort = false
-  /** For patch ports, which have no counters of the datapath. */
+  /** For patch and tunnel ports, which have no counters of the datapath of their own. */
   rxPackets = 0
   rxBytes = 0
   txPackets = 0

@@ -168,7 +168,7 @@ function one(ctx: Context, a: Action, last: boolean, all: readonly Action[], ind
         key[K.NW_TTL] = ttl - 1
         return
       }
-      for (const id of a.controllers)
+      for (const id of a.controllers.length ? a.controllers : [0])
         toController(ctx, { type: 'controller', maxLen: 0xffff, controllerId: id, reason: 2 })
       return 'stop'
     }

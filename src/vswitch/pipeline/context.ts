@@ -73,7 +73,14 @@ export class Context {
   freezing = false
   frozenActions: FrozenAction[] = []
   /** The `controller(pause)` action that stopped the pipeline. */
-  pause: (Action & { type: 'controller' }) | undefined = undefined
+  pause:
+    | {
+        readonly action: Action & { type: 'controller' }
+        readonly table: number
+        readonly cookie: bigint
+        readonly rule: Rule | undefined
+      }
+    | undefined = undefined
   error: DropReason | undefined = undefined
   /** Whether it may learn, and send packets to controllers that are not the datapath's business. */
   readonly live: boolean

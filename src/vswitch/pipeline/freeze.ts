@@ -38,29 +38,30 @@ export function finishFreezing(ctx: Context): void {
   ctx.pause = undefined
   // a trace disturbs no controller
   if (!ctx.live) return
-  ctx.actions.push(userspace(ctx, pause, frozen, id, true))
+  ctx.actions.push(userspace(pause, ctx.live, frozen, id, true))
 }
 
 export function userspace(
-  ctx: Context,
-  action: Action & { type: 'controller' },
+  from: NonNullable<Context['pause']>,
+  live: boolean,
   frozen: UserspaceAction['frozen'],
   recircId: number,
   pause: boolean,
 ): UserspaceAction {
-  const missRule = ctx.rule?.priority === 0 && ctx.rule.match.length === 0
+  const { action, rule, table, cookie } = from
+  const missRule = rule?.priority === 0 && rule.match.length === 0
   return {
     type: 'userspace',
     reason: action.reason === REASON.ACTION && missRule ? REASON.NO_MATCH : action.reason,
     controllerId: action.controllerId,
     maxLen: action.maxLen,
-    cookie: ctx.cookie,
-    table: ctx.table,
+    cookie,
+    table,
     userdata: action.userdata,
     meter: action.meterId,
     frozen,
     pause,
     recircId,
-    dontSend: !ctx.live,
+    dontSend: !live,
   }
 }

@@ -4,9 +4,8 @@ import { type Action, OFPP } from '../../openflow/actions/action.ts'
 import * as K from '../classifier/key.ts'
 import type { Slots } from '../classifier/slots.ts'
 import type { TunnelInfo, TunnelOption } from '../datapath/action.ts'
-import type { Effect } from '../datapath/dependency.ts'
 import { freezeWords } from '../datapath/frozen.ts'
-import { type BridgePort, LINK_DOWN, NO_FLOOD, NO_FWD, NO_RECV, PORT_DOWN } from '../ofproto/port.ts'
+import { type BridgePort, LINK_DOWN, NO_FLOOD, NO_FWD, NO_RECV, PORT_DOWN, PortCredit } from '../ofproto/port.ts'
 import { runActionSet } from './action-set.ts'
 import { commit } from './commit.ts'
 import { untrack } from './connection.ts'
@@ -57,19 +56,6 @@ function flood(ctx: Context, all: boolean): void {
   }
 }
 
-class PatchCredit implements Effect {
-  constructor(
-    private readonly from: BridgePort,
-    private readonly to: BridgePort,
-  ) {}
-  credit(packets: number, bytes: number): void {
-    this.from.txPackets += packets
-    this.from.txBytes += bytes
-    this.to.rxPackets += packets
-    this.to.rxBytes += bytes
-  }
-}
-
 /** Sends the packet, as it now is, out of a port. */
 export function toPort(ctx: Context, number: number, hairpin: boolean, last: boolean): void {
   ctx.dependencies.add(ctx.bridge.portsChanged)
@@ -106,6 +92,7 @@ export function toPort(ctx: Context, number: number, hairpin: boolean, last: boo
     }
     commit(ctx.key, ctx.base, ctx.wildcards, ctx.actions)
     ctx.actions.push({ type: 'tunnel', info }, { type: 'output', port: dp.number })
+    ctx.effects.push(new PortCredit(port, false))
     ctx.outputs++
     return
   }
@@ -131,7 +118,7 @@ function throughPatch(ctx: Context, port: BridgePort, peer: BridgePort, last: bo
   key.fill(0, K.METADATA_HIGH, K.TUN_METADATA + K.TUN_METADATA_WORDS)
   key[K.ACTSET_OUTPUT] = OFPP.UNSET
   untrack(ctx)
-  ctx.effects.push(new PatchCredit(port, peer))
+  ctx.effects.push(new PortCredit(port, false), new PortCredit(peer, true))
   ctx.dependencies.add(peer.bridge.portsChanged)
   ctx.trace?.bridge(peer.bridge.name)
   if (!(peer.config & (NO_RECV | PORT_DOWN)) && !(peer.state & LINK_DOWN)) {
@@ -246,13 +233,15 @@ function options(key: K.Key, wildcards: K.Key, slots: Slots): TunnelOption[] {
 /** A packet to the controller; with `pause`, the pipeline waits for it there. */
 export function toController(ctx: Context, action: Action & { type: 'controller' }): void {
   if (action.pause) {
-    ctx.pause = action
+    ctx.pause = { action, table: ctx.table, cookie: ctx.cookie, rule: ctx.rule }
     freeze(ctx)
     return
   }
   commit(ctx.key, ctx.base, ctx.wildcards, ctx.actions)
   const frozen = ctx.frozenState({ table: ctx.table, lookup: false, actions: [] }, freezeWords(ctx.key))
   const id = ctx.world.frozen.id(frozen, ctx.now)
-  ctx.actions.push(userspace(ctx, action, frozen, id, false))
+  ctx.actions.push(
+    userspace({ action, table: ctx.table, cookie: ctx.cookie, rule: ctx.rule }, ctx.live, frozen, id, false),
+  )
   ctx.outputs++
 }

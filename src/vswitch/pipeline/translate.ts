@@ -4,7 +4,7 @@ import { clearFields } from '../conntrack/conntrack.ts'
 import type { Translation } from '../datapath/datapath.ts'
 import { FROZEN_END, FROZEN_FROM, type Frozen, thaw } from '../datapath/frozen.ts'
 import type { Bridge } from '../ofproto/bridge.ts'
-import { NO_RECV, PORT_DOWN } from '../ofproto/port.ts'
+import { NO_RECV, PORT_DOWN, PortCredit } from '../ofproto/port.ts'
 import { runActionSet } from './action-set.ts'
 import { runActions } from './actions.ts'
 import { Context, type TraceSink, type World } from './context.ts'
@@ -47,6 +47,7 @@ export function translate(world: World, key: K.Key, options: TranslateOptions): 
   ctx.key[K.ACTSET_OUTPUT] = 0xfff7
   ctx.base[K.ACTSET_OUTPUT] = 0xfff7
   ctx.dependencies.add(port.bridge.portsChanged)
+  if (port.kind === 'tunnel') ctx.effects.push(new PortCredit(port, true))
   ctx.trace?.bridge(port.bridge.name)
   if (world.special(port, key, ctx.wildcards))
     ctx.actions.push({ type: 'slow', protocol: 'bfd', bridge: port.bridge.name, port: port.number })
