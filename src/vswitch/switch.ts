@@ -6,7 +6,7 @@ import { below, type Random } from '../base/random.ts'
 import { type Action, OFPP } from '../openflow/actions/action.ts'
 import type { OpenFlowChannel } from '../openflow/connection/channel.ts'
 import * as K from './classifier/key.ts'
-import { Slots } from './classifier/slots.ts'
+import { compileMatch, Slots } from './classifier/slots.ts'
 import { Conntrack } from './conntrack/conntrack.ts'
 import { type FlushRequest, matchesFlush } from './conntrack/flush.ts'
 import type { DpAction, UserspaceAction } from './datapath/action.ts'
@@ -66,6 +66,13 @@ class DevicePort implements DpPort {
     readonly device: Device,
   ) {}
   transmit(frame: Uint8Array): void {
+    // an Ethernet header and a tag are not part of the MTU
+    if (frame.length > this.device.mtu + 18) {
+      this.counters.txDropped++
+      this.counters.txPackets--
+      this.counters.txBytes -= frame.length
+      return
+    }
     this.device.send(frame)
   }
 }
@@ -419,29 +426,27 @@ export class Switch implements World, DatapathHost {
     })
     if (!done.ok) return undefined
     done.value.tell()
-    this.armExpiry()
-    for (const r of bridge.table(flow.table).classifier.rules()) {
-      if (r.priority === flow.priority && r.match === flow.match) return r
-    }
-    return undefined
+    this.expires()
+    const compiled = compileMatch(flow.match, this.slots)
+    if ('missing' in compiled) return undefined
+    return bridge.table(flow.table).classifier.find(compiled.mask, compiled.values, flow.priority)
   }
 
   /** Looks every second for flows whose time is over, while there are any with timeouts. */
-  armExpiry(): void {
+  expires(): void {
     this.expiry ??= this.clock.after(1000, () => {
       this.expiry = undefined
       this.datapath.flushStatistics()
       const now = this.clock.monotonic()
       let more = false
       for (const b of this.bridges.values()) {
-        for (const r of [...b.rules()]) {
-          if (!r.idleTimeout && !r.hardTimeout) continue
+        for (const r of [...b.usedTables()].flatMap((t) => [...t.timed])) {
           if (r.hardTimeout && now - r.modified >= r.hardTimeout * 1000) expire(b, r, REMOVED.HARD)
           else if (r.idleTimeout && now - r.used >= r.idleTimeout * 1000) expire(b, r, REMOVED.IDLE)
           else more = true
         }
       }
-      if (more) this.armExpiry()
+      if (more) this.expires()
     })
   }
 

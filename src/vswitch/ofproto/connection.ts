@@ -280,7 +280,7 @@ export class OpenFlowConnection implements BridgeEvents {
       case 'flow_mod': {
         const r = applyFlowMod(this.bridge, this.sw.slots, m, this)
         if (!r.ok) return { error: r.error }
-        if (m.idleTimeout || m.hardTimeout) this.sw.armExpiry()
+        if (m.idleTimeout || m.hardTimeout) this.sw.expires()
         return { applied: r.value }
       }
       case 'group_mod': {

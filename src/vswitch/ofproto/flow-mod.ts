@@ -1,5 +1,6 @@
 import { err, ok, type Result } from '../../base/result.ts'
 import { type Action, OFPP } from '../../openflow/actions/action.ts'
+import { missingPrerequisite } from '../../openflow/fields/prerequisite.ts'
 import type { ErrorName } from '../../openflow/messages/errors.ts'
 import { FLOW_FLAG, type FlowMod } from '../../openflow/messages/message.ts'
 import type { FlowFilter } from '../../openflow/messages/multipart.ts'
@@ -33,6 +34,7 @@ export function applyFlowMod(bridge: Bridge, slots: Slots, mod: FlowMod, by?: un
   const deleting = mod.command === 'delete' || mod.command === 'delete_strict'
   if (mod.table !== 0xff && mod.table >= TABLES) return err('OFPBRC_BAD_TABLE_ID')
   if (!deleting) {
+    if (missingPrerequisite(mod.match)) return err('OFPBMC_BAD_PREREQ')
     const bad = checkActions(bridge, slots, mod.actions, mod.table === 0xff ? 0 : mod.table)
     if (bad) return err(bad)
   }

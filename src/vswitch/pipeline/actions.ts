@@ -239,6 +239,8 @@ function one(ctx: Context, a: Action, last: boolean, all: readonly Action[], ind
         wildcards[K.TCP_FLAGS] = (wildcards[K.TCP_FLAGS] as number) | 5
         if ((key[K.TCP_FLAGS] as number) & 5 && ctx.live && ctx.rule) {
           shorten(ctx.rule, a.idleTimeout, a.hardTimeout)
+          ctx.bridge.table(ctx.rule.table).timed.add(ctx.rule)
+          world.expires()
         }
       }
       return

@@ -24,6 +24,8 @@ export interface World {
   /** Takes BFD and the like off the pipeline. True: it is ours. */
   special(port: BridgePort, key: Key, wildcards: Key): boolean
   learn(bridge: Bridge, flow: LearnedFlow): Rule | undefined
+  /** A flow has got a timeout. */
+  expires(): void
   /** The datapath's number of a meter. */
   meter(bridge: Bridge, meter: number): number | undefined
 }

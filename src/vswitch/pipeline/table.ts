@@ -13,6 +13,8 @@ class Counter implements Effect {
 export class FlowTable {
   readonly classifier = new Classifier<Rule>()
   readonly dependency: Dependency
+  /** Flows that expire. */
+  readonly timed = new Set<Rule>()
   readonly lookups = new Counter()
   readonly matched = new Counter()
   name = ''
@@ -34,11 +36,13 @@ export class FlowTable {
 
   insert(rule: Rule): void {
     this.classifier.insert(rule)
+    if (rule.idleTimeout || rule.hardTimeout) this.timed.add(rule)
     this.dependency.changed()
   }
 
   remove(rule: Rule): void {
     this.classifier.remove(rule)
+    this.timed.delete(rule)
     rule.removed = true
     this.dependency.changed()
   }

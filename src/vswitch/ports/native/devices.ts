@@ -23,6 +23,7 @@ abstract class NativeDevice implements Device {
   onFrame: ((frame: Uint8Array) => void) | undefined
   onChange: (() => void) | undefined
   up: boolean
+  mtu: number
   abstract readonly driver: string
   private stopReading: (() => void) | undefined
   protected readonly buffer = new Uint8Array(LARGEST)
@@ -36,15 +37,13 @@ abstract class NativeDevice implements Device {
     readonly index: number,
   ) {
     this.up = links.up(name)
+    this.mtu = links.mtu(name)
     this.stopReading = c.readable(fd, () => this.readMany())
-  }
-
-  get mtu(): number {
-    return this.links.mtu(this.name)
   }
 
   setMtu(mtu: number): void {
     this.links.setMtu(this.name, mtu)
+    this.mtu = this.links.mtu(this.name)
   }
 
   setUp(up: boolean): void {
@@ -53,9 +52,11 @@ abstract class NativeDevice implements Device {
 
   /** Looks whether the link changed. */
   look(): void {
-    const now = this.links.up(this.name)
-    if (now === this.up) return
-    this.up = now
+    const up = this.links.up(this.name)
+    const mtu = this.links.mtu(this.name)
+    if (up === this.up && mtu === this.mtu) return
+    this.up = up
+    this.mtu = mtu
     this.onChange?.()
   }
 
