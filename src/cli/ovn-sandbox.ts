@@ -1,8 +1,10 @@
 import { Command, Option } from 'commander'
 import type { Log, LogLine } from '../base/log.ts'
 import { logTo, silent } from '../base/log.ts'
+import { err } from '../base/result.ts'
 import { SystemClock } from '../io/clock.ts'
 import { systemRandom } from '../io/random.ts'
+import { socketTransport } from '../ovsdb/transport/sockets.ts'
 import type { Demo } from '../sandbox/demo/checks.ts'
 import { type Outcome, runChecks, startDemo } from '../sandbox/demo/run.ts'
 import { serveSandbox } from '../sandbox/serve.ts'
@@ -74,7 +76,12 @@ async function check(): Promise<void> {
 
 async function serve(): Promise<void> {
   const begin = performance.now()
-  const demo = await startDemo({ clock: new SystemClock(), random: systemRandom, log })
+  const demo: Demo = await startDemo({
+    clock: new SystemClock(),
+    random: systemRandom,
+    log,
+    transport: socketTransport(() => err('the sandbox has no certificates')),
+  })
   const { sandbox } = demo
   const served = await serveSandbox(sandbox, {
     nbPort,

@@ -7,6 +7,7 @@ import { type Controller, createController } from '../controller/index.ts'
 import { channelPair } from '../openflow/connection/pair.ts'
 import { localReplica } from '../ovsdb/client/local.ts'
 import type { Replica } from '../ovsdb/client/replica.ts'
+import type { Server } from '../ovsdb/server/index.ts'
 import type { ColumnValues, Database } from '../ovsdb/transaction/index.ts'
 import type { OpenVSwitch, Southbound } from '../schema/index.ts'
 import { openVSwitch, southbound } from '../schema/index.ts'
@@ -31,7 +32,9 @@ export interface ChassisWorld {
   /** The chassis' cable into the physical network. */
   uplink(): FramePort
   unplugUplink(): void
-  /** A database of the sandbox: made, and kept over restarts of the chassis. */
+  /** Serves the chassis' database to whoever connects. */
+  readonly server: Server
+  /** Made with the chassis, and kept over its restarts. */
   readonly database: Database
 }
 
@@ -56,11 +59,16 @@ export class SandboxChassis {
     readonly options: ChassisOptions,
     private readonly world: ChassisWorld,
   ) {
-    this.ovs = localReplica(world.database, openVSwitch, { clock: world.clock })
+    this.ovs = localReplica(world.database, openVSwitch, { clock: world.clock, locks: world.server.locks })
   }
 
   get name(): string {
     return this.options.name
+  }
+
+  /** Serves the Open_vSwitch database to whoever connects. */
+  get server(): Server {
+    return this.world.server
   }
 
   get up(): boolean {

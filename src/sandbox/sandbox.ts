@@ -3,6 +3,7 @@ import { MemoryUnderlay } from '../base/datagram.ts'
 import { cable } from '../base/frame.ts'
 import { type Log, silent } from '../base/log.ts'
 import { type Random, seeded } from '../base/random.ts'
+import { unwrap } from '../base/result.ts'
 import { nbctl } from '../ctl/nbctl/index.ts'
 import type { Program } from '../ctl/program.ts'
 import { runCtl } from '../ctl/run.ts'
@@ -13,8 +14,8 @@ import { createNorthd, type Northd } from '../northd/index.ts'
 import { localReplica } from '../ovsdb/client/local.ts'
 import type { Operation } from '../ovsdb/client/operation.ts'
 import { describeTransactError, type Replica } from '../ovsdb/client/replica.ts'
-import type { OperationResult } from '../ovsdb/transaction/index.ts'
-import { Database } from '../ovsdb/transaction/index.ts'
+import { createServer, type Server, type Transport } from '../ovsdb/server/index.ts'
+import type { Database, OperationResult } from '../ovsdb/transaction/index.ts'
 import { type Northbound, northbound, openVSwitch, type Southbound, southbound } from '../schema/index.ts'
 import { type ChassisOptions, SandboxChassis } from './chassis.ts'
 import { Driver } from './drive.ts'
@@ -30,6 +31,8 @@ export interface SandboxOptions {
   readonly random?: Random
   /** The physical network that br-ex of each chassis is on. Default: `datacentre`. */
   readonly physicalNetwork?: string
+  /** How the databases may be listened for; in memory only unless given. */
+  readonly transport?: Transport
 }
 
 export interface PlugOptions {
@@ -74,6 +77,9 @@ export class Sandbox {
   readonly physical: EthernetSwitch
   readonly northbound: Database
   readonly southbound: Database
+  /** Serve the two databases to whoever connects: `nbServer.listen('ptcp:6641:127.0.0.1')`. */
+  readonly nbServer: Server
+  readonly sbServer: Server
   readonly nb: Replica<Northbound>
   readonly sb: Replica<Southbound>
   readonly northd: Northd
@@ -85,7 +91,7 @@ export class Sandbox {
   private readonly transit = new Set<(from: string, to: string) => void>()
   private stopped = false
 
-  private constructor(options: SandboxOptions) {
+  private constructor(private readonly options: SandboxOptions) {
     this.clock = options.clock ?? new VirtualClock()
     this.log = options.log ?? silent
     this.random = options.random ?? seeded(1)
@@ -95,14 +101,22 @@ export class Sandbox {
       for (const see of this.transit) see(from, to)
     }
     this.physical = new EthernetSwitch(this.clock, options.physicalNetwork ?? 'datacentre')
-    this.northbound = new Database(northbound, this.clock, this.random)
-    this.southbound = new Database(southbound, this.clock, this.random)
+    this.nbServer = this.server('nb')
+    this.sbServer = this.server('sb')
+    this.northbound = unwrap(this.nbServer.addDatabase(northbound))
+    this.southbound = unwrap(this.sbServer.addDatabase(southbound))
     this.northbound.transact([{ op: 'insert', table: 'NB_Global', row: {} }])
     this.southbound.transact([{ op: 'insert', table: 'SB_Global', row: {} }])
-    this.nb = localReplica<Northbound>(this.northbound, northbound, { clock: this.clock })
-    this.sb = localReplica<Southbound>(this.southbound, southbound, { clock: this.clock })
-    const northdNb = localReplica<Northbound>(this.northbound, northbound, { clock: this.clock })
-    const northdSb = localReplica<Southbound>(this.southbound, southbound, { clock: this.clock })
+    this.nb = localReplica<Northbound>(this.northbound, northbound, { clock: this.clock, locks: this.nbServer.locks })
+    this.sb = localReplica<Southbound>(this.southbound, southbound, { clock: this.clock, locks: this.sbServer.locks })
+    const northdNb = localReplica<Northbound>(this.northbound, northbound, {
+      clock: this.clock,
+      locks: this.nbServer.locks,
+    })
+    const northdSb = localReplica<Southbound>(this.southbound, southbound, {
+      clock: this.clock,
+      locks: this.sbServer.locks,
+    })
     this.northd = createNorthd({
       nb: northdNb,
       sb: northdSb,
@@ -137,16 +151,30 @@ export class Sandbox {
     return sandbox
   }
 
+  private server(name: string): Server {
+    const { transport } = this.options
+    const server = createServer({
+      clock: this.clock,
+      log: this.log.child(name),
+      random: this.random,
+      ...(transport ? { transport } : {}),
+    })
+    this.closers.push(() => server.close())
+    return server
+  }
+
   private addChassis(options: ChassisOptions): void {
     const { name } = options
     if (this.chassisByName.has(name)) throw new Error(`two chassis are called ${name}`)
+    const server = this.server(name)
     const chassis = new SandboxChassis(options, {
       clock: this.clock,
       log: this.log,
       random: this.random,
       underlay: this.underlay,
       southbound: this.southbound,
-      database: new Database(openVSwitch, this.clock, this.random),
+      server,
+      database: unwrap(server.addDatabase(openVSwitch)),
       uplink: () => this.physical.port(name),
       unplugUplink: () => this.physical.remove(name),
     })

@@ -201,6 +201,11 @@ export class RemoteSet {
     return [...this.configured.keys()].sort()
   }
 
+  /** The port on which a connection method listens: that drawn where 0 was asked for; 0 where there is none. */
+  port(method: string): number {
+    return this.remotes.get(method)?.listening?.port ?? 0
+  }
+
   add(spec: string, ready?: (error: string | undefined) => void, options: RemoteOptions = {}): void {
     if (spec.startsWith('db:')) {
       const source = this.source(spec)
