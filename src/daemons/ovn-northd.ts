@@ -1,4 +1,4 @@
-import { appendFileSync } from 'node:fs'
+import { openSync, writeSync } from 'node:fs'
 import { logTo } from '../base/log.ts'
 import { err } from '../base/result.ts'
 import { SystemClock } from '../io/clock.ts'
@@ -12,11 +12,11 @@ import { southbound } from '../schema/southbound.ts'
 const argument = (name: string) => process.argv.find((a) => a.startsWith(`--${name}=`))?.slice(name.length + 3)
 const rundir = process.env['OVN_RUNDIR'] ?? '/var/run/ovn'
 const logFile = argument('log-file')
+const logFd = logFile === undefined ? 2 : openSync(logFile, 'a')
 const log = logTo((l) => {
   if (l.level === 'dbg') return
   const line = `${new Date().toISOString()}|${l.module}|${l.level.toUpperCase()}|${l.message}\n`
-  if (logFile) appendFileSync(logFile, line)
-  else process.stderr.write(line)
+  writeSync(logFd, line)
 })
 const clock = new SystemClock()
 const dialStream: Dial = (text, done) => {

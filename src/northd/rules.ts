@@ -5,6 +5,7 @@ import type { Context, GlobalOptions, Identity, PortState } from './context.ts'
 import { aclPipeline, aclRelations } from './features/acl.ts'
 import { dhcp } from './features/dhcp.ts'
 import { dns } from './features/dns.ts'
+import { dropSampling } from './features/drop-sampling.ts'
 import { externalPorts } from './features/external.ts'
 import { loadBalancerRelations } from './features/load-balancer.ts'
 import { loadBalancerFlows } from './features/load-balancer-flows.ts'
@@ -71,6 +72,7 @@ const FEATURES: readonly ((context: Context) => void)[] = [
   meters,
   dhcp,
   externalPorts,
+  dropSampling,
   dns,
   multicast,
   routerAdvertisements,

@@ -14,6 +14,11 @@ export interface AllocateOptions {
   readonly last: number
   /** The number a key had before this process began: read from the column that persists it. */
   readonly previous?: (key: string) => number | undefined
+  /**
+   * Which free number a new request gets: the one after the last given out (around the range), the
+   * least, or the one after the greatest in use.
+   */
+  readonly pick?: 'after last' | 'least' | 'after greatest'
   /** Told once for each key when a space is full. */
   readonly full?: (key: string, space: string) => void
 }
@@ -125,8 +130,10 @@ export class Allocator implements Node, Follower<Request> {
   }
 
   private draw(key: string, spaceName: string): void {
-    const { first, last } = this.options
+    const { first, last, pick } = this.options
     const space = this.space(spaceName)
+    if (pick === 'least') space.next = first - 1
+    else if (pick === 'after greatest') space.next = Math.min(last, Math.max(first - 1, ...space.taken.keys()))
     for (let i = 0; i <= last - first; i++) {
       const number = space.next >= last ? first : space.next + 1
       space.next = number
@@ -146,7 +153,10 @@ export class Allocator implements Node, Follower<Request> {
     for (const waiting of this.waiting.values()) waiting.delete(key)
     if (!held) return
     this.held.delete(key)
-    this.space(held.space).taken.delete(held.number)
+    const space = this.space(held.space)
+    space.taken.delete(held.number)
+    // An empty space begins anew.
+    if (!space.taken.size) this.spaces.delete(held.space)
     this.target.withdraw(key, this.owner(key))
     this.owners.delete(key)
   }

@@ -35,41 +35,45 @@ export function sampleFlows(context: Context, flow: AddFlow, acl: ACL, where: Wh
       const c = nb.Sample_Collector.get(uuid)
       return c ? [c] : []
     })
+  // Without registers a sample says who it is for, or is none at all.
   const sample = (uuids: readonly string[], app: string, point: string | number) =>
     collectorsOf(uuids)
       .map(
         (c) =>
-          `sample(probability=${c.probability},collector_set=${c.set_id},obs_domain=${domain(app)},obs_point=${point}); `,
+          `sample(probability=${c.probability},collector_set=${c.set_id},obs_domain=${domain(app)},obs_point=${point});`,
       )
       .join('')
+  const whole = (app: string, text: string) =>
+    nb.Sampling_App.values().some((a) => a.type === app) ? `flags.pkt_sampled = 1; ${text} next;` : ''
+  const state = acl.action === 'allow-stateless' ? '' : where === 'to-lport' ? '(ct.new || !ct.trk) && ' : 'ct.new && '
   if (fresh) {
     const collector = collectorsOf(fresh.collectors)[0]
     if (collector && registers && fresh.collectors.length === 1)
       flow(
         place.stage,
         1000,
-        `ip && ct.new && reg8[0..7] == ${collector.id} && reg8[19..20] == ${place.number}`,
-        `flags.pkt_sampled = 1; ${sample(fresh.collectors, 'acl-new', 'reg3')}next;`,
+        `ip && ${state}reg8[0..7] == ${collector.id} && reg8[19..20] == ${place.number}`,
+        `flags.pkt_sampled = 1; ${sample(fresh.collectors, 'acl-new', 'reg3')} next;`,
       )
     else
       flow(
         place.stage,
         1100,
-        `ip && ct.new && reg3 == ${fresh.metadata}`,
-        `flags.pkt_sampled = 1; ${sample(fresh.collectors, 'acl-new', fresh.metadata)}next;`,
+        `ip && ${state}reg3 == ${acl.label || fresh.metadata}`,
+        whole('acl-new', sample(fresh.collectors, 'acl-new', acl.label || fresh.metadata)),
       )
   }
-  if (established) {
+  if (established && acl.action !== 'pass' && acl.action !== 'allow-stateless') {
     const collector = collectorsOf(established.collectors)[0]
     if (collector && registers && established.collectors.length === 1) {
-      const actions = `flags.pkt_sampled = 1; ${sample(established.collectors, 'acl-est', 'ct_label.obs_point_id')}next;`
+      const actions = `flags.pkt_sampled = 1; ${sample(established.collectors, 'acl-est', 'ct_label.obs_point_id')} next;`
       const mark = `ct_mark.obs_collector_id == ${collector.id}`
       flow(place.stage, 1000, `${ESTABLISHED} && !ct.rpl && ${mark} && ct_mark.obs_stage == ${place.number}`, actions)
       flow(place.reply, 1000, `${ESTABLISHED} && ct.rpl && ${mark}`, actions)
     } else {
       const head = 'flags.pkt_sampled == 0 && ip && ct.trk && (ct.est || ct.rel)'
       const tail = `ct_label.obs_point_id == ${established.metadata} && ct_label.obs_unused == 0`
-      const actions = `flags.pkt_sampled = 1; ${sample(established.collectors, 'acl-est', established.metadata)}next;`
+      const actions = whole('acl-est', sample(established.collectors, 'acl-est', established.metadata))
       flow(place.stage, 1200, `${head} && !ct.rpl && ${tail}`, actions)
       flow(place.reply, 1200, `${head} && ct.rpl && ${tail}`, actions)
     }

@@ -166,12 +166,13 @@ export function aclPipeline(context: Context): void {
     evaluation(flow, facts.any || balanced, tracked)
     const drop = globalOption(context, 'default_acl_drop') === 'true'
     for (const p of ['from-lport', 'from-lport after lb', 'to-lport'] as const)
-      verdict(context, flow, STAGES[p], facts, facts.tiers[p], drop)
+      verdict(flow, STAGES[p], facts, facts.tiers[p], drop, context.meters.of(ls.copp, 'reject'))
   })
   graph.rule('features/acl ports', 10, topology.switchPorts, (port, out) => {
     if (port.type !== 'router' && port.type !== 'localnet') return
     if (!acl.statefulSwitch.get(port.switch)) return
-    if (port.type === 'router' && port.options.get('enable_router_port_acl') === 'true') return
+    const gateway = topology.peerOfSwitchPort(port)?.distributedGateway === true
+    if (gateway && port.options.get('enable_router_port_acl') === 'true') return
     const flow = flows.on(out, port.switch, 'features/acl.ts')
     const options = { hint: port.uuid, port: port.name }
     flow(lsIn.pre_acl, 110, `ip && inport == ${port.quoted}`, 'next;', options)
@@ -244,12 +245,12 @@ function evaluation(flow: AddFlow, any: boolean, tracked: boolean): void {
 }
 
 function verdict(
-  context: Context,
   flow: AddFlow,
   stages: (typeof STAGES)[Position],
   facts: AclFacts,
   tiers: number,
   dropByDefault: boolean,
+  meter: string | undefined,
 ): void {
   const { action, eval: evaluate, back } = stages
   if (!facts.any) {
@@ -264,7 +265,7 @@ function verdict(
     1000,
     `${reg.ACL_VERDICT_REJECT} == 1`,
     `${clear} reg0 = 0; reject { /* eth.dst <-> eth.src; ip.dst <-> ip.src; is implicit. */ outport <-> inport; next(pipeline=${back.pipeline},table=${back.table}); };`,
-    { meter: context.meters.of(undefined, 'reject') },
+    { meter },
   )
   flow(action, 0, '1', dropByDefault ? `${clear} /* drop */` : `${clear} next;`)
   for (let tier = 0; tier < tiers; tier++) {
@@ -290,15 +291,23 @@ function acls(context: Context): void {
     const tracked = facts.stateful || lb.switchHasVips.get(owner) === true
     const priority = acl.priority + 1000
     const tier = facts.tiers[p] > 0 ? `${reg.ACL_TIER} == ${acl.tier} && ` : ''
-    if (acl.action === 'allow-related') sampleFlows(context, flow, acl, p)
+    sampleFlows(context, flow, acl, p)
+    const id = relations.ids.get(uuid)
+    if (id !== undefined) out.emit(context.outputs.ACL_ID, uuid, { id })
     const log = logAction(acl, meters.named(acl.meter, acl._uuid))
+    logRelated(flow, acl, p, log)
     if (acl.action === 'allow-stateless' && facts.stateful)
       flow(stages.pre, priority, acl.match, `${reg.ACL_STATELESS} = 1; next;`, uuid)
     if (acl.action === 'pass' || acl.action === 'allow-stateless' || !tracked) {
-      flow(stages.eval, priority, `${tier}(${acl.match})`, `${log}${verdictBit(acl.action)}next;`, uuid)
+      flow(
+        stages.eval,
+        priority,
+        `${tier}(${acl.match})`,
+        `${log}${verdictBit(acl.action)}${observation(context, acl, p, false)}next;`,
+        uuid,
+      )
     } else if (acl.action === 'allow' || acl.action === 'allow-related') {
-      const observed = observation(context, acl, p)
-      const id = relations.ids.get(uuid)
+      const observed = observation(context, acl, p, true)
       const persist = id === undefined ? '' : `reg2[16..31] = ${id}; ${reg.ACL_PERSIST_ID} = 1; `
       flow(
         stages.eval,
@@ -311,18 +320,29 @@ function acls(context: Context): void {
       flow(stages.eval, priority, `${tier}${A} == 1 && (${acl.match})`, `${log}${ALLOW}${again}next;`, uuid)
     } else {
       const bit = verdictBit(acl.action)
-      const fresh = observation(context, acl, p)
-      void fresh
-      flow(stages.eval, priority, `${tier}${D} == 1 && (${acl.match})`, `${log}${bit}next;`, uuid)
+      const observed = observation(context, acl, p, false)
+      const established = acl.sample_est === undefined ? 0 : (nb.Sample.get(acl.sample_est)?.metadata ?? 0)
+      flow(stages.eval, priority, `${tier}${D} == 1 && (${acl.match})`, `${log}${bit}${observed}next;`, uuid)
       flow(
         stages.eval,
         priority,
         `${tier}${B} == 1 && (${acl.match})`,
-        `${log}${bit}ct_commit { ct_mark.blocked = 1; ct_label.obs_point_id = 0; }; next;`,
+        `${log}${bit}${observed}ct_commit { ct_mark.blocked = 1; ct_label.obs_point_id = ${established}; }; next;`,
         uuid,
       )
     }
   })
+}
+
+/** Replies and related traffic of connections that an ACL allowed are logged too, known by its label. */
+function logRelated(flow: AddFlow, acl: ACL, p: Position, log: string): void {
+  if (!log || acl.action !== 'allow-related' || acl.label === 0) return
+  if (acl.options.get('log-related') !== 'true') return
+  const stage = p === 'to-lport' ? lsIn.acl_eval : lsOut.acl_eval
+  const label = `ct_mark.blocked == 0 && ct_label.label == ${acl.label}`
+  const actions = `${log}${reg.NF_ENABLED} = ct_label.nf; ${ALLOW}next;`
+  flow(stage, 65533, `ct.est && !ct.rel && ct.rpl && ${label}`, actions, acl._uuid)
+  flow(stage, 65533, `!ct.est && ct.rel && !ct.new && ${label}`, actions, acl._uuid)
 }
 
 function verdictBit(action: ACL['action']): string {
@@ -345,16 +365,17 @@ function logAction(acl: ACL, meter: string | undefined): string {
 
 const OBS_STAGE: { readonly [P in Position]: number } = { 'from-lport': 0, 'from-lport after lb': 1, 'to-lport': 2 }
 
-/** What is remembered of an ACL's label or samples, in registers that conntrack keeps. */
-function observation({ nb }: Context, acl: ACL, p: Position): string {
+/** What is remembered of an ACL's label or samples, in registers; conntrack keeps it for what is allowed. */
+function observation({ nb }: Context, acl: ACL, p: Position, kept: boolean): string {
   const fresh = acl.sample_new === undefined ? undefined : nb.Sample.get(acl.sample_new)
-  const established = acl.sample_est === undefined ? undefined : nb.Sample.get(acl.sample_est)
-  if (acl.label === 0 && !fresh && !established) return ''
-  const set = (collectors: readonly string[] | undefined) => {
-    const first = collectors?.[0]
-    return first === undefined ? 0 : (nb.Sample_Collector.get(first)?.id ?? 0)
+  const established = kept && acl.sample_est !== undefined ? nb.Sample.get(acl.sample_est) : undefined
+  const label = kept ? acl.label : 0
+  if (label === 0 && !fresh && !established) return ''
+  const only = (collectors: readonly string[] | undefined) => {
+    const [first, second] = collectors ?? []
+    return first === undefined || second !== undefined ? 0 : (nb.Sample_Collector.get(first)?.id ?? 0)
   }
-  const newPoint = fresh?.metadata ?? acl.label
-  const estPoint = established?.metadata ?? acl.label
-  return `${reg.ACL_LABEL} = 1; reg3 = ${newPoint}; reg9 = ${estPoint}; reg8[0..7] = ${set(fresh?.collectors)}; reg8[8..15] = ${set(established?.collectors)}; reg8[19..20] = ${OBS_STAGE[p]}; `
+  const newPoint = label || (fresh?.metadata ?? 0)
+  const estPoint = label || (established?.metadata ?? 0)
+  return `${reg.ACL_LABEL} = 1; reg3 = ${newPoint}; reg9 = ${estPoint}; reg8[0..7] = ${only(fresh?.collectors)}; reg8[8..15] = ${only(established?.collectors)}; reg8[19..20] = ${OBS_STAGE[p]}; `
 }

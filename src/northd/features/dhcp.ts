@@ -123,10 +123,9 @@ function dhcpv6(
     return
   }
   const stateless = row.options.get('dhcpv6_stateless') === 'true'
-  const options = new Map(row.options)
-  const fqdn = port.options.get('hostname')
-  if (fqdn) options.set('fqdn', fqdn)
-  const list = [...(stateless ? [] : [`ia_addr = ${ip.address}`]), ...sorted(options, ['dhcpv6_stateless'])].join(', ')
+  const list = [...(stateless ? [] : [`ia_addr = ${ip.address}`]), ...sorted(row.options, ['dhcpv6_stateless'])].join(
+    ', ',
+  )
   const hint: FlowOptions = { hint: row._uuid, port: door.name }
   const request = `inport == ${door.quoted} && eth.src == ${a.mac} && ip6.mcast && ip6.dst == ff02::1:2 && udp.src == 546 && udp.dst == 547`
   const source = formatIpv6(linkLocal(mac))

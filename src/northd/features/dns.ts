@@ -51,14 +51,12 @@ export function dns(context: Context): void {
   graph.rule('southbound/dns', 10, byRecord, ({ uuid, datapaths }, out) => {
     const row = nb.DNS.get(uuid)
     if (!row) return
-    const records = new Map([...row.records].map(([name, value]) => [name.toLowerCase(), value] as const))
     const options = new Map(row.options)
     options.set('ovn-owned', row.options.get('ovn-owned') === 'true' ? 'true' : 'false')
     out.emit(outputs.DNS, uuid, {
-      records,
+      records: row.records,
       datapaths,
       options,
-      external_ids: row.external_ids,
     })
   })
 }

@@ -18,7 +18,8 @@ export function loadBalancerFlows(context: Context): void {
     if (!balancer) return
     const flow = flows.on(out, a.datapath, 'features/load-balancer-flows.ts')
     if (a.kind === 'switch') {
-      for (const vip of balancer.vips) onSwitch(context, flow, balancer, vip)
+      const copp = topology.switches.get(a.datapath)?.copp
+      for (const vip of balancer.vips) onSwitch(context, flow, balancer, vip, copp)
       return
     }
     const facts = topology.routerFacts.get(a.datapath)
@@ -98,11 +99,15 @@ function outcome(context: Context, lb: Balancer, vip: Vip): Outcome {
   return 'drop'
 }
 
+function eventMatch(lb: Balancer, vip: Vip): string {
+  return vip.port === undefined ? '' : ` && ${lb.protocol} && ${lb.protocol}.dst == ${vip.port}`
+}
+
 function trigger(lb: Balancer, vip: Vip): string {
   return `trigger_event(event = "empty_lb_backends", vip = "${vip.key}", protocol = "${lb.protocol}", load_balancer = "${lb.uuid}");`
 }
 
-function onSwitch(context: Context, flow: AddFlow, lb: Balancer, vip: Vip): void {
+function onSwitch(context: Context, flow: AddFlow, lb: Balancer, vip: Vip, copp: string | undefined): void {
   const ip = `ip${vip.family}.dst == ${vip.address}`
   const l4 = vip.port === undefined ? '' : ` && ${lb.protocol}.dst == ${vip.port}`
   flow(lsIn.pre_stateful, 120, `${reg.CONNTRACK_NAT} == 1 && ${ip}${l4}`, `${saveVip(vip)}ct_lb_mark;`, lb.uuid)
@@ -110,9 +115,9 @@ function onSwitch(context: Context, flow: AddFlow, lb: Balancer, vip: Vip): void
   const match = `ct.new && ${ip}${connectionMatch(lb, vip)}`
   const result = outcome(context, lb, vip)
   if (result === 'event') {
-    flow(lsIn.pre_lb, 130, `ip && ${ip}${l4}`, trigger(lb, vip), {
+    flow(lsIn.pre_lb, 130, `${ip}${eventMatch(lb, vip)}`, trigger(lb, vip), {
       hint: lb.uuid,
-      meter: context.meters.of(undefined, 'event-elb'),
+      meter: context.meters.of(copp, 'event-elb'),
     })
   }
   if (result === 'balance')
@@ -122,10 +127,10 @@ function onSwitch(context: Context, flow: AddFlow, lb: Balancer, vip: Vip): void
       lsIn.lb,
       priority,
       match,
-      `reg0 = 0; reject { outport <-> inport; next(pipeline=egress,table=${lsOut.acl_action.table - 2});};`,
-      { hint: lb.uuid, meter: context.meters.of(undefined, 'reject') },
+      `reg0 = 0; reject { outport <-> inport; next(pipeline=egress,table=${lsOut.qos.table});};`,
+      { hint: lb.uuid, meter: context.meters.of(copp, 'reject') },
     )
-  else flow(lsIn.lb, priority, match, '/* drop */', lb.uuid)
+  else flow(lsIn.lb, priority, match, 'drop;', lb.uuid)
   if (lb.affinity !== undefined && result === 'balance') affinity(flow, lb, vip, 'switch', undefined)
 }
 
@@ -145,21 +150,19 @@ function onRouter(context: Context, flow: AddFlow, lb: Balancer, vip: Vip, facts
   const router = facts.router
   const ip = `ip${vip.family}`
   flow(lrIn.defrag, 100, `ip && ${ip}.dst == ${vip.address}`, 'ct_dnat;', lb.uuid)
-  if (!facts.isGateway && !facts.gatewayPorts.length) return
   const priority = vip.port === undefined ? 110 : 120
   const base = `ct.new && !ct.rel && ${ip} && ${ip}.dst == ${vip.address}${connectionMatch(lb, vip)}`
   const force = facts.isGateway && router.options.get('lb_force_snat_ip') ? 'force_snat' : undefined
   const kind = lb.skipSnat ? 'skip_snat' : force
   const mark = kind ? `flags.${kind}_for_lb = 1; ` : ''
   const result = outcome(context, lb, vip)
-  const places = facts.isGateway ? [undefined] : facts.gatewayPorts
+  const places = facts.gatewayPorts.length ? facts.gatewayPorts : [undefined]
   if (context.nat.snatIp(router.uuid, vip.address)) {
     const l4 = vip.port === undefined ? '' : ` && ${lb.protocol} && ${lb.protocol}.dst == ${vip.port}`
     flow(lrIn.unsnat, 120, `${ip} && ${ip}.dst == ${vip.address}${l4}`, 'next;', lb.uuid)
   }
   if (result === 'event') {
-    const l4 = vip.port === undefined ? '' : ` && ${lb.protocol}.dst == ${vip.port}`
-    flow(lrIn.dnat, 130, `ip && ${ip}.dst == ${vip.address}${l4}`, trigger(lb, vip), {
+    flow(lrIn.dnat, 130, `${ip}.dst == ${vip.address}${eventMatch(lb, vip)}`, trigger(lb, vip), {
       hint: lb.uuid,
       meter: context.meters.of(router.copp, 'event-elb'),
     })
@@ -172,7 +175,7 @@ function onRouter(context: Context, flow: AddFlow, lb: Balancer, vip: Vip, facts
       `${mark}reg0 = 0; reject { outport <-> inport; next(pipeline=egress,table=${lrOut.snat.table});};`,
       { hint: lb.uuid, meter: context.meters.of(router.copp, 'reject') },
     )
-  } else if (result !== 'balance') flow(lrIn.dnat, priority, base, '/* drop */', lb.uuid)
+  } else if (result !== 'balance') flow(lrIn.dnat, priority, base, 'drop;', lb.uuid)
   for (const port of places) {
     const here = port ? ` && is_chassis_resident(${port.quotedRedirect})` : ''
     if (result === 'balance') {
@@ -214,7 +217,7 @@ function affinity(flow: AddFlow, lb: Balancer, vip: Vip, where: 'switch' | 'rout
   const [check, balance, learn] = router
     ? [lrIn.lb_aff_check, lrIn.dnat, lrIn.lb_aff_learn]
     : [lsIn.lb_aff_check, lsIn.lb, lsIn.lb_aff_learn]
-  const fresh = router ? `ct.new && !ct.rel && ${ip}` : 'ct.new'
+  const fresh = router ? `ct.new && !ct.rel && ${ip}` : `ct.new && ${ip}`
   flow(
     check,
     100,

@@ -48,6 +48,8 @@ export interface Attachment {
   readonly datapath: string
   readonly kind: 'switch' | 'router'
   readonly balancer: string
+  /** On a switch only since a router next to it has it. */
+  readonly inherited?: boolean
 }
 
 export interface LoadBalancerRelations {
@@ -198,13 +200,19 @@ export function loadBalancerRelations(
     const peer = topology.peerOfSwitchPort(port)
     if (!peer) return
     for (const { balancer } of byRouter.get(peer.router))
-      out.emit(attachments, `${port.switch} ${balancer}`, { datapath: port.switch, kind: 'switch', balancer })
+      out.emit(attachments, `${port.switch} ${balancer}`, {
+        datapath: port.switch,
+        kind: 'switch',
+        balancer,
+        inherited: true,
+      })
   })
 
   const has = (kind: 'switch' | 'router') => {
     const target = graph.derived<boolean>(`${kind} has vips`, 6)
     graph.rule(`${kind} has vips`, 6, attachments, (a, out) => {
-      if (a.kind === kind && (balancers.get(a.balancer)?.vips.length ?? 0) > 0) out.emit(target, a.datapath, true)
+      if (a.kind === kind && !a.inherited && (balancers.get(a.balancer)?.vips.length ?? 0) > 0)
+        out.emit(target, a.datapath, true)
     })
     return target
   }

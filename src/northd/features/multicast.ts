@@ -139,7 +139,20 @@ export function multicast(context: Context): void {
     if (!truth(router.options, 'mcast_relay')) return
     const flow = flows.on(out, router.uuid, 'features/multicast.ts')
     const flood = staticFlood.get(router.uuid) === true
-    flow(lrIn.ip_routing, 10450, 'ip4.mcast || ip6.mcast', flood ? 'ip.ttl--; outport = "_MC_static"; next;' : 'drop;')
+    const all = 'ip4.mcast || ip6.mcast'
+    if (!flood) {
+      flow(lrIn.ip_routing, 10450, all, 'drop;')
+      return
+    }
+    // Reports and queries have a TTL of one, and go out by all flooding ports but not back again.
+    for (const control of ['igmp', 'mldv1 || mldv2']) {
+      const one = control.includes('||') ? `(${control})` : control
+      flow(lrIn.ip_input, 120, `${one} && ip.ttl == 1`, 'next;')
+      flow(lrIn.ip_routing, 10460, control, 'clone { outport = "_MC_static"; next; };')
+      for (const port of topology.portsOfRouter.get(router.uuid))
+        flow(lrIn.ip_routing, 10550, `eth.src == ${port.mac} && ${one}`, 'drop;')
+    }
+    flow(lrIn.ip_routing, 10450, all, 'clone { outport = "_MC_static"; ip.ttl--; next; };')
   })
   void reg
 }

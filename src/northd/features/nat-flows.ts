@@ -5,7 +5,7 @@ import type { AddFlow } from '../pipeline/flow.ts'
 import { quote } from '../pipeline/flow.ts'
 import * as reg from '../pipeline/registers.ts'
 import { lrIn, lrOut } from '../pipeline/stage.ts'
-import { arpSwap, neighbourAdvertisement } from '../router/port.ts'
+import { arpSwap, checkLarger, gatewayMtu, mtuBypass, neighbourAdvertisement } from '../router/port.ts'
 import type { RouterFacts, RouterPort } from '../topology/topology.ts'
 import type { Nat } from './nat.ts'
 
@@ -16,8 +16,8 @@ export function natFlows(context: Context): void {
     const facts = topology.routerFacts.get(n.router)
     if (!facts) return
     const flow = flows.on(out, n.router, 'features/nat-flows.ts')
-    if (!facts.isGateway && !n.gatewayPort) return
     arpFlows(context, flow, n, facts)
+    if (!facts.isGateway && !n.gatewayPort) return
     if (n.type !== 'dnat') {
       unsnat(flow, n)
       snat(context, flow, n)
@@ -39,7 +39,7 @@ export function natFlows(context: Context): void {
 /** ` && is_chassis_resident(...)` where the rule is acted on. */
 function resident(n: Nat): string {
   if (!n.gatewayPort) return ''
-  return ` && is_chassis_resident(${n.distributed ? n.quotedLogicalPort : n.gatewayPort.quotedRedirect})`
+  return ` && is_chassis_resident(${n.local ? n.quotedLogicalPort : n.gatewayPort.quotedRedirect})`
 }
 
 function arpFlows(context: Context, flow: AddFlow, n: Nat, facts: RouterFacts): void {
@@ -56,7 +56,7 @@ function arpFlows(context: Context, flow: AddFlow, n: Nat, facts: RouterFacts): 
   flow(lrIn.ip_input, 90, target, reply(reg.INPORT_ETH_ADDR), options)
   const port = n.gatewayPort
   if (!port || isCarried(context, port)) return
-  const mac = n.distributed ? (n.externalMac as string) : reg.INPORT_ETH_ADDR
+  const mac = n.local ? (n.externalMac as string) : reg.INPORT_ETH_ADDR
   flow(lrIn.ip_input, 92, `inport == ${port.quoted} && ${target}${resident(n)}`, reply(mac), options)
   flow(lrIn.ip_input, 91, `inport == ${port.quoted} && ${target}`, 'drop;', n.uuid)
 }
@@ -66,7 +66,7 @@ function unsnat(flow: AddFlow, n: Nat): void {
   const actions = n.stateless ? 'next;' : 'ct_snat;'
   if (!n.gatewayPort) flow(lrIn.unsnat, 90, ip, actions, n.uuid)
   else {
-    const here = n.distributed ? '' : resident(n)
+    const here = n.local ? '' : resident(n)
     flow(lrIn.unsnat, 100, `${ip} && inport == ${n.gatewayPort.quoted}${here}`, actions, n.uuid)
   }
 }
@@ -97,22 +97,22 @@ function dnat(context: Context, flow: AddFlow, n: Nat, facts: RouterFacts): void
   const { allowed, exempted } = externalIps(context, n, 'src')
   const extra = n.row.match ? ` && (${n.row.match})` : ''
   const base = `ip && ip${n.family}.dst == ${n.externalIp}`
-  const here = n.gatewayPort ? ` && inport == ${n.gatewayPort.quoted}${n.distributed ? '' : resident(n)}` : ''
+  const here = n.gatewayPort ? ` && inport == ${n.gatewayPort.quoted}${n.local ? '' : resident(n)}` : ''
   const match = `${base}${here}`
   const force =
     facts.isGateway && facts.router.options.get('dnat_force_snat_ip') ? 'flags.force_snat_for_dnat = 1; ' : ''
   const loop = facts.isGateway ? `${force}flags.loopback = 1; ` : ''
   const change = n.stateless ? `ip${n.family}.dst=${n.logicalIp}; next;` : `ct_dnat(${translation(n, n.logicalIp)});`
   const priority = n.row.match ? 300 + n.row.priority : 100
-  if (exempted !== undefined) flow(lrIn.dnat, priority + 1, `${match}${exempted}`, 'next;', n.uuid)
+  if (exempted !== undefined) flow(lrIn.dnat, priority + 2, `${match}${exempted}`, 'next;', n.uuid)
   flow(lrIn.dnat, priority, `${match}${extra}${allowed}`, `${loop}${change}`, n.uuid)
 }
 
 function undnat(flow: AddFlow, n: Nat): void {
   const port = n.gatewayPort
   if (!port) return
-  const here = n.distributed ? '' : resident(n)
-  const mac = n.distributed ? `eth.src = ${n.externalMac}; ` : ''
+  const here = n.local ? '' : resident(n)
+  const mac = n.local ? `eth.src = ${n.externalMac}; ` : ''
   const match = `ip && ip${n.family}.src == ${n.logicalIp} && outport == ${port.quoted}${here}`
   flow(lrOut.undnat, 100, match, n.stateless ? `${mac}next;` : `${mac}ct_dnat;`, n.uuid)
 }
@@ -130,15 +130,15 @@ function snat(context: Context, flow: AddFlow, n: Nat): void {
   }
   if (n.row.match) priority = 300 + n.row.priority
   const base = `ip && ip${n.family}.src == ${n.logicalIp}${here}`
-  const mac = n.distributed ? `eth.src = ${n.externalMac}; ` : ''
-  if (exempted !== undefined) flow(lrOut.snat, priority + 1, `${base}${exempted}`, 'next;', n.uuid)
+  const mac = n.local ? `eth.src = ${n.externalMac}; ` : ''
+  if (exempted !== undefined) flow(lrOut.snat, priority + 2, `${base}${exempted}`, 'next;', n.uuid)
   if (n.stateless) {
-    flow(lrOut.snat, priority, `${base}${extra}${allowed}`, `${mac}ip${n.family}.src=${n.externalIp}; next;`, n.uuid)
+    flow(lrOut.snat, priority, `${base}${allowed}${extra}`, `${mac}ip${n.family}.src=${n.externalIp}; next;`, n.uuid)
   } else {
     flow(
       lrOut.snat,
       priority,
-      `${base} && (!ct.trk || !ct.rpl)${extra}${allowed}`,
+      `${base}${allowed} && (!ct.trk || !ct.rpl)${extra}`,
       `${mac}ct_snat(${translation(n, n.externalIp)});`,
       n.uuid,
     )
@@ -151,7 +151,7 @@ function snat(context: Context, flow: AddFlow, n: Nat): void {
  */
 function fromOutside(context: Context, flow: AddFlow, n: Nat, facts: RouterFacts): void {
   const port = n.gatewayPort
-  if (!port || n.stateless || n.distributed || facts.router.options.get('ct-commit-all') === 'true') return
+  if (!port || n.stateless || facts.router.options.get('ct-commit-all') === 'true') return
   if (!supports(context, 'ctCommitToZone') || !supports(context, 'ctNextZone')) return
   const zone = n.type === 'snat' ? 'snat' : 'dnat'
   const ip = `ip${n.family}`
@@ -185,19 +185,28 @@ function commitAll(context: Context, flow: AddFlow, facts: RouterFacts): void {
 }
 
 /** What a distributed router does at its gateway port for a rule. */
-function distributed(_context: Context, flow: AddFlow, n: Nat, port: RouterPort): void {
+function distributed(context: Context, flow: AddFlow, n: Nat, port: RouterPort): void {
   const ip = `ip${n.family}`
   const next = n.family === 4 ? reg.NEXT_HOP_IPV4 : reg.NEXT_HOP_IPV6
   if (n.type === 'snat')
     flow(lrIn.ip_input, 120, `inport == ${port.quoted} && ${ip}.src == ${n.externalIp}`, 'next;', n.uuid)
-  if (n.distributed) {
-    flow(
-      lrIn.admission,
-      50,
-      `eth.dst == ${n.externalMac} && inport == ${port.quoted}${resident(n)}`,
-      `${reg.INPORT_ETH_ADDR} = ${port.mac}; next;`,
-      n.uuid,
-    )
+  if (n.local) {
+    const match = `eth.dst == ${n.externalMac} && inport == ${port.quoted}${resident(n)}`
+    const store = `${reg.INPORT_ETH_ADDR} = ${port.mac}; next;`
+    const mtu = gatewayMtu(port)
+    flow(lrIn.admission, 50, match, mtu === undefined ? store : `${checkLarger(mtu)}${store}`, n.uuid)
+    if (mtu !== undefined) {
+      flow(lrIn.admission, 55, `${match} && (${mtuBypass(port)})`, store, n.uuid)
+      tooLarge(context, flow, n, port, mtu)
+    }
+    if (port.options.get('redirect-type') === 'bridged')
+      flow(
+        lrIn.arp_resolve,
+        90,
+        `outport == ${port.quoted} && ${ip}.src == ${n.logicalIp}${resident(n)}`,
+        n.family === 4 ? 'get_arp(outport, reg0); next;' : 'get_nd(outport, xxreg0); next;',
+        n.uuid,
+      )
     flow(
       lrIn.gw_redirect,
       100,
@@ -210,7 +219,7 @@ function distributed(_context: Context, flow: AddFlow, n: Nat, port: RouterPort)
     lrIn.arp_resolve,
     100,
     `outport == ${port.quoted} && ${next} == ${n.externalIp}`,
-    `eth.dst = ${n.distributed ? n.externalMac : port.mac}; next;`,
+    `eth.dst = ${n.local ? n.externalMac : port.mac}; next;`,
     n.uuid,
   )
   flow(
@@ -221,13 +230,39 @@ function distributed(_context: Context, flow: AddFlow, n: Nat, port: RouterPort)
     n.uuid,
   )
   const registers = Array.from({ length: 10 }, (_, i) => `reg${i} = 0; `).join('')
+  const again = `clone { ct_clear; inport = outport; outport = ""; eth.dst <-> eth.src; flags = 0; flags.loopback = 1; ${registers}${reg.EGRESS_LOOPBACK} = 1; next(pipeline=ingress, table=0); };`
+  flow(lrOut.egr_loop, 100, `${ip}.dst == ${n.externalIp} && outport == ${port.quoted}${resident(n)}`, again, n.uuid)
+  statelessExternal(context, flow, n, port, again)
+}
+
+/** The sender of a packet too large hears of it from the external address. */
+function tooLarge(context: Context, flow: AddFlow, n: Nat, port: RouterPort, mtu: number): void {
+  const ip = `ip${n.family}`
+  const copp = context.topology.routers.get(n.router)?.copp
+  const head = `${reg.EGRESS_LOOPBACK} = 1; ${reg.PKT_LARGER} = 0; eth.dst = eth.src; eth.src = ${n.externalMac}; ${ip}.dst = ${ip}.src; ${ip}.src = ${n.externalIp}; ip.ttl = 254; `
+  const error =
+    n.family === 4
+      ? `icmp4_error {${head}icmp4.type = 3; /* Destination Unreachable. */ icmp4.code = 4; /* Frag Needed and DF was Set. */ icmp4.frag_mtu = ${mtu}; `
+      : `icmp6_error {${head}icmp6.type = 2; /* Packet Too Big. */ icmp6.code = 0; icmp6.frag_mtu = ${mtu}; `
   flow(
-    lrOut.egr_loop,
-    100,
-    `${ip}.dst == ${n.externalIp} && outport == ${port.quoted}${resident(n)}`,
-    `clone { ct_clear; inport = outport; outport = ""; eth.dst <-> eth.src; flags = 0; flags.loopback = 1; ${registers}${reg.EGRESS_LOOPBACK} = 1; next(pipeline=ingress, table=0); };`,
-    n.uuid,
+    lrIn.ip_input,
+    160,
+    `inport == ${port.quoted} && ${reg.PKT_LARGER} && ${reg.EGRESS_LOOPBACK} == 0 && ${ip} && ${ip}.dst == ${n.externalIp}`,
+    `${error}outport = ${port.quoted}; flags.loopback = 1; output; };`,
+    { hint: n.uuid, meter: context.meters.of(copp, `icmp${n.family}-error`) },
   )
+}
+
+/** Stateless translation knows no connections: who may use it is decided before the packet leaves. */
+function statelessExternal(context: Context, flow: AddFlow, n: Nat, port: RouterPort, again: string): void {
+  if (!n.stateless) return
+  const { allowed, exempted } = externalIps(context, n, 'src')
+  const match = `ip${n.family}.dst == ${n.externalIp} && outport == ${port.quoted}${resident(n)}`
+  if (allowed) {
+    flow(lrIn.gw_redirect, 75, `${match}${allowed}`, again, n.uuid)
+    flow(lrIn.gw_redirect, 70, `ip && ip${n.family}.dst == ${n.externalIp}`, 'drop;', n.uuid)
+  }
+  if (exempted !== undefined) flow(lrIn.gw_redirect, 75, `${match}${exempted}`, 'drop;', n.uuid)
 }
 
 /** What a gateway router does for all its rules together. */
@@ -252,7 +287,7 @@ function gatewayRouter(context: Context, flow: AddFlow, facts: RouterFacts): voi
   if (translated) {
     flow(lrOut.undnat, 100, 'nd || nd_rs || nd_ra', 'next;')
     flow(lrOut.undnat, 50, 'ip', 'flags.loopback = 1; ct_dnat;')
-    flow(lrOut.post_undnat, 50, 'ip && ct.new', 'ct_commit { } ; next;')
+    flow(lrOut.post_undnat, 50, 'ip && ct.new', 'ct_commit { } ; next; ')
   }
   if (lbForce !== 'router_ip') return
   for (const port of context.topology.portsOfRouter.get(uuid))

@@ -24,6 +24,8 @@ export interface Nat {
   readonly quotedLogicalPort: string | undefined
   /** Handled on the chassis of its logical port, with a MAC address of its own. */
   readonly distributed: boolean
+  /** Distributed, and not all traffic for the gateway port is carried to one chassis anyway. */
+  readonly local: boolean
   readonly stateless: boolean
   /** The distributed gateway port it belongs to, on a distributed router. */
   readonly gatewayPort: RouterPort | undefined
@@ -43,14 +45,14 @@ export interface NatRelations {
   /** The external MAC addresses of a router's distributed rules, in the order flows list them. */
   externalMacs(router: string): readonly string[]
   /** Whether an address of a port is what load-balanced traffic of a gateway router is forced to have. */
-  forcedSnatIp(port: RouterPort, ip: string): boolean
+  forcedSnatIp(port: RouterPort, ip: string): 'named' | 'router' | undefined
   /** Whether an address of the router is what SNAT gives packets. */
   snatIp(router: string, ip: string): boolean
 }
 
 export function natRelations(graph: Graph, nb: NorthboundTables, topology: Topology): NatRelations {
   const owner = graph.derived<string>('router of nat', 1)
-  const nats = graph.derived<Nat>('nat', 4)
+  const nats = graph.derived<Nat>('nat', 5)
   graph.pair(
     'nats of router',
     1,
@@ -58,7 +60,7 @@ export function natRelations(graph: Graph, nb: NorthboundTables, topology: Topol
     { members: (row) => (row.enabled === false ? [] : row.nat), pick: () => undefined },
     (key, nat, _picked, out) => out.emit(owner, nat, key),
   )
-  graph.rule('nat', 4, nb.NAT, (row, out) => {
+  graph.rule('nat', 5, nb.NAT, (row, out) => {
     const router = owner.get(row._uuid)
     const facts = router === undefined ? undefined : topology.routerFacts.get(router)
     if (!facts) return
@@ -92,6 +94,7 @@ export function natRelations(graph: Graph, nb: NorthboundTables, topology: Topol
       logicalLength: logical.length,
       quotedLogicalPort: row.logical_port === undefined ? undefined : JSON.stringify(row.logical_port),
       distributed,
+      local: distributed && !carried(topology, gatewayPort),
       stateless: row.type === 'dnat_and_snat' && row.options.get('stateless') === 'true',
       gatewayPort,
       onGatewayRouter: facts.isGateway,
@@ -109,14 +112,19 @@ export function natRelations(graph: Graph, nb: NorthboundTables, topology: Topol
     externalMacs: (router) => hashOrder([...new Set(distributedOf.get(router).map((n) => n.externalMac as string))]),
     forcedSnatIp: (port, ip) => {
       const facts = topology.routerFacts.get(port.router)
-      if (!facts?.isGateway) return false
+      if (!facts?.isGateway) return undefined
       const { options } = facts.router
       const force = options.get('lb_force_snat_ip')
-      if (force === 'router_ip') return true
-      return [force, options.get('dnat_force_snat_ip')].some((text) => text?.split(/[\s,]+/).includes(ip))
+      const named = [force, options.get('dnat_force_snat_ip')].some((text) => text?.split(/[\s,]+/).includes(ip))
+      return named ? 'named' : force === 'router_ip' ? 'router' : undefined
     },
     snatIp: (router, ip) => snatIps.get(`${router} ${ip}`).length > 0,
   }
+}
+
+function carried(topology: Topology, port: RouterPort | undefined): boolean {
+  const peer = port && topology.switchPeer(port)
+  return peer !== undefined && topology.isRedirected(peer)
 }
 
 /** `10.0.0.0/24`, `10.0.0.5`; a mask whose ones are not in front is none. */

@@ -204,7 +204,7 @@ export function routes(context: Context): void {
     if (!isGrouped(group.routes)) single(flow, first, priority, match)
     else several(context, out, flow, group.routes, key, priority, match)
     for (const r of group.routes) if (r.symmetric) symmetricReply(context, flow, r, match)
-    for (const r of group.routes) if (r.nexthop?.family === 6) solicit(context, flow, r.nexthop.text)
+    for (const r of group.routes) if (r.nexthop?.family === 6) solicit(context, flow, r.router, r.nexthop.text)
   })
 }
 
@@ -253,6 +253,7 @@ function several(
     .map((r) => ({ r, member: memberIds.get(r.uuid) }))
     .filter((x): x is { r: Route; member: number } => x.member !== undefined)
     .sort((a, b) => a.member - b.member)
+    .map(({ r }, i) => ({ r, member: i + 1 }))
   const numbers = numbered.map((x) => x.member)
   const hash = [...new Set(members.flatMap((r) => r.fields))].sort()
   const choice =
@@ -282,7 +283,7 @@ function several(
 }
 
 /** Neighbour solicitations for a known next hop go to its solicited-node address (RFC 4861 §7.2.2). */
-function solicit(context: Context, flow: AddFlow, nexthop: string): void {
+function solicit(context: Context, flow: AddFlow, router: string, nexthop: string): void {
   const p = parsePrefix(nexthop)
   if (p?.family !== 6) return
   const group = solicitedNode(p.address)
@@ -292,7 +293,7 @@ function solicit(context: Context, flow: AddFlow, nexthop: string): void {
     200,
     `eth.dst == 00:00:00:00:00:00 && ${reg.NEXTHOP_IS_IPV4} == 0 && ${reg.NEXT_HOP_IPV6} == ${nexthop}`,
     `nd_ns { eth.dst = ${formatMac(mac)}; ip6.dst = ${formatIpv6(group)}; nd.target = ${nexthop}; output; }; next;`,
-    { meter: context.meters.of(undefined, 'nd-ns-resolve') },
+    { meter: context.meters.of(context.topology.routers.get(router)?.copp, 'nd-ns-resolve') },
   )
 }
 

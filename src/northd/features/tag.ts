@@ -14,6 +14,7 @@ export function tagAllocation(graph: Graph, topology: Topology): Derived<number>
   return graph.allocate('tag', 6, requests, {
     first: 1,
     last: 4095,
+    pick: 'least',
     previous: (key) => topology.nb.Logical_Switch_Port.peek(key)?.tag,
   })
 }

@@ -62,7 +62,11 @@ export class Flows {
   readonly perDatapath: Derived<DatapathFlow>
   readonly shared: Derived<SharedFlow>
 
+  /** How a drop is written, where it is not just `drop;`: under the key `drop`. */
+  readonly dropAction: Derived<string>
+
   constructor(graph: Graph) {
+    this.dropAction = graph.derived('drop action', 2)
     this.perDatapath = graph.derived<DatapathFlow>('flow of datapath', FLOW_STRATUM, {
       equal: (a, b) => a.flow === b.flow && a.datapath === b.datapath && a.hint === b.hint,
     })
@@ -95,7 +99,9 @@ export class Flows {
 
   /** How a run of a rule emits flows for one datapath; `source` names the rule's file. */
   on(out: Emit, datapath: string, source: string): AddFlow {
-    return (stage, priority, match, actions, options) => {
+    const drop = this.dropAction.get('drop')
+    return (stage, priority, match, written, options) => {
+      const actions = drop === undefined ? written : withDrop(written, drop)
       const given: FlowOptions = typeof options === 'string' ? { hint: options } : (options ?? {})
       const flow = this.intern(stage, priority, match, actions, given, source)
       out.emit(this.perDatapath, `${flow.id} ${datapath}`, { flow, datapath, hint: given.hint?.slice(0, 8) })
@@ -123,6 +129,11 @@ export class Flows {
 function content(stage: Stage, f: Omit<Flow, 'id' | 'stage' | 'source'>): string {
   const rest = `${f.meter ?? ''}\u0000${f.port ?? ''}\u0000${f.description ?? ''}`
   return `${stage.name}\u0000${f.priority}\u0000${f.match}\u0000${f.actions}\u0000${rest}`
+}
+
+/** A packet's end, in place of the action that says it or the comment that stands for it. */
+function withDrop(actions: string, drop: string): string {
+  return actions === 'drop;' ? drop : actions.replace('/* drop */', drop)
 }
 
 /** A string as the logical flow language quotes it. */

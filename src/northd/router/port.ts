@@ -190,13 +190,13 @@ function ownTraffic(context: Context, flow: AddFlow, port: RouterPort): void {
     const drop: string[] = []
     const later: string[] = []
     for (const ip of all) {
-      if (context.lb.routerVip(port.router, ip) || context.nat.snatIp(port.router, ip)) later.push(ip)
-      else if (!context.nat.forcedSnatIp(port, ip)) drop.push(ip)
+      const forced = context.nat.forcedSnatIp(port, ip)
+      if (context.nat.snatIp(port.router, ip) || forced === 'named') later.push(ip)
+      else if (!context.lb.routerVip(port.router, ip) && forced === undefined) drop.push(ip)
     }
     const match = (ips: readonly string[]) => `ip${family}.dst == {${ips.join(', ')}}`
     if (drop.length) flow(lrIn.ip_input, 60, match(drop), 'drop;', port.uuid)
-    const snat = later.filter((ip) => context.nat.snatIp(port.router, ip))
-    if (snat.length) flow(lrIn.arp_resolve, 2, match(snat), 'drop;', port.uuid)
+    if (later.length) flow(lrIn.arp_resolve, 2, match(later), 'drop;', port.uuid)
   }
 }
 

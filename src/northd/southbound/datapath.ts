@@ -46,12 +46,14 @@ export function tunnelKeys(
       first: 1,
       last: MAX_DATAPATH_KEY,
       previous: memory.datapath,
+      pick: 'least',
       full: full('datapath'),
     }),
     portKeys: graph.allocate('port key', 7, ports, {
       first: 1,
       last: MAX_PORT_KEY,
       previous: memory.port,
+      pick: 'after greatest',
       full: full('port'),
     }),
   }

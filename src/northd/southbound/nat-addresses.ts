@@ -36,6 +36,7 @@ function ofRouter(context: Context, port: SwitchPort, peer: RouterPort, facts: R
   const own = new Set([...peer.addresses.v4, ...peer.addresses.v6].map((n) => n.address))
   for (const n of context.nat.of(peer.router)) {
     if (!facts.isGateway && n.gatewayPort?.uuid !== peer.uuid) continue
+    if (n.family === 6) continue
     if (n.distributed) {
       out.push(`${n.externalMac} ${n.externalIp}${resident(n.quotedLogicalPort as string)}`)
       continue

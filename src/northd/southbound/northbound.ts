@@ -5,10 +5,7 @@ export function northboundStatus(context: Context): void {
   const { graph, topology, portStates, tags, northboundOutputs, sb } = context
   graph.rule('northbound/switch port', 10, topology.switchPorts, (port, out) => {
     const state = portStates.get(port.name)
-    const up =
-      port.type === 'router'
-        ? topology.peerOfSwitchPort(port) !== undefined
-        : state?.chassis !== undefined && state.up !== false
+    const up = port.type === 'router' || (state?.chassis !== undefined && state.up !== false)
     const tag = tags.get(port.uuid)
     out.emit(northboundOutputs.Logical_Switch_Port, port.uuid, {
       up,

@@ -1,6 +1,7 @@
 import type { Datum } from '../../ovsdb/schema/index.ts'
 import type { Context } from '../context.ts'
 import { raOptions } from '../features/router-advertisement.ts'
+import { isLinkLocal } from '../topology/addresses.ts'
 import type { RouterPort, SwitchPort } from '../topology/topology.ts'
 import { findChassis, haGroupName } from './ha-chassis.ts'
 import { natAddresses } from './nat-addresses.ts'
@@ -132,20 +133,25 @@ function plain(context: Context, port: SwitchPort): DesiredRow {
     ha_chassis_group: group,
     requested_chassis: first,
     requested_additional_chassis: found.filter((c) => c !== first).sort(),
-    mirror_rules: row.mirror_rules,
+    mirror_rules: row.mirror_rules.flatMap((uuid) => {
+      const mirror = nb.Mirror.get(uuid)
+      return mirror && mirror.type !== 'lport' ? [mirror.name] : []
+    }),
   }
 }
 
-/** As `Port_Binding.mac` of router ports has it: the networks as the northbound gives them. */
+/** As `Port_Binding.mac` of router ports has it: the networks, IPv4 first. */
 function macOf(port: RouterPort): readonly string[] {
-  return [[port.row.mac, ...port.row.networks].join(' ')]
+  const { mac, v4, v6 } = port.addresses
+  const global = v6.filter((n) => !isLinkLocal(n))
+  return [[mac, ...[...v4, ...global].map((n) => `${n.address}/${n.length}`)].join(' ')]
 }
 
 function routerPort(context: Context, port: RouterPort): DesiredRow {
   const { topology } = context
   const options = new Map<string, string>()
   const chassis = topology.routers.get(port.router)?.chassis
-  const peer = topology.switchPeer(port)?.name ?? port.row.peer
+  const peer = (topology.switchPeer(port) ?? topology.routerPeer(port))?.name
   if (peer !== undefined) options.set('peer', peer)
   if (chassis !== undefined) options.set('l3gateway-chassis', chassis)
   if (port.distributedGateway && peer !== undefined) options.set('chassis-redirect-port', port.redirect)

@@ -20,6 +20,8 @@ export interface SinkTable {
   keyOf(row: Row, keys: KeyLookup): string | undefined
   /** The uuid a new row shall have; a random one unless given. */
   readonly uuidOf?: (key: string) => string | undefined
+  /** Keys of which one may become the other, the row being the same: what they have in common. */
+  readonly alike?: (key: string) => string | undefined
   /** What a new row has in columns that others own. */
   readonly initial?: DesiredRow
   /** Rows are neither made nor removed, only written to. */
@@ -38,6 +40,8 @@ interface Target {
   readonly byKey: Map<string, string>
   readonly keys: Map<string, string>
   readonly dirty: Set<string>
+  /** The uuids of rows removed lately: what comes back is the same row. */
+  readonly retired: Map<string, string>
   /** Columns that refer to rows of output tables, with the table. */
   readonly references: ReadonlyMap<string, string>
 }
@@ -82,6 +86,7 @@ export class Sink<T> {
         byKey: new Map(),
         keys: new Map(),
         dirty: new Set(),
+        retired: new Map(),
         references: referencesOf(replica.schema, table.name, names),
       }
       this.targets.set(table.name, target)
@@ -208,13 +213,14 @@ export class Sink<T> {
   private operations(): Operation[] {
     const out: Operation[] = []
     this.regroup()
+    for (const target of this.targets.values()) rename(target)
     // All new rows have their uuid before any refers to them.
     const fresh = new Map<Target, Set<string>>()
     for (const target of this.targets.values()) {
       if (target.table.updateOnly) continue
       for (const key of target.dirty) {
         if (target.byKey.has(key) || target.table.desired.peek(key) === undefined) continue
-        const uuid = target.table.uuidOf?.(key) ?? uuid4(this.options.random)
+        const uuid = target.table.uuidOf?.(key) ?? revive(target, key) ?? uuid4(this.options.random)
         target.byKey.set(key, uuid)
         target.keys.set(uuid, key)
         let set = fresh.get(target)
@@ -237,6 +243,7 @@ export class Sink<T> {
           if (table.updateOnly) continue
           target.byKey.delete(key)
           target.keys.delete(uuid)
+          retire(target, key, uuid)
           if (rows?.has(uuid)) out.push({ op: 'delete', table: table.name, where: [['_uuid', '==', uuid]] })
           continue
         }
@@ -330,6 +337,50 @@ export class Sink<T> {
       groups.byKey.set(key, best)
     }
   }
+}
+
+/** A row whose key goes while one alike comes is changed, not removed and made. */
+function rename(target: Target): void {
+  const { table, dirty, byKey, keys } = target
+  const { alike } = table
+  if (!alike) return
+  const gone = new Map<string, string[]>()
+  for (const key of dirty) {
+    const kind = byKey.has(key) && table.desired.peek(key) === undefined ? alike(key) : undefined
+    if (kind === undefined) continue
+    const list = gone.get(kind)
+    if (list) list.push(key)
+    else gone.set(kind, [key])
+  }
+  if (!gone.size) return
+  for (const key of dirty) {
+    if (byKey.has(key) || table.desired.peek(key) === undefined) continue
+    const before = gone.get(alike(key) ?? '')?.shift()
+    const uuid = before === undefined ? undefined : byKey.get(before)
+    if (before === undefined || uuid === undefined) continue
+    byKey.delete(before)
+    byKey.set(key, uuid)
+    keys.set(uuid, key)
+  }
+}
+
+/** How many removed rows of a table are remembered. */
+const RETIRED = 10_000
+
+function retire(target: Target, key: string, uuid: string): void {
+  target.retired.set(key, uuid)
+  if (target.retired.size <= RETIRED) return
+  for (const oldest of target.retired.keys()) {
+    target.retired.delete(oldest)
+    break
+  }
+}
+
+function revive(target: Target, key: string): string | undefined {
+  const uuid = target.retired.get(key)
+  if (uuid === undefined) return undefined
+  target.retired.delete(key)
+  return target.keys.has(uuid) ? undefined : uuid
 }
 
 function referencesOf(schema: DatabaseSchema, table: string, outputs: ReadonlySet<string>): Map<string, string> {

@@ -92,6 +92,12 @@ const INITIAL: Partial<Record<OutputTable, Fields>> = {
   Port_Binding: { up: false },
 }
 
+/** ECMP groups and members are numbered anew when one goes: the flow is the same. */
+function withoutEcmpNumbers(key: string): string | undefined {
+  const common = key.replace(/(reg8\[(?:0\.\.15|16\.\.31)\] ==?) \d+/g, '$1 #')
+  return common === key ? undefined : common
+}
+
 /** Tables whose rows have the uuid of the northbound row they come from. */
 const SAME_UUID: readonly OutputTable[] = ['DNS', 'Load_Balancer', 'ACL_ID']
 
@@ -101,6 +107,7 @@ export function southboundSinkTables(outputs: Outputs): SinkTable[] {
     desired: outputs[name],
     keyOf: KEYS[name],
     ...(SAME_UUID.includes(name) ? { uuidOf: (key: string) => key } : {}),
+    ...(name === 'Logical_Flow' ? { alike: withoutEcmpNumbers } : {}),
     ...(INITIAL[name] ? { initial: INITIAL[name] } : {}),
   }))
 }

@@ -75,6 +75,9 @@ function vifAdmission(context: Context, flow: AddFlow, port: SwitchPort): void {
   if (!port.enabled) return
   const queue = context.queues.get(port.name)
   if (port.type === 'vtep') {
+    // Packets from a hardware switch skip most stages, and its ARP requests go to the router.
+    flow(lsIn.arp_rsp, 65535, `${reg.FROM_RAMP} == 1 && (arp || nd_ns)`, 'flags.loopback = 1; next;')
+    flow(lsIn.hairpin, 1000, `${reg.FROM_RAMP} == 1`, `next(pipeline=ingress, table=${lsIn.l2_lkup.table});`)
     flow(
       lsIn.check_port_sec,
       70,
@@ -111,7 +114,7 @@ function learning(_context: Context, flow: AddFlow, port: SwitchPort): void {
     flow(lsIn.lookup_fdb, 100, `inport == ${port.quoted}`, actions, options(port))
     flow(lsIn.put_fdb, 100, put, 'put_fdb(inport, eth.src); next;', options(port))
   } else if (port.type === 'remote' && port.row.port_security.length === 0 && port.unknown) {
-    flow(lsOut.lookup_fdb, 100, `outport == ${port.quoted}`, lookup, options(port))
+    flow(lsOut.lookup_fdb, 100, `inport == ${port.quoted}`, lookup, options(port))
     flow(lsOut.put_fdb, 100, put, 'put_fdb(inport, eth.src); next;', options(port))
   }
 }
@@ -186,7 +189,7 @@ function virtualPort(context: Context, flow: AddFlow, port: SwitchPort): void {
     const parent = context.topology.switchPortByName.first(name)
     if (!parent || parent.switch !== port.switch) continue
     const match = v6
-      ? `inport == ${quote(name)} && ((nd_ns && ip6.dst == {${ip}, ${solicited(ip)}} && nd.target == ${ip}) || (nd_na && nd.target == ${ip}))`
+      ? `inport == ${quote(name)} && ((nd_ns && ip6.dst == {${ip}, ${solicited(ip)}} && nd.target == ${ip}) ||(nd_na && nd.target == ${ip}))`
       : `inport == ${quote(name)} && ((arp.op == 1 && arp.spa == ${ip} && arp.tpa == ${ip}) || (arp.op == 2 && arp.spa == ${ip}))`
     flow(lsIn.arp_rsp, 100, match, `bind_vport(${port.quoted}, inport); next;`, { hint: port.uuid, port: name })
   }
@@ -199,11 +202,14 @@ function solicited(text: string): string {
 
 /** Priority 50 of the destination lookup: which port has which Ethernet address. */
 function destination(context: Context, flow: AddFlow, port: SwitchPort): void {
-  if (port.type === 'router' || port.type === 'external') return
+  if (port.type === 'external') return
+  // A port of type router leads to its peer's address; without one, to what it says itself.
+  if (port.type === 'router' && context.topology.peerOfSwitchPort(port)) return
   if (port.unknown && port.options.get('force_fdb_lookup') === 'true' && port.type === '') return
   const clone = port.type === '' && port.options.get('pkt_clone_type') === 'mc_unknown'
   const output = clone
-    ? `clone { outport = ${port.quoted}; output; }; outport = "_MC_unknown"; output;`
+    ? // The blanks are the reference's.
+      `clone {outport = ${port.quoted}; output; };outport = "_MC_unknown"; output;`
     : `outport = ${port.quoted}; output;`
   for (const a of port.addresses)
     flow(lsIn.l2_lkup, 50, `eth.dst == ${a.mac}`, port.enabled ? output : 'drop;', port.uuid)

@@ -54,7 +54,7 @@ export function switchRouterPort(context: Context): void {
       if (!port) continue
       const flow = flows.on(out, port.switch, 'switch/router-port.ts')
       if (!own) forwardArp(context, flow, port, n.family, n.externalIp)
-      if (n.distributed && n.gatewayPort?.uuid === routerPort.uuid) {
+      if (n.distributed && routerPort.distributedGateway) {
         flow(
           lsIn.l2_lkup,
           50,

@@ -153,14 +153,21 @@ class Pool {
     return this.subnet !== undefined && (ip & ipv4Mask(this.subnet.length)) >>> 0 === this.subnet.network
   }
 
+  /** The IPv4 address asked for, if the subnet has it. */
+  private asked(wish: Wish): number | undefined {
+    const ip = wish.v4 === undefined ? undefined : parseIpv4(wish.v4)
+    return ip !== undefined && this.inSubnet(ip) ? ip : undefined
+  }
+
   /** What a port had before, completed or corrected; undefined where it must have another. */
   keep(wish: Wish, before: string): string | undefined {
     const a = parseAddresses(before)
     if (!a) return undefined
     if (wish.mac !== undefined && wish.mac !== a.macValue) return undefined
     const ip = a.v4[0]
-    if (wish.v4 !== undefined) {
-      if (ip?.address !== wish.v4) return undefined
+    const asked = this.asked(wish)
+    if (asked !== undefined) {
+      if (ip?.value !== asked) return undefined
     } else if (this.subnet) {
       if (!ip || !this.inSubnet(ip.value) || this.used4.has(ip.value)) return undefined
     } else if (ip) return undefined
@@ -171,7 +178,7 @@ class Pool {
   }
 
   give(wish: Wish, row: LogicalSwitchPort): string | undefined {
-    let ip = wish.v4 === undefined ? undefined : parseIpv4(wish.v4)
+    let ip = this.asked(wish)
     if (ip === undefined && this.subnet) ip = this.free4()
     if (ip === undefined && this.subnet && wish.v6 === undefined) return undefined
     if (ip === undefined && !this.subnet && this.prefix6 === undefined && !this.macOnly && wish.v6 === undefined)
