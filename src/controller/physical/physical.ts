@@ -10,6 +10,7 @@ import type { SouthboundInputs } from '../inputs/inputs.ts'
 import { type ChassisRelations, type Interfaces, US } from '../interfaces.ts'
 import type { Settings } from '../settings.ts'
 import { S } from '../strata.ts'
+import { activationFlows } from './activation.ts'
 import { parseLportAddresses } from './addresses.ts'
 import { hairpinFlows } from './load-balancers.ts'
 import { chassisMacFlow, externalPortFlow, parseMacMappings, routerMacFlows } from './localnet-macs.ts'
@@ -50,6 +51,16 @@ export function declarePhysical(graph: Graph, flows: Derived<Flow>, parts: Physi
   graph.rule('flows of ports', S.FLOWS, places.all, (place, out) =>
     emit(out, portFlows(place, { tunnels, localIps: encapIps(settings), port: portKey })),
   )
+  graph.rule('flows of activation', S.FLOWS, places.all, (place, out) => {
+    if (place.at !== 'vif' || bindings.all.get(place.name)?.claim !== 'additional_chassis') return
+    const row = sb.Port_Binding.get(place.uuid)
+    const strategy = row?.options.get('activation-strategy')
+    const us = chassis.us.get(US)?.name
+    const activated = row?.options.get('additional-chassis-activated')?.split(',') ?? []
+    if (!row || !strategy || us === undefined || activated.includes(us)) return
+    const addresses = row.mac.flatMap((text) => parseLportAddresses(text) ?? [])
+    emit(out, activationFlows(place, strategy.split(','), addresses))
+  })
   graph.rule('flows of multicast groups', S.FLOWS, sb.Multicast_Group, (row, out) => {
     const dp = datapaths.local.get(row.datapath)
     if (!dp) return
@@ -85,9 +96,11 @@ export function declarePhysical(graph: Graph, flows: Derived<Flow>, parts: Physi
   })
 
   graph.rule('flows of load balancers', S.FLOWS, sb.Load_Balancer, (row, out) => {
-    const group = row.ls_datapath_group ?? row.datapath_group
-    const members = group === undefined ? row.datapaths : (sb.Logical_DP_Group.get(group)?.datapaths ?? [])
-    if (members.some((uuid) => datapaths.local.get(uuid)?.kind === 'switch')) emit(out, hairpinFlows(row))
+    const groups = [row.ls_datapath_group, row.lr_datapath_group, row.datapath_group]
+    const members = groups.flatMap((uuid) =>
+      uuid === undefined ? [] : (sb.Logical_DP_Group.get(uuid)?.datapaths ?? []),
+    )
+    if ([...row.datapaths, ...members].some((uuid) => datapaths.local.has(uuid))) emit(out, hairpinFlows(row))
   })
 
   graph.rule('flows of chassis MACs', S.FLOWS, sb.Chassis, (row, out) => {

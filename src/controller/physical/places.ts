@@ -65,7 +65,7 @@ export type Place =
   /** A chassis redirect port that this chassis serves: stands for its distributed port. */
   | (Common & { readonly at: 'redirect-here'; readonly distributed: number })
   /** One that others serve, best first. */
-  | (Common & { readonly at: 'redirect'; readonly chassis: readonly string[]; readonly shared: boolean })
+  | (Common & { readonly at: 'redirect'; readonly chassis: readonly string[] })
   /** A localport without an interface here. */
   | (Common & { readonly at: 'absent' })
   | (Common & { readonly at: 'remote' })
@@ -153,11 +153,12 @@ function placeOf(row: PortBinding, dp: LocalDatapath, ctx: Context): Place | und
       if (!distributed) return undefined
       if (binding?.claim) return { ...common, at: 'redirect-here', distributed: distributed.tunnel_key }
       const group = row.ha_chassis_group === undefined ? undefined : ctx.groups.get(row.ha_chassis_group)
-      if (!group) return away(row, common, ctx)
+      // Of one chassis it is a plain port of that one.
+      if (!group || group.members.length < 2) return away(row, common, ctx)
       const us = ctx.chassis.us.get(US)?.name
       const others = group.members.filter((m) => m.name !== us).map((m) => m.name)
       if (!others.length) return undefined
-      return { ...common, at: 'redirect', chassis: others, shared: group.members.length > 1 }
+      return { ...common, at: 'redirect', chassis: others }
     }
     case 'localport':
       return binding?.vif ? { ...common, at: 'localport', ofport: binding.vif.ofport } : { ...common, at: 'absent' }

@@ -261,11 +261,6 @@ function remoteFlows(b: Builder, place: Place, ctx: PortContext): void {
 
 /** To the gateway that serves: where there are several, the switch takes the first whose BFD is up. */
 function redirectFlows(b: Builder, place: Extract<Place, { at: 'redirect' }>, ctx: PortContext): void {
-  if (!place.shared) {
-    const elsewhere = place.chassis.map((name) => ({ name, ip: undefined }))
-    remoteFlows(b, { ...place, elsewhere }, ctx)
-    return
-  }
   const tunnels = place.chassis.flatMap((name) => {
     const t = chooseTunnel(ctx.tunnels(name), ctx.localIps[0], undefined)
     return t ? [t] : []

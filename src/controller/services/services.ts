@@ -1,5 +1,6 @@
 import type { ControllerState } from '../controller.ts'
 import type { Effect } from '../packet-in/effect.ts'
+import { Activation } from './activation.ts'
 import { Events } from './events.ts'
 import { Multicast } from './multicast.ts'
 import { RouterAdvertisements } from './router-advertisements.ts'
@@ -7,12 +8,14 @@ import { ServiceMonitors } from './service-monitors.ts'
 
 /** What a controller does of its own accord, besides flows: checks, queries, advertisements, reports. */
 export class Services {
+  private readonly activation: Activation
   private readonly events: Events
   private readonly monitors: ServiceMonitors
   private readonly multicast: Multicast
   private readonly advertisements: RouterAdvertisements
 
   constructor(state: ControllerState) {
+    this.activation = new Activation(state)
     this.events = new Events(state)
     this.monitors = new ServiceMonitors(state)
     this.multicast = new Multicast(state)
@@ -22,6 +25,9 @@ export class Services {
   /** Does what a packet-in asks for, if it is for one of the services. */
   apply(effect: Effect): boolean {
     switch (effect.type) {
+      case 'activate':
+        this.activation.activated(effect.datapath, effect.port)
+        return true
       case 'event':
         this.events.report(effect)
         return true
