@@ -1,4 +1,4 @@
-import { Reader } from '../../base/bytes.ts'
+import { Malformed, Reader } from '../../base/bytes.ts'
 import { err, ok, type Result } from '../../base/result.ts'
 import type { Action } from '../../openflow/actions/action.ts'
 import { actionContext } from '../../openflow/actions/context.ts'
@@ -33,7 +33,9 @@ export interface AnswerBit {
 /** Reads the header and offset that put_dhcp_opts and its like begin with. */
 export function readAnswerBit(r: Reader): AnswerBit {
   const field = readFieldName(r)
-  return { field, offset: r.u32() }
+  const offset = r.u32()
+  if (offset >= field.bits) throw new Malformed(`bit ${offset} of ${field.name}`)
+  return { field, offset }
 }
 
 /** The actions for the packet that the controller makes. */
