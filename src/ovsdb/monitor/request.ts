@@ -60,11 +60,13 @@ function makeRequest(
   columns: ReadonlyMap<string, Select>,
   where: readonly Condition[],
   whereText: string,
+  selects: readonly Select[],
 ): TableRequest {
-  const any = (kind: keyof Select) => [...columns.values()].some((s) => s[kind])
+  // A request may name no column: it is told of the rows alone.
+  const any = (kind: keyof Select) => selects.some((s) => s[kind])
   const select = { initial: any('initial'), insert: any('insert'), delete: any('delete'), modify: any('modify') }
   const bits = (s: Select) => (s.initial ? 1 : 0) | (s.insert ? 2 : 0) | (s.delete ? 4 : 0) | (s.modify ? 8 : 0)
-  const key = `${table.name} ${[...columns].map(([name, s]) => `${name}:${bits(s)}`).join(',')} ${whereText}`
+  const key = `${table.name} ${bits(select)} ${[...columns].map(([name, s]) => `${name}:${bits(s)}`).join(',')} ${whereText}`
   return { table, columns, select, where, test: compileAny(table, where), key }
 }
 
@@ -77,6 +79,7 @@ function readTable(table: TableSchema, json: Json, conditional: boolean): TableR
   const columns = new Map<string, Select>()
   const where: Condition[] = []
   const texts: string[] = []
+  const selects: Select[] = []
   // Of several requests for one table, one without a condition wants every row.
   let everything = false
   for (const request of requests) {
@@ -86,6 +89,7 @@ function readTable(table: TableSchema, json: Json, conditional: boolean): TableR
     const select = members.optional('select', isObject)
     members.finish()
     const chosen = readSelect(select, table.name)
+    selects.push(chosen)
     for (const name of names ?? ['_version', ...table.columns.keys()]) {
       if (!isString(name)) syntaxError(names, 'array of column names expected')
       if (!columnOf(table, name)) syntaxError(names, `${name} is not a valid column name`)
@@ -98,7 +102,9 @@ function readTable(table: TableSchema, json: Json, conditional: boolean): TableR
       texts.push(printJson(clauses))
     }
   }
-  return everything ? makeRequest(table, columns, [], '') : makeRequest(table, columns, where, texts.join('|'))
+  return everything
+    ? makeRequest(table, columns, [], '', selects)
+    : makeRequest(table, columns, where, texts.join('|'), selects)
 }
 
 /** RFC 7047 §4.1.5 `<monitor-requests>`, or those of monitor_cond (ovsdb-server(7), 4.1.12). */
@@ -136,7 +142,9 @@ export function readConditionChange(
       const clauses = where ?? []
       out.set(
         name,
-        makeRequest(table, old.columns, readWhere(table, clauses), clauses.length ? printJson(clauses) : ''),
+        makeRequest(table, old.columns, readWhere(table, clauses), clauses.length ? printJson(clauses) : '', [
+          old.select,
+        ]),
       )
     }
   }
