@@ -5,15 +5,18 @@ import { DEMO, DEMO_NORTHBOUND } from './network.ts'
 /** Brings the demo's network up: chassis, logical network, two machines, a host outside. */
 export async function startDemo(options: SandboxOptions = {}): Promise<Demo> {
   const sandbox = await Sandbox.start(options)
-  await sandbox.nbctl(...DEMO_NORTHBOUND)
+  // One transaction for all of it.
+  await sandbox.nbctl(DEMO_NORTHBOUND.join(' -- '))
   const outside = sandbox.external('outside', {
     mac: DEMO.outside.mac,
     addresses: [`${DEMO.outside.ip}/24`, `${DEMO.outside.gateway}/24`],
     vlan: DEMO.outside.vlan,
     beyond: [`${DEMO.outside.beyond}/32`],
   })
-  const vm1 = await sandbox.plug('vm1', { chassis: DEMO.vm1.chassis, mac: DEMO.vm1.mac })
-  const vm2 = await sandbox.plug('vm2', { chassis: DEMO.vm2.chassis, mac: DEMO.vm2.mac })
+  const [vm1, vm2] = await Promise.all([
+    sandbox.plug('vm1', { chassis: DEMO.vm1.chassis, mac: DEMO.vm1.mac }),
+    sandbox.plug('vm2', { chassis: DEMO.vm2.chassis, mac: DEMO.vm2.mac }),
+  ])
   return { sandbox, vm1, vm2, outside }
 }
 
