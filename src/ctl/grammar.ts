@@ -53,9 +53,15 @@ type Options = Map<string, string>
  * The options before the first command, as getopt_long reads them: `--name=value`, `--name value`,
  * `-tvalue`, abbreviated names. Returns where the commands start.
  */
-function readLeading<T>(program: Program<T>, args: readonly string[], globals: Options, local: Options): number {
-  const known = knownOptions(program)
-  const shorts = new Map(program.options.flatMap((o) => (o.short === undefined ? [] : [[o.short, o] as const])))
+function readLeading(
+  known: ReadonlyMap<string, Known>,
+  options: readonly GlobalOption[],
+  own: boolean,
+  args: readonly string[],
+  globals: Options,
+  local: Options,
+): number {
+  const shorts = new Map(options.flatMap((o) => (o.short === undefined ? [] : [[o.short, o] as const])))
   let i = 0
   while (i < args.length) {
     const arg = args[i] as string
@@ -76,7 +82,7 @@ function readLeading<T>(program: Program<T>, args: readonly string[], globals: O
       if (option.global) globals.set(option.name, value)
       else if (local.has(option.name)) fatal(`'--${option.name}' option specified multiple times`)
       else local.set(option.name, value)
-    } else i = readShort(arg, args, i, shorts, globals, program.name !== 'ovs-vsctl')
+    } else i = readShort(arg, args, i, shorts, globals, own)
   }
   return i
 }
@@ -156,11 +162,22 @@ function checkOptions<T>(command: Command<T>, options: Options): void {
   }
 }
 
+/** Reads the options of a tool without ctl commands; throws CtlError. */
+export function readOptions(
+  options: readonly GlobalOption[],
+  args: readonly string[],
+): { readonly globals: ReadonlyMap<string, string>; readonly rest: readonly string[] } {
+  const globals: Options = new Map()
+  const known = new Map(options.map((o) => [o.name, { name: o.name, value: o.value, global: true }]))
+  const start = readLeading(known, options, false, args, globals, new Map())
+  return { globals, rest: args.slice(start) }
+}
+
 /** Reads a command line; throws CtlError with the real tools' texts. */
 export function parseInvocation<T>(program: Program<T>, args: readonly string[]): Invocation<T> {
   const globals: Options = new Map()
   const local: Options = new Map()
-  const start = readLeading(program, args, globals, local)
+  const start = readLeading(knownOptions(program), program.options, program.name !== 'ovs-vsctl', args, globals, local)
   program.check(globals)
   if (globals.has('help') || globals.has('version')) return { args, globals, calls: [], words: [] }
   const commands = new Map(program.commands.map((c) => [c.name, c]))

@@ -80,6 +80,7 @@ export function styleOf(base: TableStyle, options: ReadonlyMap<string, string>):
     data: bare ? 'bare' : data === undefined ? base.data : parseDataFormat(data),
     headings: !bare && !options.has('no-headings'),
     pretty: options.has('pretty'),
+    ...(options.has('max-column-width') ? { maxColumnWidth: Number(options.get('max-column-width')) || 0 } : {}),
   }
 }
 

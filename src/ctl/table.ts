@@ -12,6 +12,8 @@ export interface TableStyle {
   readonly headings: boolean
   /** JSON on several lines. */
   readonly pretty: boolean
+  /** Of `table`: longer cells are cut, though not below their heading. */
+  readonly maxColumnWidth?: number
 }
 
 export const LIST_STYLE: TableStyle = { format: 'list', data: 'string', headings: true, pretty: false }
@@ -28,17 +30,32 @@ export function parseDataFormat(text: string): DataFormat {
   return DATA.find((f) => f === text) ?? fatal(`unknown data format "${text}"`)
 }
 
-/** A cell: a column's value, or a plain text that is printed as it is. */
-export type Cell = { readonly type: ColumnType; readonly value: Datum } | { readonly text: string }
+/** A cell: a column's value, a plain text that is printed as it is, JSON, or nothing. */
+export type Cell =
+  | { readonly type: ColumnType; readonly value: Datum }
+  | { readonly text: string }
+  | { readonly json: Json }
+  | undefined
 
 export interface Table {
   readonly headings: readonly string[]
   readonly rows: readonly (readonly Cell[])[]
   readonly caption?: string
+  /** When it came about, printed above it or, in JSON, as a member. */
+  readonly time?: string
 }
 
-const cellText = (cell: Cell, data: DataFormat): string =>
-  'text' in cell ? cell.text : formatCell(cell.type, cell.value, data)
+function cellText(cell: Cell, data: DataFormat): string {
+  if (!cell) return ''
+  if ('text' in cell) return cell.text
+  return 'json' in cell ? printJson(cell.json, true) : formatCell(cell.type, cell.value, data)
+}
+
+function cellJson(cell: Cell): Json {
+  if (!cell) return null
+  if ('text' in cell) return cell.text
+  return 'json' in cell ? cell.json : jsonDatum(cell.type, cell.value)
+}
 
 /** Columns a text takes on a terminal, by code point. */
 const width = (text: string): number => [...text].length
@@ -46,11 +63,14 @@ const pad = (text: string, to: number): string => text + ' '.repeat(Math.max(0, 
 
 function asTable(table: Table, style: TableStyle): string {
   const cells = table.rows.map((row) => row.map((cell) => cellText(cell, style.data)))
-  const widths = table.headings.map((h, i) =>
-    cells.reduce((w, row) => Math.max(w, width(row[i] ?? '')), style.headings ? width(h) : 0),
-  )
+  const most = style.maxColumnWidth ?? 0
+  const widths = table.headings.map((h, i) => {
+    const widest = cells.reduce((w, row) => Math.max(w, width(row[i] ?? '')), style.headings ? width(h) : 0)
+    return most ? Math.min(widest, most) : widest
+  })
+  const cut = (text: string) => (most ? [...text].slice(0, most).join('') : text)
   const line = (texts: readonly string[]) =>
-    `${texts.map((t, i) => (i < texts.length - 1 ? pad(t, widths[i] ?? 0) : t)).join(' ')}\n`
+    `${texts.map((t, i) => (i < texts.length - 1 ? pad(cut(t), widths[i] ?? 0) : cut(t))).join(' ')}\n`
   const out = table.caption === undefined ? [] : [`${table.caption}\n`]
   if (style.headings) out.push(line(table.headings), line(widths.map((w) => '-'.repeat(w))))
   return out.join('') + cells.map(line).join('')
@@ -75,7 +95,7 @@ function asHtml(table: Table, style: TableStyle): string {
   const line = (tag: string, texts: readonly string[]) =>
     `  <tr>\n${texts.map((t) => `    <${tag}>${escapeHtml(t)}</${tag}>\n`).join('')}  </tr>\n`
   let out = '<table border=1>\n'
-  if (table.caption !== undefined) out += `  <caption>${escapeHtml(table.caption)}</caption>\n`
+  if (table.caption !== undefined) out += `    <caption>${escapeHtml(table.caption)}</caption>\n`
   if (style.headings) out += line('th', table.headings)
   for (const row of table.rows) {
     out += line(
@@ -117,14 +137,19 @@ export function prettyJson(json: Json, depth = 0): string {
 function asJson(table: Table, style: TableStyle): string {
   const json: Json = {
     ...(table.caption === undefined ? {} : { caption: table.caption }),
-    data: table.rows.map((row) => row.map((c) => ('text' in c ? c.text : jsonDatum(c.type, c.value)))),
+    data: table.rows.map((row) => row.map(cellJson)),
     headings: table.headings,
+    ...(table.time === undefined ? {} : { time: table.time }),
   }
   return `${style.pretty ? prettyJson(json) : printJson(json, true)}\n`
 }
 
 /** A table's text in a style. */
 export function formatTable(table: Table, style: TableStyle): string {
+  if (table.time !== undefined && style.format !== 'json') {
+    const { time, ...rest } = table
+    return `${time}\n${formatTable(rest, style)}`
+  }
   switch (style.format) {
     case 'table':
       return asTable(table, style)
