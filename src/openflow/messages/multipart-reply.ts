@@ -17,11 +17,16 @@ function all<T>(r: Reader, read: (r: Reader) => T): T[] {
 }
 
 export function readMultipartReply(r: Reader, xid: number, ctx: WireContext): MultipartReply {
-  const { type, flags, subtype } = readStatsHeader(r, ctx.version)
-  return { type: 'multipart_reply', xid, flags, reply: readReply(r, type, subtype, { ...ctx, keepUnknown: true }) }
+  const { type, flags, start, subtype } = readStatsHeader(r, ctx.version)
+  return {
+    type: 'multipart_reply',
+    xid,
+    flags,
+    reply: readReply(r, type, subtype, { ...ctx, keepUnknown: true }, start),
+  }
 }
 
-function readReply(r: Reader, type: number, subtype: number | undefined, ctx: WireContext): StatsReply {
+function readReply(r: Reader, type: number, subtype: number | undefined, ctx: WireContext, start: number): StatsReply {
   const { version } = ctx
   switch (dispatch(type, subtype)) {
     case -1 - NXST.FLOW:
@@ -87,7 +92,7 @@ function readReply(r: Reader, type: number, subtype: number | undefined, ctx: Wi
     case OFPMP.FLOW_MONITOR:
       return { kind: 'flow_monitor', nicira: false, updates: all(r, (x) => readUpdate(x, ctx, false)) }
     default:
-      return { kind: 'unknown', statsType: type, body: r.copy(r.left) }
+      return { kind: 'unknown', statsType: type, body: r.bytes.slice(start, r.end) }
   }
 }
 

@@ -38,15 +38,21 @@ export const NXST = { FLOW: 0, AGGREGATE: 1, FLOW_MONITOR: 2, IPFIX_BRIDGE: 3, I
 export function readStatsHeader(
   r: Reader,
   version: number,
-): { type: number; flags: number; subtype: number | undefined } {
+): {
+  type: number
+  flags: number /** Where the body begins, vendor and all. */
+  start: number
+  subtype: number | undefined
+} {
   const type = r.u16()
   const flags = r.u16()
   if (version !== 1) r.skip(4)
-  if (type !== OFPMP.EXPERIMENTER) return { type, flags, subtype: undefined }
+  const start = r.at
+  if (type !== OFPMP.EXPERIMENTER) return { type, flags, start, subtype: undefined }
   if (r.u32() !== NX_VENDOR_ID) fault('OFPBRC_BAD_VENDOR')
   const subtype = r.u32()
   if (version === 1) r.skip(4)
-  return { type, flags, subtype }
+  return { type, flags, start, subtype }
 }
 
 export function writeStatsHeader(
@@ -124,11 +130,17 @@ export function dispatch(type: number, subtype: number | undefined): number {
 }
 
 export function readMultipartRequest(r: Reader, xid: number, ctx: WireContext): MultipartRequest {
-  const { type, flags, subtype } = readStatsHeader(r, ctx.version)
-  return { type: 'multipart_request', xid, flags, request: readRequest(r, type, subtype, ctx) }
+  const { type, flags, start, subtype } = readStatsHeader(r, ctx.version)
+  return { type: 'multipart_request', xid, flags, request: readRequest(r, type, subtype, ctx, start) }
 }
 
-function readRequest(r: Reader, type: number, subtype: number | undefined, ctx: WireContext): StatsRequest {
+function readRequest(
+  r: Reader,
+  type: number,
+  subtype: number | undefined,
+  ctx: WireContext,
+  start: number,
+): StatsRequest {
   const { version } = ctx
   switch (dispatch(type, subtype)) {
     case -1 - NXST.FLOW:
@@ -174,7 +186,7 @@ function readRequest(r: Reader, type: number, subtype: number | undefined, ctx: 
     case OFPMP.FLOW_MONITOR:
       return { kind: 'flow_monitor', nicira: false, monitors: readMonitors(r, false) }
     default:
-      return { kind: 'unknown', statsType: type, body: r.copy(r.left) }
+      return { kind: 'unknown', statsType: type, body: r.bytes.slice(start, r.end) }
   }
 }
 

@@ -90,6 +90,11 @@ function pick<T>(list: readonly T[], index: number): T {
   return v
 }
 
+function atMost(limit: number, v: number): number {
+  if (v > limit) fault('OFPBAC_BAD_ARGUMENT')
+  return v
+}
+
 function writable(s: Subfield): Subfield {
   if (!s.field.writable) fault('OFPBAC_BAD_SET_ARGUMENT')
   return s
@@ -209,8 +214,11 @@ export function decodeNicira(r: Reader, ctx: ActionContext, decode: Decoder): Ac
     case NXAST.WRITE_METADATA:
       r.skip(6)
       return { type: 'write_metadata', value: r.u64(), mask: r.u64() }
-    case NXAST.PUSH_MPLS:
-      return { type: 'push_mpls', ethertype: r.u16() }
+    case NXAST.PUSH_MPLS: {
+      const ethertype = r.u16()
+      if (ethertype !== 0x8847 && ethertype !== 0x8848) fault('OFPBAC_BAD_ARGUMENT')
+      return { type: 'push_mpls', ethertype }
+    }
     case NXAST.POP_MPLS:
       return { type: 'pop_mpls', ethertype: r.u16() }
     case NXAST.SET_MPLS_TTL:
@@ -219,9 +227,9 @@ export function decodeNicira(r: Reader, ctx: ActionContext, decode: Decoder): Ac
       return { type: 'dec_mpls_ttl' }
     case NXAST.SET_MPLS_LABEL:
       r.skip(2)
-      return { type: 'set_mpls_label', label: r.u32() }
+      return { type: 'set_mpls_label', label: atMost(0xfffff, r.u32()) }
     case NXAST.SET_MPLS_TC:
-      return { type: 'set_mpls_tc', tc: r.u8() }
+      return { type: 'set_mpls_tc', tc: atMost(7, r.u8()) }
     case NXAST.STACK_PUSH:
     case NXAST.STACK_POP: {
       const offset = r.u16()
