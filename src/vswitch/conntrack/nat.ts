@@ -7,6 +7,7 @@ import {
   addressOf,
   destinationPort,
   familyOf,
+  hasPorts,
   isIcmp,
   reverseTuple,
   setAddress,
@@ -79,6 +80,7 @@ function ports(
     const reply = reverseTuple(packet)
     return taken(reply) ? undefined : reply
   }
+  if (!isIcmp(packet) && !hasPorts(packet)) return use()
   if (isIcmp(packet)) {
     // the identifier is what a port is to others, also where a range is asked for
     const id = sourcePort(original)

@@ -6,6 +6,7 @@ import { onesSum, quotedTransport } from './lookup.ts'
 import {
   destinationPort,
   familyOf,
+  hasPorts,
   isIcmp,
   reverseTuple,
   sourcePort,
@@ -45,7 +46,7 @@ export function translatePacket(packet: Packet, c: Connection, reply: boolean): 
     const at = packet.layers.l4 + 4
     const id = ((packet.frame[at] as number) << 8) | (packet.frame[at + 1] as number)
     if (id !== sourcePort(now)) setIcmpWord(packet, 4, sourcePort(now))
-  } else {
+  } else if (hasPorts(now)) {
     setPort(packet, K.TP_SRC, sourcePort(now))
     setPort(packet, K.TP_DST, destinationPort(now))
   }
@@ -86,7 +87,7 @@ export function translateError(packet: Packet, c: Connection, reply: boolean, at
     put16(b, at + 10, ~onesSum(b, at, at + ((b[at] as number) & 15) * 4) & 0xffff)
   }
   if (isIcmp(quoted)) put16(b, transport.l4 + 4, sourcePort(quoted))
-  else {
+  else if (hasPorts(quoted)) {
     put32(b, transport.l4, quoted[T_PORTS] as number)
     const after = onesSum(b, from, to) + onesSum(b, transport.l4, transport.l4 + 4)
     const sum = quotedChecksum(b, transport.proto, transport.l4, packet.layers.end)

@@ -28,6 +28,12 @@ export const sourcePort = (t: Tuple): number => (t[T_PORTS] as number) >>> 16
 export const destinationPort = (t: Tuple): number => (t[T_PORTS] as number) & 0xffff
 export const isIcmp = (t: Tuple): boolean => protocolOf(t) === K.IP_ICMP || protocolOf(t) === K.IP_ICMPV6
 
+/** Whether the protocol has ports. */
+export const hasPorts = (t: Tuple): boolean => {
+  const p = protocolOf(t)
+  return p === K.IP_TCP || p === K.IP_UDP || p === K.IP_SCTP
+}
+
 export function setSourcePort(t: Tuple, port: number): void {
   t[T_PORTS] = (((t[T_PORTS] as number) & 0xffff) | (port << 16)) >>> 0
 }
