@@ -12,7 +12,6 @@ import type { OpenVSwitch } from '../schema/open-vswitch.ts'
 import type { Southbound } from '../schema/southbound.ts'
 import { Announcer } from './announcements/announcer.ts'
 import { declareAnnouncements } from './announcements/desired.ts'
-import { declareAdvertisers, RouterAdvertisements } from './announcements/router-advertisements.ts'
 import { type Bindings, declareBindings } from './binding/binding.ts'
 import { controllerCommands } from './commands.ts'
 import { type Datapaths, declareDatapaths } from './datapaths.ts'
@@ -107,7 +106,6 @@ export class Controller {
   /** Milliseconds by which the report of nb_cfg is put off: for measurements. */
   acknowledgeDelay = 0
   private readonly announcer: Announcer
-  private readonly advertisements: RouterAdvertisements
 
   constructor(readonly options: ControllerOptions) {
     const { clock, log, sb, ovs, random } = options
@@ -227,12 +225,6 @@ export class Controller {
         maxPause: () => 1000 * Math.max(0, Number(settings.peek('garp-max-timeout-sec')) || 0),
       },
     )
-    this.advertisements = new RouterAdvertisements(declareAdvertisers(graph, { sb: inputs, datapaths, bindings }), {
-      clock,
-      random,
-      nextXid: installer.nextXid,
-      send: (message) => this.channel?.send(message),
-    })
     for (const kind of ['flows', 'groups', 'meters'] as const) {
       const relation: AnyRelation = kind === 'flows' ? flows : lowering[kind]
       relation.subscribe((changes) => {
@@ -278,7 +270,6 @@ export class Controller {
     this.state.southbound.close()
     this.local.close()
     this.announcer.close()
-    this.advertisements.close()
     this.packetIns.close()
     this.graph.close()
     this.channel?.close()
