@@ -19,6 +19,7 @@ import {
   T_ICMP,
   T_PORTS,
   T_SRC,
+  TUPLE_WORDS,
   type Tuple,
 } from './tuple.ts'
 
@@ -37,6 +38,8 @@ export class Conntrack {
   private readonly limits = new Map<number, number>()
   private readonly zoneTimeouts = new Map<number, Timeouts>()
   private sweep: Timer | undefined
+  /** The tuple of the packet at hand. */
+  private readonly scratch: Tuple = new Uint32Array(TUPLE_WORDS)
   defaultLimit = 0
   maximum = 3_000_000
   size = 0
@@ -59,7 +62,7 @@ export class Conntrack {
       return
     }
     packet.connection = undefined
-    const tracked = this.readable(packet) ? tupleOf(packet, zone) : undefined
+    const tracked = this.readable(packet) ? tupleOf(packet, zone, this.scratch) : undefined
     if (!tracked) {
       this.describe(packet, undefined, zone, K.CS_TRK | K.CS_INV)
       return
@@ -124,7 +127,9 @@ export class Conntrack {
   }
 
   private readable(packet: Packet): boolean {
-    return !this.verifyChecksums || (packet.layers.l3 >= 0 && checksumsRight(packet))
+    if (!this.verifyChecksums || packet.verified) return true
+    packet.verified = packet.layers.l3 >= 0 && checksumsRight(packet)
+    return packet.verified
   }
 
   /** A second `ct` in the zone where the packet's connection is: no change of state, but marks and translation. */
@@ -249,7 +254,7 @@ export class Conntrack {
       return undefined
     }
     const now = this.clock.monotonic()
-    const c = new Connection(tuple, now)
+    const c = new Connection(tuple.slice(), now)
     const nat = action.nat
     if (nat?.kind) {
       const reply = translate(tuple, nat, this.random, (r) => this.find(r) !== undefined)

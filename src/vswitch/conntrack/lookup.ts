@@ -42,14 +42,14 @@ export type Tracked =
 /** Protocols whose header must be there. */
 const HEADERS: ReadonlySet<number> = new Set([K.IP_TCP, K.IP_UDP, K.IP_SCTP, K.IP_ICMP, K.IP_ICMPV6])
 
-/** Reads the tuple of a packet in a zone. Undefined: not trackable. */
-export function tupleOf(packet: Packet, zone: number): Tracked {
+/** Reads the tuple of a packet in a zone into `t`. Undefined: not trackable. */
+export function tupleOf(packet: Packet, zone: number, t: Tuple): Tracked {
   const { key, layers, frame } = packet
   const v6 = key[K.DL_TYPE] === K.ETH_IPV6
   if (!v6 && key[K.DL_TYPE] !== K.ETH_IPV4) return undefined
   const proto = key[K.NW_PROTO] as number
   if (layers.l4 < 0 && HEADERS.has(proto)) return undefined
-  const t = new Uint32Array(TUPLE_WORDS)
+  t.fill(0)
   t[T_ZONE] = zone
   t[T_PROTO] = (proto << 16) | (v6 ? 6 : 4)
   if (v6) {

@@ -14,6 +14,8 @@ export class Packet {
   connection: Connection | undefined = undefined
   /** Bytes to leave off at the next output. */
   maxLen = 0
+  /** Whether its checksums were found right: what changes it keeps them so. */
+  verified = false
   /** Whether the key no longer describes the frame's layers. */
   stale = false
 
@@ -24,6 +26,7 @@ export class Packet {
     this.tunnel = undefined
     this.connection = undefined
     this.maxLen = 0
+    this.verified = false
     this.stale = false
     this.key.fill(0, 0, L2)
     this.key[1] = port
@@ -42,6 +45,7 @@ export class Packet {
     this.tunnel = other.tunnel
     this.connection = other.connection
     this.maxLen = other.maxLen
+    this.verified = other.verified
     this.stale = other.stale
   }
 

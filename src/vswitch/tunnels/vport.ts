@@ -166,6 +166,22 @@ function readOptions(b: Uint8Array, from: number, end: number, key: K.Key, slots
   }
 }
 
+const SLAB = 1 << 16
+let slab = new Uint8Array(SLAB)
+let used = 0
+
+/** Room for a packet, cut from a larger piece: an ArrayBuffer for each packet is what would cost most. */
+function room(length: number): Uint8Array {
+  if (length > SLAB >> 3) return new Uint8Array(length)
+  if (used + length > SLAB) {
+    slab = new Uint8Array(SLAB)
+    used = 0
+  }
+  const out = slab.subarray(used, used + length)
+  used += (length + 7) & ~7
+  return out
+}
+
 /** RFC 8926 §3.4. */
 export function encapsulateGeneve(info: TunnelInfo, frame: Uint8Array): Uint8Array {
   let options = 0
@@ -174,7 +190,7 @@ export function encapsulateGeneve(info: TunnelInfo, frame: Uint8Array): Uint8Arr
     options += 4 + o.data.length
     if (o.type & 0x80) critical = true
   }
-  const b = new Uint8Array(GENEVE_HEADER + options + frame.length)
+  const b = room(GENEVE_HEADER + options + frame.length)
   b[0] = options >> 2
   b[1] = (info.oam ? 0x80 : 0) | (critical ? 0x40 : 0)
   b[2] = TEB >> 8
@@ -198,7 +214,7 @@ export function encapsulateGeneve(info: TunnelInfo, frame: Uint8Array): Uint8Arr
 
 /** RFC 7348 §5. */
 function vxlan(info: TunnelInfo, frame: Uint8Array): Uint8Array {
-  const b = new Uint8Array(VXLAN_HEADER + frame.length)
+  const b = room(VXLAN_HEADER + frame.length)
   b[0] = 8
   if (info.gbpId || info.gbpFlags) {
     b[0] = 0x88
