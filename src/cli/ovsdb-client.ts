@@ -151,7 +151,11 @@ function session(
         throw new Error(errorText(e))
       }
     },
-    readInput: (done) => done(readFileSync(0, 'utf8')),
+    readInput: (done) => {
+      const chunks: Buffer[] = []
+      process.stdin.on('data', (chunk) => chunks.push(chunk))
+      process.stdin.on('end', () => done(Buffer.concat(chunks).toString('utf8')))
+    },
     record: (text) => Buffer.from(encodeRecord(text)).toString('utf8'),
     fail: (message) => leave(1, message),
     finish: (status) => leave(status),

@@ -69,8 +69,12 @@ function asTable(table: Table, style: TableStyle): string {
     return most ? Math.min(widest, most) : widest
   })
   const cut = (text: string) => (most ? [...text].slice(0, most).join('') : text)
+  // blanks at the end of a line say nothing
   const line = (texts: readonly string[]) =>
-    `${texts.map((t, i) => (i < texts.length - 1 ? pad(cut(t), widths[i] ?? 0) : cut(t))).join(' ')}\n`
+    `${texts
+      .map((t, i) => pad(cut(t), widths[i] ?? 0))
+      .join(' ')
+      .replace(/ +$/, '')}\n`
   const out = table.caption === undefined ? [] : [`${table.caption}\n`]
   if (style.headings) out.push(line(table.headings), line(widths.map((w) => '-'.repeat(w))))
   return out.join('') + cells.map(line).join('')
