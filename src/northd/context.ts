@@ -1,6 +1,7 @@
 import type { Log } from '../base/log.ts'
 import type { Derived, Graph, Relation } from '../reactive/index.ts'
 import type { AclRelations } from './features/acl.ts'
+import type { BfdRelations } from './features/bfd.ts'
 import type { LoadBalancerRelations } from './features/load-balancer.ts'
 import type { MeterNames } from './features/meter.ts'
 import type { NatRelations } from './features/nat.ts'
@@ -58,6 +59,7 @@ export interface Context {
   readonly nat: NatRelations
   readonly lb: LoadBalancerRelations
   readonly routes: RouteRelations
+  readonly bfd: BfdRelations
   readonly meters: MeterNames
 }
 

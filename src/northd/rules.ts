@@ -3,10 +3,14 @@ import { Graph, type Input } from '../reactive/index.ts'
 import { northbound } from '../schema/northbound.ts'
 import type { Context, GlobalOptions, Identity, PortState } from './context.ts'
 import { aclPipeline, aclRelations } from './features/acl.ts'
+import { arpProxies } from './features/arp-proxy.ts'
+import { bfd, bfdRelations } from './features/bfd.ts'
 import { dhcp } from './features/dhcp.ts'
+import { dhcpRelay } from './features/dhcp-relay.ts'
 import { dns } from './features/dns.ts'
 import { dropSampling } from './features/drop-sampling.ts'
 import { externalPorts } from './features/external.ts'
+import { forwardingGroups } from './features/forwarding-group.ts'
 import { loadBalancerRelations } from './features/load-balancer.ts'
 import { loadBalancerFlows } from './features/load-balancer-flows.ts'
 import { meterNames, meters } from './features/meter.ts'
@@ -17,6 +21,7 @@ import { policies } from './features/policy.ts'
 import { qos } from './features/qos.ts'
 import { routeRelations, routes } from './features/route.ts'
 import { routerAdvertisements } from './features/router-advertisement.ts'
+import { serviceMonitors } from './features/service-monitor.ts'
 import { queueAllocation, tagAllocation } from './features/tag.ts'
 import { Flows } from './pipeline/flow.ts'
 import { neighbours } from './router/neighbour.ts'
@@ -76,6 +81,11 @@ const FEATURES: readonly ((context: Context) => void)[] = [
   dns,
   multicast,
   routerAdvertisements,
+  bfd,
+  serviceMonitors,
+  dhcpRelay,
+  forwardingGroups,
+  arpProxies,
   datapathBindings,
   portBindings,
   globals,
@@ -121,6 +131,7 @@ export function northdRules({ graph, log, identity, memory }: RuleOptions): Rule
       topology,
       () => global.get('options')?.options.get('install_ls_lb_from_router') === 'true',
     ),
+    bfd: bfdRelations(graph, nb, sb),
     routes: routeRelations(graph, nb, sb, topology),
     meters: meterNames({ nb }),
   }

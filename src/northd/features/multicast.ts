@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts'
 import * as reg from '../pipeline/registers.ts'
-import { lrIn, lsIn } from '../pipeline/stage.ts'
+import { lrIn, lsIn, lsOut } from '../pipeline/stage.ts'
 import type { Switch } from '../topology/topology.ts'
 
 /** The groups every datapath may have, and their fixed tunnel keys. */
@@ -134,6 +134,20 @@ export function multicast(context: Context): void {
       query_max_resp: number(ls, 'mcast_query_max_response', 1, 1, 10),
       // The controllers send a new query when this changes (`ovn-sbctl ip-multicast-flush`): not ours to reset.
     })
+  })
+  // Reports from another zone come in by its ports and are learned here too.
+  graph.rule('features/multicast remote', 10, topology.switchPorts, (port, out) => {
+    const ls = topology.switches.get(port.switch)
+    if (port.type !== 'remote' || !ls?.config.get('interconn-ts') || !truth(ls.config, 'mcast_snoop')) return
+    const flow = flows.on(out, port.switch, 'features/multicast.ts')
+    for (const control of ['igmp', '(mldv1 || mldv2)'])
+      flow(
+        lsOut.pre_lb,
+        120,
+        `inport == ${port.quoted} && ${control} && flags.igmp_loopback == 0`,
+        'clone { igmp; }; next;',
+        { meter: context.meters.of(ls.copp, 'igmp') },
+      )
   })
   graph.rule('features/multicast router', 10, topology.routers, (router, out) => {
     if (!truth(router.options, 'mcast_relay')) return

@@ -11,6 +11,7 @@ import { lrIn } from '../pipeline/stage.ts'
 import { inNetwork, isLinkLocal, type Network } from '../topology/addresses.ts'
 import type { NorthboundTables, SouthboundTables } from '../topology/tables.ts'
 import type { RouterPort, Topology } from '../topology/topology.ts'
+import { sessionUp } from './bfd.ts'
 
 /** A route that can be used: where to, by what next hop, through which port. */
 export interface Route {
@@ -27,6 +28,8 @@ export interface Route {
   readonly source: Network | undefined
   readonly symmetric: boolean
   readonly ecmp: boolean
+  /** Watched by a BFD session, whose own packets must get there too. */
+  readonly watched: boolean
   readonly fields: readonly string[]
 }
 
@@ -51,7 +54,6 @@ export function routeRelations(
   sb: SouthboundTables,
   topology: Topology,
 ): RouteRelations {
-  void sb
   const owner = graph.derived<string>('router of route', 1)
   const routes = graph.derived<Route>('route', 4)
   const tableRequests = graph.derived<Request>('route table request', 4)
@@ -66,7 +68,7 @@ export function routeRelations(
     const router = owner.get(row._uuid)
     if (router === undefined || !topology.routers.get(router)) return
     if (row.route_table) out.emit(tableRequests, `${router} ${row.route_table}`, { space: router })
-    const route = resolve(graph, nb, topology, router, row)
+    const route = resolve(graph, nb, sb, topology, router, row)
     if (route) out.emit(routes, row._uuid, route)
   })
   graph.rule('route table of port', 4, topology.routerPorts, (port, out) => {
@@ -104,6 +106,7 @@ function isGrouped(routes: readonly Route[]): boolean {
 function resolve(
   graph: Graph,
   nb: NorthboundTables,
+  sb: SouthboundTables,
   topology: Topology,
   router: string,
   row: LogicalRouterStaticRoute,
@@ -114,7 +117,7 @@ function resolve(
     return undefined
   }
   if (!prefix) return warn(`bad 'ip_prefix' in static routes ${row.ip_prefix}`)
-  if (row.bfd !== undefined && nb.BFD.get(row.bfd)?.status === 'down') return undefined
+  if (row.bfd !== undefined && !sessionUp(nb, sb, row.bfd)) return undefined
   const bySource = row.policy === 'src-ip'
   const network = prefix.family === 4 ? formatIpv4(prefix.network) : formatIpv6(prefix.network)
   const base = {
@@ -126,6 +129,7 @@ function resolve(
     table: row.route_table,
     symmetric: row.options.get('ecmp_symmetric_reply') === 'true',
     ecmp: true,
+    watched: row.bfd !== undefined,
     fields: row.selection_fields,
   }
   if (row.nexthop === 'discard')
@@ -187,7 +191,8 @@ export function routes(context: Context): void {
   const { graph, topology, flows, routes: relations } = context
   graph.rule('features/route connected', 10, topology.routerPorts, (port, out) => {
     const flow = flows.on(out, port.router, 'features/route.ts')
-    for (const n of [...port.addresses.v4, ...port.addresses.v6]) connected(flow, port, n)
+    const watched = context.bfd.byPort.get(port.name).length > 0
+    for (const n of [...port.addresses.v4, ...port.addresses.v6]) connected(flow, port, n, watched)
     const table = port.options.get('route_table')
     const id = table ? relations.tableIds.get(`${port.router} ${table}`) : undefined
     if (id !== undefined)
@@ -208,16 +213,15 @@ export function routes(context: Context): void {
   })
 }
 
-function connected(flow: AddFlow, port: RouterPort, n: Network): void {
+function connected(flow: AddFlow, port: RouterPort, n: Network, watched: boolean): void {
   const ip = `ip${n.family}`
   const only = n.family === 6 && isLinkLocal(n) ? `inport == ${port.quoted} && ` : ''
-  flow(
-    lrIn.ip_routing,
-    routePriority(n.length, 'connected'),
-    `${only}${ip}.dst == ${n.network}/${n.length}`,
-    `ip.ttl--; ${reg.ECMP_GROUP_ID} = 0; ${toNextHop(n.family, `${ip}.dst`, n.address, port)}flags.loopback = 1; ${reg.NEXTHOP_IS_IPV4} = ${n.family === 4 ? 1 : 0}; next;`,
-    port.uuid,
-  )
+  const match = `${only}${ip}.dst == ${n.network}/${n.length}`
+  const priority = routePriority(n.length, 'connected')
+  const actions = `${reg.ECMP_GROUP_ID} = 0; ${toNextHop(n.family, `${ip}.dst`, n.address, port)}flags.loopback = 1; ${reg.NEXTHOP_IS_IPV4} = ${n.family === 4 ? 1 : 0}; next;`
+  flow(lrIn.ip_routing, priority, match, `ip.ttl--; ${actions}`, port.uuid)
+  // BFD packets keep their TTL of 255 (RFC 5881 §5).
+  if (watched) flow(lrIn.ip_routing, priority + 1, `${match} && udp.dst == 3784`, actions, port.uuid)
 }
 
 function single(flow: AddFlow, r: Route, priority: number, match: string): void {
@@ -228,13 +232,9 @@ function single(flow: AddFlow, r: Route, priority: number, match: string): void 
   if (!r.port || !r.source) return
   const family = r.nexthop?.family ?? r.prefix.family
   const nexthop = r.nexthop?.text ?? `ip${r.prefix.family}.dst`
-  flow(
-    lrIn.ip_routing,
-    priority,
-    match,
-    `ip.ttl--; ${reg.ECMP_GROUP_ID} = 0; ${toNextHop(family, nexthop, r.source.address, r.port)}flags.loopback = 1; ${reg.NEXTHOP_IS_IPV4} = ${family === 4 ? 1 : 0}; next;`,
-    r.uuid,
-  )
+  const actions = `${reg.ECMP_GROUP_ID} = 0; ${toNextHop(family, nexthop, r.source.address, r.port)}flags.loopback = 1; ${reg.NEXTHOP_IS_IPV4} = ${family === 4 ? 1 : 0}; next;`
+  flow(lrIn.ip_routing, priority, match, `ip.ttl--; ${actions}`, r.uuid)
+  if (r.watched) flow(lrIn.ip_routing, priority + 1, `${match} && udp.dst == 3784`, actions, r.uuid)
 }
 
 function several(

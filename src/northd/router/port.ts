@@ -1,8 +1,9 @@
 import { type Context, flag, supports } from '../context.ts'
+import { arpProxy } from '../features/arp-proxy.ts'
 import type { AddFlow } from '../pipeline/flow.ts'
 import * as reg from '../pipeline/registers.ts'
 import { lrIn, lrOut } from '../pipeline/stage.ts'
-import { isLinkLocal, setOf } from '../topology/addresses.ts'
+import { setOf } from '../topology/addresses.ts'
 import type { RouterFacts, RouterPort } from '../topology/topology.ts'
 
 /** Admission, neighbour lookup, the IP host functions and delivery of each router port. */
@@ -20,7 +21,9 @@ export function routerPort(context: Context): void {
     const key = context.portKeys.get(port.name)
     if (key !== undefined) egressState(flow, port.quoted, key)
     if (port.distributedGateway) {
-      flow(lrIn.gw_redirect, 50, `outport == ${port.quoted}`, `outport = ${port.quotedRedirect}; next;`, port.uuid)
+      // A hardware switch reaches the router's services on any chassis.
+      if (!beside(context, port, 'vtep'))
+        flow(lrIn.gw_redirect, 50, `outport == ${port.quoted}`, `outport = ${port.quotedRedirect}; next;`, port.uuid)
       const redirectKey = context.portKeys.get(port.redirect)
       if (redirectKey !== undefined) egressState(flow, port.quotedRedirect, redirectKey)
       if (port.options.get('redirect-type') === 'bridged') {
@@ -57,20 +60,30 @@ export function mtuBypass(port: RouterPort): string {
   return more ? `arp || ${more}` : 'arp'
 }
 
-function admission(_context: Context, flow: AddFlow, port: RouterPort): void {
+/** Whether a port's switch has a port of some type. */
+function beside({ topology }: Context, port: RouterPort, type: string): boolean {
+  const peer = topology.switchPeer(port)
+  return peer !== undefined && topology.portsOfType.get(`${peer.switch} ${type}`).length > 0
+}
+
+function admission(context: Context, flow: AddFlow, port: RouterPort): void {
   if (port.distributedGateway) {
     flow(
       lrIn.admission,
       120,
-      `${reg.PKT_TOO_BIG} && eth.dst == ${port.mac} && !is_chassis_resident(${port.quotedRedirect}) && ${reg.FROM_TUNNEL}`,
+      `${reg.PKT_TOO_BIG} && eth.dst == ${port.row.mac} && !is_chassis_resident(${port.quotedRedirect}) && ${reg.FROM_TUNNEL}`,
       `outport <-> inport; inport = ${port.quoted}; next;`,
     )
   }
   if (!port.enabled) return
   const store = `${reg.INPORT_ETH_ADDR} = ${port.mac}; next;`
   flow(lrIn.admission, 50, `eth.mcast && inport == ${port.quoted}`, store, port.uuid)
-  const here = port.distributedGateway ? ` && is_chassis_resident(${port.quotedRedirect})` : ''
-  const match = `eth.dst == ${port.mac} && inport == ${port.quoted}${here}`
+  const here =
+    port.distributedGateway && !beside(context, port, 'vtep') ? ` && is_chassis_resident(${port.quotedRedirect})` : ''
+  const gate = context.topology.switchPeer(port)
+  const proxy = gate && arpProxy(gate)?.mac
+  const mac = proxy === undefined ? port.mac : `{ ${proxy}, ${port.mac} }`
+  const match = `eth.dst == ${mac} && inport == ${port.quoted}${here}`
   const mtu = gatewayMtu(port)
   flow(lrIn.admission, 50, match, mtu === undefined ? store : `${checkLarger(mtu)}${store}`, port.uuid)
   if (mtu !== undefined) flow(lrIn.admission, 55, `${match} && (${mtuBypass(port)})`, store, port.uuid)
@@ -252,7 +265,7 @@ function timeExceeded(
     )
   }
   for (const n of v6) {
-    if (isLinkLocal(n)) continue
+    if (n.automatic) continue
     const source = port.distributedGateway ? 'ip6.dst <-> ip6.src ; ' : `ip6.dst = ip6.src; ip6.src = ${n.address} ; `
     flow(
       lrIn.ip_input,
@@ -345,7 +358,7 @@ function networkIds(flow: AddFlow, port: RouterPort): void {
     )
   })
   port.addresses.v6.forEach((n, i) => {
-    if (isLinkLocal(n)) return
+    if (n.automatic) return
     flow(
       lrIn.network_id,
       110,

@@ -69,7 +69,8 @@ export function haChassis(context: Context, groups: Derived<HaGroup>): void {
     out.emit(outputs.HA_Chassis_Group, group.name, {
       name: group.name,
       ha_chassis: keys,
-      ref_chassis: references.of(group.name),
+      // A chassis alone needs nobody to watch over it.
+      ref_chassis: group.members.length > 1 ? references.of(group.name) : [],
     })
   })
 }

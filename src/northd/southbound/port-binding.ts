@@ -1,7 +1,6 @@
 import type { Datum } from '../../ovsdb/schema/index.ts'
 import type { Context } from '../context.ts'
 import { raOptions } from '../features/router-advertisement.ts'
-import { isLinkLocal } from '../topology/addresses.ts'
 import type { RouterPort, SwitchPort } from '../topology/topology.ts'
 import { findChassis, haGroupName } from './ha-chassis.ts'
 import { natAddresses } from './nat-addresses.ts'
@@ -143,8 +142,8 @@ function plain(context: Context, port: SwitchPort): DesiredRow {
 /** As `Port_Binding.mac` of router ports has it: the networks, IPv4 first. */
 function macOf(port: RouterPort): readonly string[] {
   const { mac, v4, v6 } = port.addresses
-  const global = v6.filter((n) => !isLinkLocal(n))
-  return [[mac, ...[...v4, ...global].map((n) => `${n.address}/${n.length}`)].join(' ')]
+  const given = v6.filter((n) => !n.automatic)
+  return [[mac, ...[...v4, ...given].map((n) => `${n.address}/${n.length}`)].join(' ')]
 }
 
 function routerPort(context: Context, port: RouterPort): DesiredRow {
@@ -170,7 +169,9 @@ function redirect(context: Context, port: RouterPort): DesiredRow {
   const kind = port.options.get('redirect-type')
   if (kind) options.set('redirect-type', kind)
   const distributed = context.nat.distributed(port.router).length > 0
-  if (kind !== 'bridged' && !distributed) options.set('always-redirect', 'true')
+  const gate = context.topology.switchPeer(port)
+  const vtep = gate !== undefined && context.topology.portsOfType.get(`${gate.switch} vtep`).length > 0
+  if (kind !== 'bridged' && !distributed && !vtep) options.set('always-redirect', 'true')
   return {
     ...empty(),
     type: 'chassisredirect',

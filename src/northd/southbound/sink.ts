@@ -22,8 +22,10 @@ export interface SinkTable {
   readonly uuidOf?: (key: string) => string | undefined
   /** Keys of which one may become the other, the row being the same: what they have in common. */
   readonly alike?: (key: string) => string | undefined
-  /** What a new row has in columns that others own. */
+  /** What a row has in columns that others own until they write them. */
   readonly initial?: DesiredRow
+  /** What a row is made with and never reminded of. */
+  readonly born?: (key: string) => DesiredRow
   /** Rows are neither made nor removed, only written to. */
   readonly updateOnly?: boolean
 }
@@ -249,12 +251,19 @@ export class Sink<T> {
         }
         const values = this.resolve(target, desired)
         if (made?.has(key)) {
-          out.push({ op: 'insert', table: table.name, row: { ...table.initial, ...values }, uuid })
+          out.push({
+            op: 'insert',
+            table: table.name,
+            row: { ...table.initial, ...table.born?.(key), ...values },
+            uuid,
+          })
           continue
         }
         const actual = rows?.get(uuid) as Readonly<Record<string, Datum>> | undefined
         if (!actual) continue
         const changed: Record<string, Datum> = {}
+        for (const [column, value] of Object.entries(table.initial ?? {}))
+          if (actual[column] === undefined) changed[column] = value
         for (const [column, value] of Object.entries(values))
           if (!sameValue(actual[column], value)) changed[column] = value
         if (Object.keys(changed).length)

@@ -42,14 +42,14 @@ function routerAdmission(context: Context, flow: AddFlow, port: SwitchPort, peer
       flow(
         lsIn.check_port_sec,
         120,
-        `${big}eth.src == ${peer.mac} && outport == ${port.quoted} && ${reg.FROM_TUNNEL}`,
+        `${big}eth.src == ${peer.row.mac} && outport == ${port.quoted} && ${reg.FROM_TUNNEL}`,
         'outport <-> inport; next;',
       )
     } else {
       flow(
         lsIn.check_port_sec,
         120,
-        `${big}eth.dst == ${peer.mac} && ${reg.FROM_TUNNEL}`,
+        `${big}eth.dst == ${peer.row.mac} && ${reg.FROM_TUNNEL}`,
         `outport <-> inport; next(pipeline=ingress,table=${lsIn.l2_lkup.table});`,
       )
     }
@@ -77,6 +77,11 @@ function vifAdmission(context: Context, flow: AddFlow, port: SwitchPort): void {
   if (port.type === 'vtep') {
     // Packets from a hardware switch skip most stages, and its ARP requests go to the router.
     flow(lsIn.arp_rsp, 65535, `${reg.FROM_RAMP} == 1 && (arp || nd_ns)`, 'flags.loopback = 1; next;')
+    for (const gate of context.topology.routerTypePorts.get(port.switch)) {
+      const redirect = context.topology.peerOfSwitchPort(gate)
+      if (redirect?.distributedGateway)
+        flow(lsIn.hairpin, 2000, `${reg.FROM_RAMP} == 1 && is_chassis_resident(${redirect.quotedRedirect})`, 'next;')
+    }
     flow(lsIn.hairpin, 1000, `${reg.FROM_RAMP} == 1`, `next(pipeline=ingress, table=${lsIn.l2_lkup.table});`)
     flow(
       lsIn.check_port_sec,
@@ -161,16 +166,21 @@ function arpResponder(
   }
   if (port.type === 'external' || port.unknown || vlanPassthru) return
   if (port.options.get('disable_arp_nd_rsp') === 'true') return
+  const proxied = arpProxied(context, port.switch)
   for (const a of knownAddresses(port, peer)) {
     for (const { address } of a.v4) {
       const match = `arp.tpa == ${address} && arp.op == 1 && eth.dst == ff:ff:ff:ff:ff:ff`
       flow(lsIn.arp_rsp, 50, match, arpReply(a.mac, address), port.uuid)
+      if (proxied)
+        flow(lsIn.arp_rsp, 50, `arp.tpa == ${address} && arp.op == 1 && eth.dst == ${a.mac}`, 'next;', port.uuid)
       flow(lsIn.arp_rsp, 100, `${match} && inport == ${port.quoted}`, 'next;', options(port))
     }
     for (const n of a.v6) {
       const match = `nd_ns_mcast && ip6.dst == ${n.solicited} && nd.target == ${n.address}`
       const verb = port.type === 'router' ? 'nd_na_router' : 'nd_na'
       flow(lsIn.arp_rsp, 50, match, naReply(verb, a.mac, n.address), port.uuid)
+      if (proxied)
+        flow(lsIn.arp_rsp, 50, `nd_ns && ip6.dst == ${n.address} && nd.target == ${n.address}`, 'next;', port.uuid)
       flow(lsIn.arp_rsp, 100, `${match} && inport == ${port.quoted}`, 'next;', options(port))
     }
   }

@@ -1,4 +1,5 @@
 import type { Context } from '../context.ts'
+import { arpProxy } from '../features/arp-proxy.ts'
 import type { AddFlow } from '../pipeline/flow.ts'
 import * as reg from '../pipeline/registers.ts'
 import { lsIn } from '../pipeline/stage.ts'
@@ -17,16 +18,18 @@ export function switchRouterPort(context: Context): void {
 
     // Unicast to the router: only where its port is, when that is one place.
     const redirected = topology.isRedirected(port)
+    const proxy = arpProxy(port)?.mac
+    const mac = proxy === undefined ? peer.mac : `{ ${proxy}, ${peer.mac} }`
     const quotedRedirect = JSON.stringify(`cr-${port.name}`)
     const drop = !port.enabled
     const to = (quoted: string) => (drop ? 'drop;' : `outport = ${quoted}; output;`)
     if (redirected) {
-      const match = `eth.dst == ${peer.mac}`
+      const match = `eth.dst == ${mac}`
       flow(lsIn.l2_lkup, 50, `${match} && is_chassis_resident(${quotedRedirect})`, to(port.quoted), port.uuid)
       flow(lsIn.l2_lkup, 50, `${match} && !is_chassis_resident(${quotedRedirect})`, to(quotedRedirect), port.uuid)
     } else {
       const resident = residence(port, peer, facts.gatewayPorts[0], context)
-      flow(lsIn.l2_lkup, 50, `eth.dst == ${peer.mac}${resident}`, to(port.quoted), port.uuid)
+      flow(lsIn.l2_lkup, 50, `eth.dst == ${mac}${resident}`, to(port.quoted), port.uuid)
     }
 
     const others = topology.hasOtherPorts.get(port.switch) === true

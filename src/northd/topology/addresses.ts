@@ -26,6 +26,8 @@ export interface Network6 {
   readonly prefix: string
   /** The solicited-node multicast address (RFC 4291 §2.7.1). */
   readonly solicited: string
+  /** A router port's link-local address that nobody configured. */
+  readonly automatic?: boolean
 }
 
 export type Network = Network4 | Network6
@@ -105,7 +107,7 @@ export function routerAddresses(mac: string, networks: readonly string[]): PortA
     else v6.push(n)
   }
   const own = linkLocal(macValue)
-  if (!v6.some((n) => n.value === own)) v6.push(network6(own, 64))
+  if (!v6.some((n) => n.value === own)) v6.push({ ...network6(own, 64), automatic: true })
   return { mac: formatMac(macValue), macValue, v4, v6 }
 }
 
