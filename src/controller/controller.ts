@@ -10,6 +10,7 @@ import type { AnyRelation, Derived, Input } from '../reactive/relation.ts'
 import { formatWhy, why } from '../reactive/why.ts'
 import type { OpenVSwitch } from '../schema/open-vswitch.ts'
 import type { Southbound } from '../schema/southbound.ts'
+import { Aging } from './aging/aging.ts'
 import { Announcer } from './announcements/announcer.ts'
 import { declareAnnouncements } from './announcements/desired.ts'
 import { type Bindings, declareBindings } from './binding/binding.ts'
@@ -103,6 +104,7 @@ export class Controller {
   private paused = false
   private acknowledged = -1
   readonly packetIns: PacketIns
+  private readonly aging: Aging
   /** Milliseconds by which the report of nb_cfg is put off: for measurements. */
   acknowledgeDelay = 0
   private readonly announcer: Announcer
@@ -215,6 +217,7 @@ export class Controller {
     }
 
     this.packetIns = new PacketIns(this.state)
+    this.aging = new Aging(this.state)
     this.announcer = new Announcer(
       declareAnnouncements(graph, { sb: inputs, datapaths, places, resident: bindings.resident }),
       {
@@ -270,6 +273,7 @@ export class Controller {
     this.state.southbound.close()
     this.local.close()
     this.announcer.close()
+    this.aging.close()
     this.packetIns.close()
     this.graph.close()
     this.channel?.close()
@@ -468,7 +472,7 @@ export class Controller {
     this.channel = channel
     const { installer } = this.state
     channel.onMessage = (message) => {
-      if (!installer.receive(message)) this.packetIns.receive(message)
+      if (!installer.receive(message) && !this.aging.receive(message)) this.packetIns.receive(message)
     }
     channel.onClose = () => {
       if (this.channel !== channel) return
