@@ -29,6 +29,7 @@ import { PacketIns } from './packet-loop/dispatch.ts'
 import { declarePatches } from './patch.ts'
 import { declarePhysical } from './physical/physical.ts'
 import { declarePlaces, type Places } from './physical/places.ts'
+import { declareQueues } from './qos/desired.ts'
 import { bridgeNamed } from './rows/bridge-rows.ts'
 import { LocalWriter } from './rows/local-writer.ts'
 import { SouthboundWriter } from './rows/southbound-writer.ts'
@@ -103,6 +104,7 @@ export class Controller {
   private scheduled = false
   private paused = false
   private acknowledged = -1
+  private wasComplete = false
   readonly packetIns: PacketIns
   private readonly aging: Aging
   /** Milliseconds by which the report of nb_cfg is put off: for measurements. */
@@ -194,6 +196,7 @@ export class Controller {
       tunnels,
       patches,
       zones,
+      queues: declareQueues(graph, { sb: inputs, local, bindings: bindings.all }),
       settled: () => this.complete(),
     })
     this.conditions = new Conditions(sb)
@@ -376,7 +379,15 @@ export class Controller {
     this.dial()
     this.watchInterest()
     this.state.installer.schedule()
-    if (!this.complete()) return
+    if (!this.complete()) {
+      this.wasComplete = false
+      return
+    }
+    if (!this.wasComplete) {
+      // What was not removed before, for all that might have wanted it was not known, may go now.
+      this.wasComplete = true
+      this.local.all()
+    }
     this.state.southbound.release()
     this.confirmPorts()
     this.acknowledge()

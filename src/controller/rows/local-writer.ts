@@ -8,7 +8,9 @@ import type { OpenVSwitch, Port } from '../../schema/open-vswitch.ts'
 import type { Binding } from '../binding/binding.ts'
 import type { DesiredTunnel } from '../encaps/desired.ts'
 import type { DesiredPatch } from '../patch.ts'
-import { effectiveSettings } from '../settings.ts'
+import type { DesiredQueue } from '../qos/desired.ts'
+import { egressPorts, queueOperations } from '../qos/rows.ts'
+import { effectiveSettings, parseMappings } from '../settings.ts'
 import type { Zones } from '../zones/zones.ts'
 import { bridgeNamed, integrationBridge, portNamed, portOperations, removePort } from './bridge-rows.ts'
 import { mapChanges } from './map-changes.ts'
@@ -26,6 +28,7 @@ export interface LocalWriterParts {
   readonly tunnels: Derived<DesiredTunnel>
   readonly patches: Derived<DesiredPatch>
   readonly zones: Zones
+  readonly queues: Derived<DesiredQueue>
   /** Whether zones and ports may be removed: not before all that is wanted is known. */
   readonly settled: () => boolean
 }
@@ -90,6 +93,8 @@ export class LocalWriter {
       for (const name of changes.keys()) this.rows.mark('patch', name)
     })
     zones.subscribe(() => this.rows.mark('zones', 'zones'))
+    this.rows.watch('queues', () => this.queueRows(), { on: { Bridge: () => ['all'], QoS: () => ['all'] } })
+    parts.queues.subscribe(() => this.rows.mark('queues', 'all'))
     ovs.onSynced(() => this.all())
   }
 
@@ -98,6 +103,7 @@ export class LocalWriter {
     const { ovs } = this.parts
     this.rows.mark('bridge', 'br-int')
     this.rows.mark('zones', 'zones')
+    this.rows.mark('queues', 'all')
     for (const id of this.parts.tunnels.contents.keys()) this.rows.mark('tunnel', id)
     for (const name of this.parts.patches.contents.keys()) this.rows.mark('patch', name)
     for (const port of ovs.table('Port').values()) {
@@ -270,6 +276,20 @@ export class LocalWriter {
     const found = portNamed(ovs, name)
     const ours = found?.port.external_ids.has('ovn-localnet-port') || found?.port.external_ids.has('ovn-l2gateway-port')
     return ours && found?.bridge && this.parts.settled() ? removePort(found.bridge, found.port) : []
+  }
+
+  /** Queues where packets leave for each physical network. */
+  private queueRows(): readonly Operation[] {
+    const { ovs, queues, random } = this.parts
+    if (!this.parts.settled()) return []
+    const wanted = [...queues.contents.values()]
+    const out: Operation[] = []
+    for (const [network, name] of parseMappings(this.settings().get('ovn-bridge-mappings'))) {
+      const bridge = bridgeNamed(ovs, name)
+      const here = wanted.filter((q) => q.network === network)
+      for (const port of bridge ? egressPorts(ovs, bridge) : []) out.push(...queueOperations(ovs, port, here, random))
+    }
+    return out
   }
 
   private interfaceIds(name: string): readonly Operation[] {
