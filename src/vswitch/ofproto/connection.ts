@@ -24,6 +24,7 @@ import { type Applied, applyFlowMod, checkActions } from './flow-mod.ts'
 import { applyGroupMod } from './group-mod.ts'
 import { applyMetadata, metadataOf } from './metadata.ts'
 import { FlowMonitors } from './monitor.ts'
+import { optionsInUse } from './options-in-use.ts'
 import type { BridgePort } from './port.ts'
 import { answer } from './stats.ts'
 
@@ -278,7 +279,7 @@ export class OpenFlowConnection implements BridgeEvents {
     this.sw.datapath.flushStatistics()
     switch (m.type) {
       case 'flow_mod': {
-        const r = applyFlowMod(this.bridge, this.sw.slots, m, this)
+        const r = applyFlowMod(this.bridge, this.sw.slots, m, this, this.channel.version)
         if (!r.ok) return { error: r.error }
         if (m.idleTimeout || m.hardTimeout) this.sw.expires()
         return { applied: r.value }
@@ -575,9 +576,14 @@ export class OpenFlowConnection implements BridgeEvents {
 
   private tlvTableMod(m: Message & { type: 'tlv_table_mod' }): void {
     const { slots } = this.sw
-    if (m.command === 'clear') slots.unmapAll()
-    else if (m.command === 'delete') for (const map of m.maps) slots.unmap(map.index)
-    else {
+    if (m.command !== 'add') {
+      const gone = m.command === 'clear' ? slots.mappings().map((x) => x.index) : m.maps.map((x) => x.index)
+      if (optionsInUse(this.sw.bridges.values(), new Set(gone))) {
+        this.fail(m, 'NXTTMFC_INVALID_TLV_DEL')
+        return
+      }
+      for (const index of gone) slots.unmap(index)
+    } else {
       const done: number[] = []
       for (const map of m.maps) {
         const bad = slots.map(map)

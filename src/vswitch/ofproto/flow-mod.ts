@@ -2,7 +2,7 @@ import { err, ok, type Result } from '../../base/result.ts'
 import { type Action, OFPP } from '../../openflow/actions/action.ts'
 import { missingPrerequisite } from '../../openflow/fields/prerequisite.ts'
 import type { ErrorName } from '../../openflow/messages/errors.ts'
-import { FLOW_FLAG, type FlowMod } from '../../openflow/messages/message.ts'
+import { FLOW_FLAG, type FlowMod, OF10, OF15, type Version } from '../../openflow/messages/message.ts'
 import type { FlowFilter } from '../../openflow/messages/multipart.ts'
 import { expandMask, type Mask } from '../classifier/mask.ts'
 import { compileMatch, type Slots } from '../classifier/slots.ts'
@@ -28,18 +28,24 @@ export interface Applied {
 }
 
 /** Carries out a flow modification (OpenFlow 1.5 §6.4). Nothing is changed when it fails. */
-export function applyFlowMod(bridge: Bridge, slots: Slots, mod: FlowMod, by?: unknown): Result<Applied, ErrorName> {
+export function applyFlowMod(
+  bridge: Bridge,
+  slots: Slots,
+  mod: FlowMod,
+  by?: unknown,
+  version: Version = OF15,
+): Result<Applied, ErrorName> {
   const compiled = compileMatch(mod.match, slots)
   if ('missing' in compiled) return err(compiled.missing.variable ? 'NXFMFC_INVALID_TLV_FIELD' : 'OFPBMC_BAD_FIELD')
   const deleting = mod.command === 'delete' || mod.command === 'delete_strict'
-  if (mod.table !== 0xff && mod.table >= TABLES) return err('OFPBRC_BAD_TABLE_ID')
+  if (mod.table !== 0xff && mod.table >= TABLES) return err('OFPBRC_EPERM')
   if (!deleting) {
     if (missingPrerequisite(mod.match)) return err('OFPBMC_BAD_PREREQ')
     const bad = checkActions(bridge, slots, mod.actions, mod.table === 0xff ? 0 : mod.table)
     if (bad) return err(bad)
   }
   const changes: Changes = { undo: [], told: [] }
-  const failed = carryOut(bridge, mod, compiled.mask, compiled.values, changes, by)
+  const failed = carryOut(bridge, mod, compiled.mask, compiled.values, changes, by, version)
   if (failed) {
     for (const u of changes.undo.reverse()) u()
     return err(failed)
@@ -61,6 +67,7 @@ function carryOut(
   values: Uint32Array,
   changes: Changes,
   by: unknown,
+  version: Version,
 ): ErrorName | undefined {
   switch (mod.command) {
     case 'add':
@@ -71,11 +78,9 @@ function carryOut(
       const rules = select(bridge, mod, mask, values, strict)
       if (rules.length === 0) {
         // OpenFlow 1.0 adds when there is nothing to modify; with a cookie to match it never does
-        return mod.cookieMask === 0n && mod.cookie !== 0xffffffffffffffffn && bridge.missListeners > 0
-          ? add(bridge, mod, mask, values, changes, by)
-          : undefined
+        return mod.cookieMask === 0n && version === OF10 ? add(bridge, mod, mask, values, changes, by) : undefined
       }
-      for (const r of rules) modify(bridge, r, mod, changes, by)
+      for (const r of rules) modify(bridge, r, mod, changes, by, version)
       return undefined
     }
     case 'delete':
@@ -109,7 +114,7 @@ function add(
       idleTimeout: mod.idleTimeout,
       hardTimeout: mod.hardTimeout,
       importance: mod.importance,
-      flags: mod.flags & ~(FLOW_FLAG.CHECK_OVERLAP | FLOW_FLAG.RESET_COUNTS),
+      flags: mod.flags,
     },
     now,
   )
@@ -158,7 +163,7 @@ function toEvict(table: FlowTable): Rule | undefined {
   return best
 }
 
-function modify(bridge: Bridge, rule: Rule, mod: FlowMod, changes: Changes, by: unknown): void {
+function modify(bridge: Bridge, rule: Rule, mod: FlowMod, changes: Changes, by: unknown, version: Version): void {
   const before = {
     actions: rule.actions,
     conjunctions: rule.conjunctions,
@@ -168,7 +173,8 @@ function modify(bridge: Bridge, rule: Rule, mod: FlowMod, changes: Changes, by: 
   }
   rule.actions = mod.actions
   rule.conjunctions = conjunctionsOf(mod.actions)
-  if (mod.cookieMask === 0n && mod.cookie !== 0xffffffffffffffffn) rule.cookie = mod.cookie
+  // since 1.1 a modification leaves the cookie alone
+  if (version === OF10 && mod.cookie !== 0xffffffffffffffffn) rule.cookie = mod.cookie
   if (mod.flags & FLOW_FLAG.RESET_COUNTS) {
     rule.packets = 0
     rule.bytes = 0
@@ -339,7 +345,7 @@ function checkAction(bridge: Bridge, slots: Slots, a: Action, table: number | un
     case 'group':
       return bridge.groups.has(a.group) ? undefined : 'OFPBAC_BAD_OUT_GROUP'
     case 'meter':
-      return bridge.meters.has(a.meter) || a.meter > 0xffff0000 ? undefined : 'OFPMMFC_UNKNOWN_METER'
+      return bridge.meters.has(a.meter) || a.meter > 0xffff0000 ? undefined : 'OFPMMFC_INVALID_METER'
     case 'goto_table':
       return table !== undefined && (a.table <= table || a.table >= TABLES) ? 'OFPBIC_BAD_TABLE_ID' : undefined
     case 'set_field':

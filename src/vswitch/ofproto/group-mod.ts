@@ -65,8 +65,13 @@ function put(
 ): Result<Applied, ErrorName> {
   if (mod.groupType === 'indirect' && buckets.length !== 1) return err('OFPGMFC_INVALID_GROUP')
   for (const b of buckets) {
-    if (b.actions.some((a) => a.type === 'group' && a.group === mod.group)) return err('OFPGMFC_LOOP')
-    const bad = checkActions(bridge, slots, b.actions, undefined)
+    // a group may be named before it exists: how deep groups may nest is seen when packets come
+    const bad = checkActions(
+      bridge,
+      slots,
+      b.actions.filter((a) => a.type !== 'group'),
+      undefined,
+    )
     if (bad) return err(bad)
   }
   const method = mod.selection?.method

@@ -130,8 +130,8 @@ export function answer(sw: Switch, bridge: Bridge, r: StatsRequest): StatsReply[
     }
     case 'group_features': {
       const max = 0xffffff00
-      // output, copy-ttl aside: VLAN, MPLS, queue, group, TTL, set-field
-      const actions = 0x7bf98801 >>> 0
+      // output, MPLS TTL, VLAN and MPLS tags, queue, group, TTL, set-field (OFPAT_*)
+      const actions = 0x03ff8001
       return [
         {
           kind: 'group_features',
