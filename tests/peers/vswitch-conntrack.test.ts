@@ -1,9 +1,12 @@
 import { execFileSync } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseIpv4 } from '../../src/address/ipv4.ts'
+import { parseIpv6 } from '../../src/address/ipv6.ts'
 import { fromHex, toHex } from '../../src/base/bytes.ts'
 import { parseFlow } from '../../src/openflow/text/flow.ts'
 import { echo4, icmp4Error } from '../../src/packet/icmp4.ts'
+import { echo6 as echo6Of, icmp6Error } from '../../src/packet/icmp6.ts'
+import { linkAddressOption, ndMessage } from '../../src/packet/nd.ts'
 import { craft } from '../../src/packet/packet.ts'
 import { printFrame } from '../../src/packet/print.ts'
 import { switchCommands } from '../../src/vswitch/commands.ts'
@@ -356,5 +359,45 @@ describe('connection tracking', () => {
     set(b2, 1280, false)
     d.send(1, b2, 'last first')
     d.send(1, a2, 'first last')
+  })
+
+  test('IPv6: states, translation, errors', () => {
+    const ip6 = (t: string) => parseIpv6(t) as bigint
+    const [C6, S6, N6, V6] = ['fd00::1', 'fd00::2', 'fd00:1::1', 'fd00:1::80']
+    const udp6 = (a: string, b: string, sport: number, dport: number) =>
+      craft({
+        eth,
+        ip6: { src: ip6(a), dst: ip6(b) },
+        udp: { src: sport, dst: dport, payload: pl(4) },
+      })
+    const echo6 = (a: string, b: string, kind: 'request' | 'reply', id: number) =>
+      craft({ eth, ip6: { src: ip6(a), dst: ip6(b) }, icmp6: echo6Of(kind, id, 1, pl(8)) })
+    const d = new Both([
+      'table=0,priority=1,ipv6,actions=ct(table=1,zone=1,nat)',
+      `table=1,priority=50000,ipv6,in_port=1,ct_state=+trk+new,ipv6_dst=${V6},actions=ct(commit,zone=1,nat(dst=[${S6}]:8080)),output:2`,
+      `table=1,priority=40000,ipv6,in_port=1,ct_state=+trk+new,actions=${STATE},ct(commit,zone=1,nat(src=${N6})),output:2`,
+      `table=1,ipv6,in_port=1,actions=${STATE},output:2`,
+      `table=1,ipv6,in_port=2,actions=${STATE},output:1`,
+    ])
+    d.send(1, udp6(C6, S6, 1001, 53))
+    d.send(2, udp6(S6, N6, 53, 1001))
+    d.send(1, udp6(C6, S6, 1001, 53))
+    d.send(1, echo6(C6, S6, 'request', 7))
+    d.send(2, echo6(S6, N6, 'reply', 7))
+    d.send(1, udp6(C6, V6, 2001, 80))
+    d.send(2, udp6(S6, C6, 8080, 2001))
+    d.connections()
+    const about = udp6(N6, S6, 1001, 53).subarray(14)
+    d.send(
+      2,
+      craft({ eth, ip6: { src: ip6('fd00::fe'), dst: ip6(N6) }, icmp6: icmp6Error(1, 0, about) }),
+      'unreachable',
+    )
+    const solicit = craft({
+      eth,
+      ip6: { src: ip6('fe80::1'), dst: ip6('ff02::1:ff00:2'), hopLimit: 255 },
+      icmp6: ndMessage({ kind: 'ns', reserved: 0, target: ip6(S6), options: [linkAddressOption('source', 1)] }),
+    })
+    d.send(1, solicit, 'neighbour solicitation')
   })
 })
