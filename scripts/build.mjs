@@ -15,7 +15,7 @@ export function entries() {
   }
   for (const [name, file] of [
     ['index', 'src/sandbox/index.ts'],
-    ['ovsdb', 'src/ovsdb/index.ts'],
+    ['ovsdb', 'src/schema/library.ts'],
     ['logging', 'src/logging/index.ts'],
   ]) {
     if (existsSync(file)) out[name] = file

@@ -1,6 +1,6 @@
+import type { Draft } from '../ovsdb/client/draft.ts'
 import type { TableName } from '../ovsdb/client/replica.ts'
 import type { TableSchema } from '../ovsdb/schema/index.ts'
-import type { Draft } from './draft.ts'
 import type { Table } from './table.ts'
 import type { Symbols } from './value.ts'
 

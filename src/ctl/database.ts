@@ -1,3 +1,4 @@
+import { sortMap } from '../ovsdb/client/draft.ts'
 import type { TableName, TypedSchema } from '../ovsdb/client/replica.ts'
 import {
   type Atom,
@@ -21,7 +22,7 @@ import {
   recordTables,
 } from './records.ts'
 import type { Cell } from './table.ts'
-import { readDatum, readWholeAtom, sortMap } from './value.ts'
+import { readDatum, readWholeAtom } from './value.ts'
 
 /** The rows of a table in an order of their own: by name where they have one, then by uuid. */
 export function sortRows(table: TableSchema, rows: readonly Row[]): Row[] {

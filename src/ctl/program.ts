@@ -1,7 +1,7 @@
+import type { Draft } from '../ovsdb/client/draft.ts'
 import type { Operation, OperationResult } from '../ovsdb/client/operation.ts'
 import type { Replica, TableName, TypedSchema } from '../ovsdb/client/replica.ts'
 import type { Command } from './command.ts'
-import type { Draft } from './draft.ts'
 import type { TableStyle } from './table.ts'
 
 /** An option that applies to a whole run: `timeout` with `t` for short; `value` as for getopt. */

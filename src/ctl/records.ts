@@ -1,3 +1,4 @@
+import type { Draft } from '../ovsdb/client/draft.ts'
 import {
   type ColumnSchema,
   columnOf,
@@ -6,7 +7,6 @@ import {
   type TableSchema,
   UUID_COLUMN,
 } from '../ovsdb/schema/index.ts'
-import type { Draft } from './draft.ts'
 import { fatal } from './error.ts'
 import { readWholeAtom, Scanner } from './value.ts'
 

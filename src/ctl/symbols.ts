@@ -1,6 +1,6 @@
 import { type Random, uuid4 } from '../base/random.ts'
+import type { Draft } from '../ovsdb/client/draft.ts'
 import { parseUuid, type TableSchema } from '../ovsdb/schema/index.ts'
-import type { Draft } from './draft.ts'
 import { fatal } from './error.ts'
 
 interface Entry {

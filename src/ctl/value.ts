@@ -1,4 +1,5 @@
 import { err, ok, type Result } from '../base/result.ts'
+import { sortMap } from '../ovsdb/client/draft.ts'
 import {
   type Atom,
   type BaseType,
@@ -254,11 +255,6 @@ function one(atoms: readonly Atom[]): Atom {
   const [atom] = atoms
   if (atom === undefined || atoms.length > 1) fatal('range is not valid in a map')
   return atom
-}
-
-/** A map in the order of its keys. */
-export function sortMap(pairs: ReadonlyMap<Atom, Atom>): ReadonlyMap<Atom, Atom> {
-  return new Map([...pairs].sort(([a], [b]) => compareAtoms(a, b)))
 }
 
 /** One atom from a whole argument: a quoted string, or all of it as it stands. */

@@ -1,7 +1,7 @@
+import type { Draft } from '../../ovsdb/client/draft.ts'
 import type { Operation, OperationResult } from '../../ovsdb/client/operation.ts'
 import { type OpenVSwitch, openVSwitch } from '../../schema/index.ts'
 import { databaseCommands } from '../database.ts'
-import type { Draft } from '../draft.ts'
 import { COMMON_OPTIONS, checkCommon, flag } from '../options.ts'
 import type { Program, Waiting } from '../program.ts'
 import type { RecordNames } from '../records.ts'

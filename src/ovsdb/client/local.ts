@@ -7,6 +7,7 @@ import { operations as source } from '../transaction/database.ts'
 import type { Delta, Requester } from '../transaction/operation.ts'
 import { BaseReplica } from './base-replica.ts'
 import { locksOf } from './local-locks.ts'
+import { checkLockName } from './lock.ts'
 import type { Operation, OperationResult } from './operation.ts'
 import type {
   LockHandle,
@@ -142,6 +143,7 @@ export class LocalReplica<T> extends BaseReplica<T> {
   lock(name: string): LockHandle {
     const known = this.held.get(name)
     if (known) return known
+    checkLockName(name)
     const lock = new LocalLock(name, this.locks, this.clock, () => this.held.delete(name))
     this.held.set(name, lock)
     return lock

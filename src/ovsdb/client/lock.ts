@@ -3,6 +3,12 @@ import { isObject } from '../../jsonrpc/json.ts'
 import type { LockHandle } from './replica.ts'
 import type { RpcClient } from './rpc.ts'
 
+/** RFC 7047 §3.1 `<id>`: what a lock may be called. */
+export function checkLockName(name: string): void {
+  if (!/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name))
+    throw new Error(`a lock can not be called "${name}": letters, digits and _ only`)
+}
+
 /** A lock (RFC 7047 §4.1.8) asked for again on each connection; lost with the connection. */
 export class RemoteLock implements LockHandle {
   owned = false

@@ -5,7 +5,7 @@ import type { ByteStream } from '../../base/stream.ts'
 import { isArray, isObject, type Json } from '../../jsonrpc/json.ts'
 import { Failure, type Row, ZERO_UUID } from '../schema/index.ts'
 import { BaseReplica } from './base-replica.ts'
-import { RemoteLock } from './lock.ts'
+import { checkLockName, RemoteLock } from './lock.ts'
 import type { Operation } from './operation.ts'
 import type { TableCondition, TableName, TableRequests, TransactOutcome, TypedSchema } from './replica.ts'
 import { RpcClient, type RpcReply } from './rpc.ts'
@@ -335,6 +335,7 @@ export class RemoteReplica<T> extends BaseReplica<T> {
   lock(name: string): RemoteLock {
     const known = this.locks.get(name)
     if (known) return known
+    checkLockName(name)
     const lock = new RemoteLock(name, this.clock, () => this.locks.delete(name))
     this.locks.set(name, lock)
     if (this.rpc) lock.connected(this.rpc)

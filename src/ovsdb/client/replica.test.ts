@@ -190,6 +190,7 @@ describe.each(kinds)('replica %s', (_kind, make) => {
     expect(seen).toEqual(['mine true', 'mine false', 'theirs true'])
     other.close()
     world.clock.settle()
+    expect(() => replica.lock('north-d')).toThrow('can not be called')
     const again = replica.lock('northd')
     world.clock.settle()
     expect(again.owned).toBe(true)

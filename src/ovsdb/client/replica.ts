@@ -130,6 +130,7 @@ export interface Replica<T> {
   onState(listener: (state: ReplicaState) => void): () => void
   /** The tables have what the transaction did by the time `done` is called. */
   transact(operations: readonly Operation[], done: (outcome: TransactOutcome) => void): void
+  /** Throws when the name is no `<id>` (RFC 7047 §3.1). */
   lock(name: string): LockHandle
   /** Asks for other rows of a table from now on. */
   setCondition(table: TableName<T>, condition: TableCondition): void

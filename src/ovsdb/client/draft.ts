@@ -1,17 +1,9 @@
-import type { Random } from '../base/random.ts'
-import { uuid4 } from '../base/random.ts'
-import type { Mutation, Operation } from '../ovsdb/client/operation.ts'
-import type { TableName, TableReplica, TypedSchema } from '../ovsdb/client/replica.ts'
-import { sameDatum } from '../ovsdb/client/tables.ts'
-import {
-  type Atom,
-  type ColumnSchema,
-  compareAtoms,
-  type Datum,
-  defaultDatum,
-  type Row,
-} from '../ovsdb/schema/index.ts'
-import { sortMap } from './value.ts'
+import type { Random } from '../../base/random.ts'
+import { uuid4 } from '../../base/random.ts'
+import { type Atom, type ColumnSchema, compareAtoms, type Datum, defaultDatum, type Row } from '../schema/index.ts'
+import type { Mutation, Operation } from './operation.ts'
+import type { TableName, TableReplica, TypedSchema } from './replica.ts'
+import { sameDatum } from './tables.ts'
 
 /** What a draft reads: a replica, or what looks like one. */
 export interface Source<T> {
@@ -294,4 +286,9 @@ export class Draft<T> {
 function holds(value: Datum, uuid: string): boolean {
   if (value instanceof Map) return value.has(uuid) || [...value.values()].includes(uuid)
   return value === uuid || (Array.isArray(value) && value.includes(uuid))
+}
+
+/** A map in the order of its keys. */
+export function sortMap(pairs: ReadonlyMap<Atom, Atom>): ReadonlyMap<Atom, Atom> {
+  return new Map([...pairs].sort(([a], [b]) => compareAtoms(a, b)))
 }

@@ -1,0 +1,32 @@
+// What `ovn-ts/ovsdb` gives: a typed client, and a server to have in one's own process.
+export type { TlsKeys } from '../io/tls.ts'
+export {
+  type AnyRows,
+  type ConnectOptions,
+  connect,
+  fetchSchema,
+  OvsdbConnection,
+  TransactFailure,
+} from './client/connect.ts'
+export { Draft, type Values } from './client/draft.ts'
+export { localReplica } from './client/local.ts'
+export type { Condition, Mutation, Operation, OperationResult } from './client/operation.ts'
+export { RemoteReplica } from './client/remote.ts'
+export {
+  describeTransactError,
+  type LockHandle,
+  type Replica,
+  type ReplicaChange,
+  type ReplicaState,
+  type RowChange,
+  type TableCondition,
+  type TableReplica,
+  type TableRequest,
+  type TableRequests,
+  type TransactError,
+  type TransactOutcome,
+  type TypedSchema,
+} from './client/replica.ts'
+export { type DatabaseSchema, parseSchema, printSchema, type Row, type TableSchema } from './schema/index.ts'
+export { createServer, type Server } from './server/index.ts'
+export type { Database, Delta } from './transaction/index.ts'

@@ -1,0 +1,122 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { silent } from '../base/log.ts'
+import { unwrap } from '../base/result.ts'
+import { SystemClock } from '../io/clock.ts'
+import { systemRandom } from '../io/random.ts'
+import { type Listener, listen } from '../io/socket.ts'
+import { connect, createServer, fetchSchema, northbound, type OvsdbConnection, TransactFailure } from './library.ts'
+import type { Northbound } from './northbound.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'ovsdb-'))
+const path = join(folder, 'nb.sock')
+const remote = `unix:${path}`
+const clock = new SystemClock()
+let listener: Listener
+let reset = () => {}
+
+beforeAll(async () => {
+  const server = createServer({ clock, log: silent, random: systemRandom })
+  const database = unwrap(server.addDatabase(northbound))
+  reset = () => {
+    const clear = [...northbound.tables.keys()].map((table) => ({ op: 'delete', table, where: [] }) as const)
+    database.transact(clear)
+    const port = '00000000-0000-4000-8000-000000000001'
+    database.transact([
+      { op: 'insert', table: 'NB_Global', row: {} },
+      {
+        op: 'insert',
+        table: 'Logical_Switch_Port',
+        uuid: port,
+        row: { name: 'vm1', addresses: ['0a:00:00:00:00:01 10.0.0.6'] },
+      },
+      { op: 'insert', table: 'Logical_Switch', row: { name: 'public', ports: [port] } },
+      { op: 'insert', table: 'Logical_Switch', row: { name: 'empty' } },
+    ])
+  }
+  reset()
+  listener = await new Promise<Listener>((resolve, reject) =>
+    listen(
+      { kind: 'unix', path },
+      (stream) => server.accept(stream),
+      (r) => (r.ok ? resolve(r.value) : reject(new Error(r.error))),
+    ),
+  )
+})
+afterAll(() => {
+  listener.close()
+  rmSync(folder, { recursive: true })
+})
+
+describe('docs/OVSDB-CLIENT.md', () => {
+  const text = readFileSync(fileURLToPath(new URL('../../docs/OVSDB-CLIENT.md', import.meta.url)), 'utf8')
+  const library = fileURLToPath(new URL('./library.ts', import.meta.url))
+  const examples = [...text.matchAll(/## ([^\n]*)\n(?:(?!## )[^\n]*\n)*?```ts\n([\s\S]*?)```/g)]
+  const all = [...text.matchAll(/```ts\n([\s\S]*?)```/g)].map((m) => m[1] ?? '')
+
+  it('has examples', () => expect(all.length).toBeGreaterThanOrEqual(examples.length))
+
+  it.each(all.map((code, i) => [i + 1, code] as const))('example %i does what it says', async (i, code) => {
+    reset()
+    process.env['OVN_NB_DB'] = remote
+    const wanted = [...code.matchAll(/\/\/ => (.*)/g)].map((m) => m[1])
+    const file = join(folder, `example${i}.ts`)
+    writeFileSync(file, `export {}\n${code.replace(`'ovn-ts/ovsdb'`, JSON.stringify(library))}`)
+    const lines: string[] = []
+    const log = vi.spyOn(console, 'log').mockImplementation((...words) => void lines.push(words.join(' ')))
+    try {
+      await import(/* @vite-ignore */ file)
+    } finally {
+      log.mockRestore()
+    }
+    expect(wanted.every((w) => w !== undefined && lines.includes(w)) ? wanted : lines).toEqual(wanted)
+  })
+})
+
+describe('connect', () => {
+  const open = () => connect<Northbound>({ schema: northbound, remotes: remote })
+  const name = (nb: OvsdbConnection<Northbound>, uuid: string) => nb.table('Logical_Switch').get(uuid)?.name
+
+  it('gives up when the time is up', async () => {
+    const attempt = connect({ schema: northbound, remotes: `unix:${folder}/nobody`, timeout: 50 })
+    await expect(attempt).rejects.toThrow('No such file or directory')
+    await expect(connect({ schema: northbound, remotes: 'ssl:127.0.0.1:1', timeout: 20 })).rejects.toThrow('no keys')
+  })
+
+  it('sees what another does, and leaves loops when closed', async () => {
+    const [a, b] = await Promise.all([open(), open()])
+    const seen: string[] = []
+    const loop = (async () => {
+      for await (const change of b.changes()) {
+        for (const { new: row } of change.tables.Logical_Switch?.values() ?? []) if (row) seen.push(row.name)
+      }
+    })()
+    const uuid = await a.edit((tx) => tx.insert('Logical_Switch', { name: 'seen' }))
+    await b.until(() => name(b, uuid) === 'seen')
+    b.close()
+    await loop
+    expect(seen).toEqual(['seen'])
+    a.close()
+  })
+
+  it('says what was refused', async () => {
+    const nb = await open()
+    const bad = { op: 'insert', table: 'Logical_Switch', row: { name: 5 } } as const
+    const error = await nb.transact([bad]).catch((e: unknown) => e)
+    expect(error).toBeInstanceOf(TransactFailure)
+    if (error instanceof TransactFailure) expect(error.reason).toMatchObject({ kind: 'refused', operation: bad })
+    nb.close()
+  })
+
+  it('asks for a schema', async () => {
+    const schema = await fetchSchema(remote, 'OVN_Northbound')
+    expect(schema.version).toBe(northbound.version)
+    await expect(fetchSchema(remote, 'Nope')).rejects.toThrow('no schema of Nope')
+    const nb = await connect({ schema, remotes: remote, tables: { Logical_Switch: true } })
+    expect(nb.table('Logical_Switch').size).toBeGreaterThan(0)
+    nb.close()
+  })
+})
