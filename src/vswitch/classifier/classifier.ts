@@ -125,13 +125,13 @@ export class Classifier<R extends Classified> {
 
   /**
    * The rule of the highest priority that matches. Into `wildcards` go the bits that were looked
-   * at. Conjunctive matches set the key's `conj_id` for the time of the look-up and leave it zero.
+   * at, into `clauses` the rules that made up a conjunction. Conjunctive matches set the key's `conj_id` for the time of the look-up and leave it zero.
    */
-  lookup(key: Key, wildcards: Uint32Array | undefined): R | undefined {
-    return this.search(key, wildcards, true)
+  lookup(key: Key, wildcards: Uint32Array | undefined, clauses?: R[]): R | undefined {
+    return this.search(key, wildcards, true, clauses)
   }
 
-  private search(key: Key, wildcards: Uint32Array | undefined, conjunctive: boolean): R | undefined {
+  private search(key: Key, wildcards: Uint32Array | undefined, conjunctive: boolean, clauses?: R[]): R | undefined {
     if (!this.sorted) {
       this.order.sort((a, b) => b.maxPriority - a.maxPriority)
       this.sorted = true
@@ -157,7 +157,7 @@ export class Classifier<R extends Classified> {
         if (behind && (hard === undefined || behind.priority > hard.priority)) hard = behind
       }
     }
-    return soft ? this.conjunctive(key, wildcards, hard, soft) : hard
+    return soft ? this.conjunctive(key, wildcards, hard, soft, clauses) : hard
   }
 
   private conjunctive(
@@ -165,6 +165,7 @@ export class Classifier<R extends Classified> {
     wildcards: Uint32Array | undefined,
     hard: R | undefined,
     soft: { rules: R[]; at: number }[],
+    clauses: R[] | undefined,
   ): R | undefined {
     const floor = hard ? hard.priority : -1
     for (;;) {
@@ -185,15 +186,25 @@ export class Classifier<R extends Classified> {
         }
       }
       let best: R | undefined
+      let chosen = 0
       for (const [id, state] of seen) {
         if (state.clauses !== (1n << BigInt(state.count)) - 1n) continue
         const before = key[CONJ_ID] as number
         key[CONJ_ID] = id
         const rule = this.search(key, wildcards, false)
         key[CONJ_ID] = before
-        if (rule && (!best || rule.priority > best.priority)) best = rule
+        if (rule && (!best || rule.priority > best.priority)) {
+          best = rule
+          chosen = id
+        }
       }
-      if (best) return best
+      if (best) {
+        for (const s of clauses ? soft : []) {
+          const r = s.rules[s.at]
+          if (r?.priority === top && r.conjunctions.some((c) => c.id === chosen)) clauses?.push(r)
+        }
+        return best
+      }
       // none completed at this priority: go on to the next lower rules of the same matches
       for (const s of soft) {
         const r = s.rules[s.at]

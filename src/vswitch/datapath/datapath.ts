@@ -270,7 +270,8 @@ export class Datapath {
           break
         case 'hash':
           if (packet.stale) packet.refresh()
-          packet.key[K.DP_HASH] = flowHash(packet.key, a.basis)
+          packet.key[K.DP_HASH] =
+            a.algorithm === 'l4' ? flowHash(packet.key, a.basis) : symmetricHash(packet.key, a.basis)
           break
         case 'userspace':
           this.host.toController(packet, a)
@@ -386,6 +387,23 @@ export function flowHash(key: K.Key, basis: number): number {
     for (let i = 0; i < 8; i++) h = hashStep(h, key[K.IPV6_SRC + i] as number)
   }
   h = hashStep(h, (((key[K.TP_SRC] as number) << 16) | (key[K.TP_DST] as number)) >>> 0)
+  h ^= h >>> 16
+  h = Math.imul(h, 0x85ebca6b)
+  h ^= h >>> 13
+  return h >>> 0 || 1
+}
+
+/** The same for both directions of a flow; never zero. */
+export function symmetricHash(key: K.Key, basis: number): number {
+  let h = hashStep(basis, key[K.NW_PROTO] as number)
+  h = hashStep(h, ((key[K.NW_SRC] as number) ^ (key[K.NW_DST] as number)) >>> 0)
+  if (key[K.DL_TYPE] === K.ETH_IPV6) {
+    for (let i = 0; i < 4; i++)
+      h = hashStep(h, ((key[K.IPV6_SRC + i] as number) ^ (key[K.IPV6_DST + i] as number)) >>> 0)
+  }
+  const proto = key[K.NW_PROTO]
+  if (proto === K.IP_TCP || proto === K.IP_UDP || proto === K.IP_SCTP)
+    h = hashStep(h, ((key[K.TP_SRC] as number) ^ (key[K.TP_DST] as number)) >>> 0)
   h ^= h >>> 16
   h = Math.imul(h, 0x85ebca6b)
   h ^= h >>> 13

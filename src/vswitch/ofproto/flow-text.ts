@@ -117,7 +117,9 @@ export function formatMegaflow(key: K.Key, wildcards: K.Key, slots: Slots, names
     if (mask !== 0n) to.push({ field: f, value: readBits(key, s, 0, bits) & mask, mask })
   }
   for (const f of BEFORE) if (f !== F.actset_output && f !== F.conj_id) add(before, f)
-  for (const f of [...TUNNEL, F.in_port, F.eth_type, ...ETHERNET, ...packetFields(key)]) add(rest, f)
+  // that there is no tag follows from the type of what there is
+  const ethernet = key[K.VLAN0] === 0 ? [F.eth_src, F.eth_dst] : ETHERNET
+  for (const f of [...TUNNEL, F.in_port, F.eth_type, ...ethernet, ...packetFields(key)]) add(rest, f)
   if (!before.some((m) => m.field === F.recirc_id))
     before.unshift({ field: F.recirc_id, value: 0n, mask: F.recirc_id.ones })
   return join(before, rest, names, true)

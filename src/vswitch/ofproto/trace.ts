@@ -1,8 +1,10 @@
 import type { Action } from '../../openflow/actions/action.ts'
-import { formatAction } from '../../openflow/text/actions-format.ts'
+import type { Subfield } from '../../openflow/fields/field.ts'
+import { formatAction, formatSubfield } from '../../openflow/text/actions-format.ts'
 import { parseMatch } from '../../openflow/text/flow.ts'
 import { formatMatch } from '../../openflow/text/match.ts'
 import type { Names } from '../../openflow/text/names.ts'
+import { formatValue } from '../../openflow/text/value.ts'
 import * as K from '../classifier/key.ts'
 import { writeMasked } from '../classifier/slots.ts'
 import type { DpAction } from '../datapath/action.ts'
@@ -15,7 +17,7 @@ import type { Switch } from '../switch.ts'
 import { formatKey, formatMegaflow } from './flow-text.ts'
 import { applyMetadata } from './metadata.ts'
 
-type NodeKind = 'bridge' | 'table' | 'thaw' | 'action' | 'detail' | 'warning' | 'error'
+type NodeKind = 'bridge' | 'table' | 'bucket' | 'thaw' | 'action' | 'detail' | 'warning' | 'error'
 
 /** A line of a trace with what happened inside it. */
 export interface TraceNode {
@@ -77,6 +79,25 @@ export class TraceTree implements TraceSink {
 
   warning(text: string): void {
     this.add('warning', text)
+  }
+
+  field(field: Subfield, value: bigint): void {
+    const whole = field.offset === 0 && field.bits === field.field.bits
+    const text = whole
+      ? formatValue(field.field, value, field.field.ones, this.names)
+      : value
+        ? `0x${value.toString(16)}`
+        : '0'
+    this.add('detail', `${formatSubfield(field)} is now ${text}`)
+  }
+
+  clause(rule: Rule): void {
+    const match = formatMatch(rule.match, this.names)
+    this.add('detail', `conj. priority=${rule.priority}${match ? `,${match}` : ''}`)
+  }
+
+  bucket(id: number): void {
+    this.open.push(this.add('bucket', `bucket ${id}`).children)
   }
 
   error(text: string): void {
@@ -226,9 +247,6 @@ function recirculations(
         key[K.VLAN0] = key[K.VLAN1] as number
         key[K.VLAN1] = 0
         break
-      case 'hash':
-        key[K.DP_HASH] = 1
-        break
       case 'ct':
         key[K.CT_ZONE] = a.zone
         key[K.CT_STATE] = 0
@@ -244,13 +262,16 @@ function recirculations(
       case 'recirc': {
         const again = key.slice()
         again[K.RECIRC_ID] = a.id
-        let state = ''
-        if (tracked) {
-          const given = ctNext.shift()
-          again[K.CT_STATE] = given ?? K.CS_TRK | K.CS_NEW
-          state = ` - resume conntrack with ${given === undefined ? 'default ' : ''}ct_state=${given === undefined ? 'trk|new' : stateText(given)}${given === undefined ? ' (use --ct-next to customize)' : ''}`
-        }
-        pending.push({ key: again, why: `\n${RULE}\nrecirc(0x${a.id.toString(16)})${state}\n${RULE}\n\n` })
+        // as the real one, only connection tracking is followed
+        if (!tracked) break
+        const given = ctNext.shift()
+        again[K.CT_STATE] = given ?? K.CS_TRK | K.CS_NEW
+        const state =
+          given === undefined ? 'default ct_state=trk|new (use --ct-next to customize)' : `ct_state=${stateText(given)}`
+        pending.push({
+          key: again,
+          why: `\n${RULE}\nrecirc(0x${a.id.toString(16)}) - resume conntrack with ${state}\n${RULE}\n\n`,
+        })
         break
       }
     }

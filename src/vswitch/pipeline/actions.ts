@@ -73,14 +73,14 @@ function one(ctx: Context, a: Action, last: boolean, all: readonly Action[], ind
       return group(ctx, a.group, last) ? 'again' : undefined
     case 'bundle': {
       const port = member(ctx, a.members, a.algorithm === 'active_backup', a.basis)
-      if (a.dst) target(ctx, a.dst, BigInt(port))
+      if (a.dst) moved(ctx, a.dst, BigInt(port))
       else if (port !== OFPP.NONE) output(ctx, port, 0, last)
       return
     }
     case 'multipath': {
       const h = flowHash(key, a.basis)
       hashWildcards(ctx)
-      target(ctx, a.dst, BigInt(h % (a.maxLink + 1)))
+      moved(ctx, a.dst, BigInt(h % (a.maxLink + 1)))
       return
     }
     case 'set_field':
@@ -102,14 +102,14 @@ function one(ctx: Context, a: Action, last: boolean, all: readonly Action[], ind
     }
     case 'move':
       if (packetHas(key, a.src.field, wildcards) && packetHas(key, a.dst.field, wildcards))
-        target(ctx, a.dst, source(ctx, a.src))
+        moved(ctx, a.dst, source(ctx, a.src))
       return
     case 'push':
       ctx.stack.push({ value: source(ctx, a.src), bits: a.src.bits })
       return
     case 'pop': {
       const v = ctx.stack.pop()
-      if (v) target(ctx, a.dst, v.value & ((1n << BigInt(a.dst.bits)) - 1n))
+      if (v) moved(ctx, a.dst, v.value & ((1n << BigInt(a.dst.bits)) - 1n))
       else ctx.trace?.error('stack underflow')
       return
     }
@@ -271,6 +271,12 @@ function source(ctx: Context, sub: Subfield): bigint {
   if (!s) return 0n
   markBits(ctx.wildcards, s, sub.offset, Math.min(sub.bits, s.bits - sub.offset))
   return readSubfield(ctx.key, ctx.world.slots, sub)
+}
+
+/** Writes bits of a field, and says so in a trace. */
+function moved(ctx: Context, sub: Subfield, value: bigint): void {
+  target(ctx, sub, value)
+  ctx.trace?.field(sub, readSubfield(ctx.key, ctx.world.slots, sub))
 }
 
 function target(ctx: Context, sub: Subfield, value: bigint): void {

@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts'
 import type { Action } from '../../openflow/actions/action.ts'
+import type { Subfield } from '../../openflow/fields/field.ts'
 import type { Key } from '../classifier/key.ts'
 import { newKey } from '../classifier/key.ts'
 import type { Slots } from '../classifier/slots.ts'
@@ -42,6 +43,12 @@ export interface TraceSink {
   step(text: string): void
   detail(text: string): void
   warning(text: string): void
+  /** What a field has become. */
+  field(field: Subfield, value: bigint): void
+  /** A clause of the conjunction that a look-up matched. */
+  clause(rule: Rule): void
+  /** Opens a bucket's node, which `end` closes. */
+  bucket(id: number): void
   error(text: string): void
 }
 

@@ -44,7 +44,7 @@ export function output(ctx: Context, port: number, maxLen: number, last: boolean
       break
     default:
       if (port !== ctx.key[K.IN_PORT]) toPort(ctx, port, false, last)
-      else ctx.trace?.detail('skipping output to input port')
+      else ctx.trace?.warning('skipping output to input port')
   }
 }
 
@@ -61,7 +61,7 @@ export function toPort(ctx: Context, number: number, hairpin: boolean, last: boo
   ctx.dependencies.add(ctx.bridge.portsChanged)
   const port = ctx.bridge.ports.get(number)
   if (!port) {
-    ctx.trace?.detail('Nonexistent output port')
+    ctx.trace?.warning('Nonexistent output port')
     return
   }
   if (port.config & NO_FWD) {

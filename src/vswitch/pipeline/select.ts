@@ -49,7 +49,8 @@ function select(ctx: Context, g: Group, live: (b: BucketState) => boolean, last:
   if (g.byDatapathHash) {
     if (ctx.key[K.DP_HASH] === 0) {
       commit(ctx.key, ctx.base, ctx.wildcards, ctx.actions)
-      ctx.actions.push({ type: 'hash', algorithm: 'l4', basis: Number((g.selection?.param ?? 0n) & 0xffffffffn) })
+      ctx.actions.push({ type: 'hash', algorithm: 'sym_l4', basis: Number((g.selection?.param ?? 0n) & 0xffffffffn) })
+      ctx.trace?.detail('selection method in use: dp_hash, recirculating')
       freeze(ctx)
       return true
     }
@@ -76,7 +77,7 @@ function alive(ctx: Context, b: Bucket, depth: number): boolean {
 
 /** Runs a bucket on a copy of the packet. */
 function bucket(ctx: Context, b: BucketState, last: boolean): void {
-  ctx.trace?.detail(`bucket ${b.spec.id}`)
+  ctx.trace?.bucket(b.spec.id)
   ctx.effects.push(b)
   const saved = ctx.key.slice()
   const { stack, conntracked } = ctx
@@ -86,6 +87,7 @@ function bucket(ctx: Context, b: BucketState, last: boolean): void {
   runActions(ctx, inOrder(b.spec.actions), last)
   ctx.depth--
   ctx.inGroup--
+  ctx.trace?.end()
   ctx.stack = stack
   // a bucket that froze goes on by itself: what follows the group has the packet as it was
   if (ctx.freezing) finishFreezing(ctx)

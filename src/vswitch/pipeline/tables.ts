@@ -32,10 +32,12 @@ export function lookupAndRun(
   const port = key[K.IN_PORT] as number
   key[K.IN_PORT] = inPort
   const swapped = byOriginal ? useOriginalTuple(ctx) : undefined
-  const rule = find(ctx, table)
+  const clauses: Rule[] | undefined = ctx.trace ? [] : undefined
+  const rule = find(ctx, table, clauses)
   if (swapped) key.set(swapped)
   key[K.IN_PORT] = port
   ctx.trace?.table(table, rule)
+  for (const c of clauses ?? []) ctx.trace?.clause(c)
   if (rule) {
     const before = { rule: ctx.rule, cookie: ctx.cookie }
     ctx.rule = rule
@@ -56,11 +58,11 @@ export function lookupAndRun(
   ctx.table = outer
 }
 
-function find(ctx: Context, id: number): Rule | undefined {
+function find(ctx: Context, id: number, clauses: Rule[] | undefined): Rule | undefined {
   const table = ctx.bridge.table(id)
   ctx.dependencies.add(table.dependency)
   ctx.effects.push(table.lookups)
-  const rule = table.classifier.lookup(ctx.key, ctx.wildcards)
+  const rule = table.classifier.lookup(ctx.key, ctx.wildcards, clauses)
   if (rule) {
     ctx.effects.push(table.matched, rule)
   }

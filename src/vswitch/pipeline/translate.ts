@@ -58,7 +58,7 @@ export function translate(world: World, key: K.Key, options: TranslateOptions): 
   }
   ctx.trace?.end()
   options.done?.(ctx.key)
-  return finish(ctx, false)
+  return finish(ctx, false, port.kind === 'tunnel')
 }
 
 /** Goes on with a frozen pipeline. */
@@ -132,7 +132,7 @@ export function translateActions(
   return finish(ctx, false)
 }
 
-function finish(ctx: Context, recirculated: boolean): Translation {
+function finish(ctx: Context, recirculated: boolean, tunnelled = false): Translation {
   const { wildcards: w, key } = ctx
   const type = key[K.DL_TYPE]
   w[K.RECIRC_ID] = 0xffffffff
@@ -143,7 +143,8 @@ function finish(ctx: Context, recirculated: boolean): Translation {
     w[K.NW_FRAG] = 0xffffffff
   // what no datapath carries
   w.fill(0, K.METADATA_HIGH, K.TUN_ID_HIGH)
-  if (recirculated) w.fill(0, FROZEN_FROM, FROZEN_END)
+  // a packet that came through no tunnel has no such fields, whatever was done to them
+  if (recirculated || !tunnelled) w.fill(0, FROZEN_FROM, FROZEN_END)
   w[K.PACKET_TYPE] = 0
   let { actions } = ctx
   if (ctx.error) actions = [{ type: 'drop', reason: ctx.error }]
