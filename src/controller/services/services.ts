@@ -1,6 +1,7 @@
 import type { ControllerState } from '../controller.ts'
 import type { Effect } from '../packet-in/effect.ts'
 import { Activation } from './activation.ts'
+import { BfdSessions } from './bfd.ts'
 import { Events } from './events.ts'
 import { Multicast } from './multicast.ts'
 import { RouterAdvertisements } from './router-advertisements.ts'
@@ -9,6 +10,7 @@ import { ServiceMonitors } from './service-monitors.ts'
 /** What a controller does of its own accord, besides flows: checks, queries, advertisements, reports. */
 export class Services {
   private readonly activation: Activation
+  private readonly bfd: BfdSessions
   private readonly events: Events
   private readonly monitors: ServiceMonitors
   private readonly multicast: Multicast
@@ -16,6 +18,7 @@ export class Services {
 
   constructor(state: ControllerState) {
     this.activation = new Activation(state)
+    this.bfd = new BfdSessions(state)
     this.events = new Events(state)
     this.monitors = new ServiceMonitors(state)
     this.multicast = new Multicast(state)
@@ -27,6 +30,9 @@ export class Services {
     switch (effect.type) {
       case 'activate':
         this.activation.activated(effect.datapath, effect.port)
+        return true
+      case 'bfd':
+        this.bfd.received(effect)
         return true
       case 'event':
         this.events.report(effect)
@@ -43,6 +49,7 @@ export class Services {
   }
 
   close(): void {
+    this.bfd.close()
     this.monitors.close()
     this.multicast.close()
     this.advertisements.close()
