@@ -148,7 +148,7 @@ export class Controller {
       zones,
     })
     const environment = declareEnvironment(graph, inputs, { chassis, bindings: bindings.all, local })
-    const flows = graph.derived<Flow>('flows', S.JOINED)
+    const flows = graph.derived<Flow>('flows', S.ALL_FLOWS)
     declarePhysical(graph, flows, { sb: inputs, settings, chassis, interfaces, bindings, datapaths, places })
     const lowering = declareLowering(graph, flows, {
       sb: inputs,

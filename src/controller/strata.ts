@@ -29,8 +29,11 @@ export const S = {
   /** Numbers for conjunctions, groups and meters. */
   NUMBERS: 13,
   PLACED: 14,
-  FLOWS: 15,
+  /** Flows that only lack the address of a set's member, with the members. */
+  EXPANDED: 15,
+  FLOWS: 16,
   /** Flows that several rows make together; what the databases should hold. */
-  JOINED: 16,
-  ROWS: 16,
+  JOINED: 17,
+  ALL_FLOWS: 18,
+  ROWS: 18,
 } as const

@@ -1,4 +1,4 @@
-import { type Integer, type OptionTable, parseAddresses } from '../../logical/index.ts'
+import type { OptionTable } from '../../logical/index.ts'
 import type { Graph } from '../../reactive/graph.ts'
 import type { Derived } from '../../reactive/relation.ts'
 import type { Binding } from '../binding/binding.ts'
@@ -6,6 +6,7 @@ import type { LocalDatapath } from '../datapaths.ts'
 import type { SouthboundInputs } from '../inputs/inputs.ts'
 import { type ChassisRelations, US } from '../interfaces.ts'
 import { S } from '../strata.ts'
+import { type SetShape, shapeOf } from './template.ts'
 
 /** What logical flows refer to by name. */
 export interface Environment {
@@ -17,8 +18,10 @@ export interface Environment {
   readonly related: Derived<true>
   /** The same by `DATAPATHKEY PORTKEY`. */
   readonly relatedKeys: Derived<true>
-  /** Address sets by name. */
-  readonly addressSets: Derived<readonly Integer[]>
+  /** The members of address sets, as they are written, by the set's name. */
+  readonly members: Derived<readonly string[]>
+  /** The shapes of address sets with several members of one kind. */
+  readonly shapes: Derived<SetShape>
   /** Ports of port groups by name (`DATAPATHKEY_NAME`), those here only: others' packets pass elsewhere. */
   readonly portGroups: Derived<readonly string[]>
   /** This chassis' template variables, under the key `us`. */
@@ -61,10 +64,13 @@ export function declareEnvironment(
   })
   graph.rule('ports here', S.PORTS, parts.bindings, (b, out) => out.emit(related, b.name, true))
 
-  const addressSets = graph.derived<readonly Integer[]>('address sets', S.FACTS)
-  graph.rule('address sets', S.FACTS, sb.Address_Set, (row, out) =>
-    out.emit(addressSets, row.name, parseAddresses(row.addresses)),
-  )
+  const members = graph.derived<readonly string[]>('members of address sets', S.FACTS)
+  const shapes = graph.derived<SetShape>('shapes of address sets', S.FACTS)
+  graph.rule('address sets', S.FACTS, sb.Address_Set, (row, out) => {
+    out.emit(members, row.name, row.addresses)
+    const shape = shapeOf(row.addresses)
+    if (shape) out.emit(shapes, row.name, shape)
+  })
   const portGroups = graph.derived<readonly string[]>('port groups', S.ZONES)
   graph.rule('port groups', S.ZONES, sb.Port_Group, (row, out) =>
     out.emit(
@@ -95,7 +101,8 @@ export function declareEnvironment(
     multicast,
     related,
     relatedKeys,
-    addressSets,
+    members,
+    shapes,
     portGroups,
     templates: ours,
     dhcpOptions: options('DHCP options', sb.DHCP_Options),

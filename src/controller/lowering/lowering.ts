@@ -1,8 +1,8 @@
 import { type Log, silent } from '../../base/log.ts'
-import type { LogicalGroup, LogicalMeter } from '../../logical/index.ts'
+import type { LogicalGroup, LogicalMeter, LoweredFlow } from '../../logical/index.ts'
 import type { Action } from '../../openflow/actions/action.ts'
 import { OFPP } from '../../openflow/actions/action.ts'
-import type { Match } from '../../openflow/fields/field.ts'
+import type { Field, Match } from '../../openflow/fields/field.ts'
 import { fieldMatch, matchOf } from '../../openflow/fields/match.ts'
 import { F, fieldByName } from '../../openflow/fields/table.ts'
 import { METER_FLAG, type MeterBand } from '../../openflow/messages/message.ts'
@@ -16,6 +16,7 @@ import type { Group, Meter } from '../flow-installer/desired.ts'
 import type { SouthboundInputs } from '../inputs/inputs.ts'
 import { S } from '../strata.ts'
 import type { Environment } from './environment.ts'
+import { memberMatch } from './template.ts'
 import { type FlowText, type Numbers, type Translation, textOf, translate } from './translate.ts'
 
 /** A logical flow and the local datapaths it is for. */
@@ -33,6 +34,19 @@ interface ConjunctionClause {
   readonly id: number
   readonly clause: number
   readonly clauses: number
+}
+
+/** A flow for each member of an address set: all of it but the member's address. */
+interface SetFlow {
+  readonly set: string
+  readonly field: Field
+  readonly base: Match
+  readonly table: number
+  readonly priority: number
+  readonly actions: readonly Action[]
+  readonly cookie: number
+  /** With them the flows carry these conjunction actions. */
+  readonly parts: readonly { readonly id: number; readonly clause: number; readonly clauses: number }[]
 }
 
 /** A flow whose numbers had to be asked for first. */
@@ -99,6 +113,8 @@ export function declareLowering(graph: Graph, flows: Derived<Flow>, parts: Lower
   })
   const meterIds = graph.allocate('meter ids', S.NUMBERS, meterRequests, { first: 1, last: 0xffff })
 
+  const clauses = graph.derived<ConjunctionClause>('conjunction clauses', S.FLOWS)
+  const setFlows = graph.derived<SetFlow>('flows of address sets', S.PLACED)
   const environment = { ...env, resident }
   graph.pair(
     'logical flows',
@@ -133,13 +149,13 @@ export function declareLowering(graph: Graph, flows: Derived<Flow>, parts: Lower
         asks = true
         out.emit(conjunctionRequests, conjunctionKey(text._uuid, dp, i), { space: CONJUNCTION_SPACE })
       }
-      if (asks) out.emit(pending, `${text._uuid} ${dp}`, { text, datapath: dp })
-      else emitPlain(out, flows, result.value, datapath)
+      const key = `${text._uuid} ${dp}`
+      if (asks) out.emit(pending, key, { text, datapath: dp })
+      else emitFlows(out, { flows, clauses, setFlows }, key, result.value, datapath, () => undefined)
     },
   )
 
-  const clauses = graph.derived<ConjunctionClause>('conjunction clauses', S.PLACED)
-  graph.rule('numbered flows', S.PLACED, pending, ({ text, datapath: dp }, out) => {
+  graph.rule('numbered flows', S.PLACED, pending, ({ text, datapath: dp }, out, key) => {
     const datapath = local.get(dp)
     if (!datapath) return
     const numbers: Numbers = {
@@ -149,9 +165,10 @@ export function declareLowering(graph: Graph, flows: Derived<Flow>, parts: Lower
     const result = translate(text, datapath, environment, numbers)
     if (result?.ok) {
       const number = (i: number) => conjunctionIds.get(conjunctionKey(text._uuid, dp, i))
-      emitNumbered(out, flows, clauses, result.value, datapath, number)
+      emitFlows(out, { flows, clauses, setFlows }, key, result.value, datapath, number)
     }
   })
+  expandSets(graph, env, setFlows, flows, clauses)
   joinClauses(graph, flows, clauses)
 
   const meterRows = graph.derived<{ flags: number; bands: readonly MeterBand[] }>('meter rows', S.FACTS)
@@ -194,51 +211,92 @@ export function conjunctionKeyParts(key: string): { lflow: string; datapath: str
   return { lflow, datapath }
 }
 
-function emitPlain(out: Emit, flows: Derived<Flow>, t: Translation, datapath: LocalDatapath): void {
-  for (const f of t.match.flows) {
-    const match = matchOf(...f.match, fieldMatch(F.metadata, datapath.key))
-    if (!match) continue
-    const { table, priority, actions, cookie } = t
-    out.emit(flows, flowKey(table, priority, match), { table, priority, match, actions, cookie })
-  }
+interface Targets {
+  readonly flows: Derived<Flow>
+  readonly clauses: Derived<ConjunctionClause>
+  readonly setFlows: Derived<SetFlow>
 }
 
-function emitNumbered(
+function emitFlows(
   out: Emit,
-  flows: Derived<Flow>,
-  clauses: Derived<ConjunctionClause>,
+  { flows, clauses, setFlows }: Targets,
+  key: string,
   t: Translation,
   datapath: LocalDatapath,
   number: (i: number) => number | undefined,
 ): void {
   const { table, priority, actions, cookie } = t
   const dp = fieldMatch(F.metadata, datapath.key)
-  for (const f of t.match.flows) {
-    if (f.parts) {
-      const match = matchOf(...f.match, dp)
-      if (!match) continue
-      const flow = flowKey(table, priority, match)
-      for (const part of f.parts) {
-        const id = number(part.id)
-        if (id === undefined) continue
-        const { clause, clauses: count } = part
-        const row: ConjunctionClause = { flow, table, priority, match, id, clause, clauses: count }
-        out.emit(clauses, `${flow} ${id} ${clause}`, row)
-      }
-      continue
-    }
-    const id = f.conjunction === undefined ? undefined : number(f.conjunction)
-    if (f.conjunction !== undefined && id === undefined) continue
-    const match = id === undefined ? matchOf(...f.match, dp) : matchOf(...f.match, dp, fieldMatch(F.conj_id, id))
-    if (match) out.emit(flows, flowKey(table, priority, match), { table, priority, match, actions, cookie })
+  const numbered = (parts: LoweredFlow['parts'] = []) =>
+    parts.flatMap(({ id, clause, clauses: count }) => {
+      const n = number(id)
+      return n === undefined ? [] : [{ id: n, clause, clauses: count }]
+    })
+  /** The match with the datapath and, if it is a conjunction's, its id. */
+  const whole = (f: LoweredFlow): Match | undefined => {
+    if (f.conjunction === undefined) return matchOf(...f.match, dp)
+    const id = number(f.conjunction)
+    return id === undefined ? undefined : matchOf(...f.match, dp, fieldMatch(F.conj_id, id))
   }
+  for (const f of t.match.flows) {
+    const match = whole(f)
+    if (!match) continue
+    if (f.parts) emitClauses(out, clauses, { table, priority, match }, numbered(f.parts))
+    else out.emit(flows, flowKey(table, priority, match), { table, priority, match, actions, cookie })
+  }
+  t.templates.forEach(({ flow, field }, i) => {
+    const base = whole(flow)
+    if (!base || t.set === undefined) return
+    const row: SetFlow = { set: t.set, field, base, table, priority, actions, cookie, parts: numbered(flow.parts) }
+    out.emit(setFlows, `${key} ${i}`, row)
+  })
+}
+
+function emitClauses(
+  out: Emit,
+  clauses: Derived<ConjunctionClause>,
+  at: { readonly table: number; readonly priority: number; readonly match: Match },
+  parts: SetFlow['parts'],
+): void {
+  const flow = flowKey(at.table, at.priority, at.match)
+  for (const part of parts) out.emit(clauses, `${flow} ${part.id} ${part.clause}`, { flow, ...at, ...part })
+}
+
+/** One flow a member: a member more costs one run. */
+function expandSets(
+  graph: Graph,
+  env: Environment,
+  setFlows: Derived<SetFlow>,
+  flows: Derived<Flow>,
+  clauses: Derived<ConjunctionClause>,
+): void {
+  const expanded = graph.derived<{ readonly flow: SetFlow; readonly members: readonly string[] }>(
+    'flows with members',
+    S.EXPANDED,
+  )
+  graph.rule('flows with members', S.EXPANDED, setFlows, (flow, out, key) =>
+    out.emit(expanded, key, { flow, members: env.members.get(flow.set) ?? [] }),
+  )
+  graph.pair(
+    'flows of members',
+    S.FLOWS,
+    expanded,
+    { members: (e) => e.members, pick: (e) => e.flow },
+    (_key, member, { field, base, table, priority, actions, cookie, parts }, out) => {
+      const address = memberMatch(field, member)
+      const match = address && matchOf(...base, address)
+      if (!match) return
+      if (parts.length) emitClauses(out, clauses, { table, priority, match }, parts)
+      else out.emit(flows, flowKey(table, priority, match), { table, priority, match, actions, cookie })
+    },
+  )
 }
 
 /** Conjunction actions of several logical flows with one match share one flow (cookie 0: it is no one's own). */
 function joinClauses(graph: Graph, flows: Derived<Flow>, clauses: Derived<ConjunctionClause>): void {
   const joined = graph.fold<ConjunctionClause, Map<string, ConjunctionClause>, Flow>(
     'joined clauses',
-    S.FLOWS,
+    S.JOINED,
     clauses,
     {
       key: (c) => c.flow,
@@ -257,7 +315,7 @@ function joinClauses(graph: Graph, flows: Derived<Flow>, clauses: Derived<Conjun
       },
     },
   )
-  graph.rule('conjunctive flows', S.JOINED, joined, (flow, out, key) => out.emit(flows, key, flow))
+  graph.rule('conjunctive flows', S.ALL_FLOWS, joined, (flow, out, key) => out.emit(flows, key, flow))
 }
 
 function groupOf(id: number, g: LogicalGroup): Group {

@@ -1,6 +1,8 @@
 import {
   type EncodeContext,
+  type Expression,
   expandTemplates,
+  type Integer,
   LOG_INPORT,
   LOG_OUTPORT,
   type LogicalGroup,
@@ -11,6 +13,7 @@ import {
   type NameSets,
   openflowTable,
   parseActions,
+  parseAddresses,
   parseMatch,
 } from '../../logical/index.ts'
 import type { Action } from '../../openflow/actions/action.ts'
@@ -19,6 +22,7 @@ import type { LogicalFlow } from '../../schema/southbound.ts'
 import type { LocalDatapath } from '../datapaths.ts'
 import { cookieOf } from '../flow.ts'
 import { type Environment, multicastKey, ONLY } from './environment.ts'
+import { type FlowTemplate, onlySet, split, standIns } from './template.ts'
 
 /** Numbers of the switch that a flow's actions use; 0 stands for one not yet given. */
 export interface Numbers {
@@ -32,6 +36,9 @@ export interface Translation {
   readonly priority: number
   readonly cookie: number
   readonly match: LoweredMatch
+  /** Flows for each member of an address set, which `match` then does not have. */
+  readonly templates: readonly FlowTemplate[]
+  readonly set: string | undefined
   readonly actions: readonly Action[]
 }
 
@@ -39,6 +46,19 @@ export type TranslationResult =
   | { readonly ok: true; readonly value: Translation }
   | { readonly ok: false; readonly error: string }
   | undefined
+
+const PARSED = new WeakMap<readonly string[], readonly Integer[]>()
+
+/** The constants of a set; each set of members is read once. */
+function parsed(members: readonly string[] | undefined): readonly Integer[] | undefined {
+  if (!members) return undefined
+  let integers = PARSED.get(members)
+  if (!integers) {
+    integers = parseAddresses(members)
+    PARSED.set(members, integers)
+  }
+  return integers
+}
 
 /** What of a Logical_Flow row its translation depends on. */
 export type FlowText = Pick<
@@ -80,11 +100,14 @@ export function translate(
   const expand = (text: string) => (variables ? expandTemplates(text, (name) => variables.get(name)) : text)
 
   const sets: NameSets = {
-    addressSet: (name) => env.addressSets.get(name),
+    addressSet: (name) => parsed(env.members.get(name)),
     portGroup: (name) => env.portGroups.get(`${datapath.key}_${name}`) ?? env.portGroups.get(name),
   }
   const matchText = expand(row.match)
-  const match = parseMatch(matchText, sets)
+  const name = onlySet(matchText)
+  const shape = name === undefined ? undefined : env.shapes.get(name)
+  const standing = name === undefined || !shape ? undefined : parseMatch(matchText, standIns(sets, name, shape))
+  let match = standing?.ok ? standing : parseMatch(matchText, sets)
   if (!match.ok) return { ok: false, error: `error parsing match "${matchText}": ${match.error}` }
 
   const actionsText = expand(row.actions)
@@ -105,8 +128,22 @@ export function translate(
       name === 'none' ? 0 : (env.ports.get(name)?.key ?? env.multicast.get(multicastKey(datapath.uuid, name))),
     isChassisResident: (name: string) => env.resident.has(name),
   }
-  const lowered = useful(lowerMatch(match.value.expression, actions.value.prerequisites, context), row, datapath, env)
-  if (!lowered.flows.length) return undefined
+  const lower = (expression: Expression) =>
+    useful(lowerMatch(expression, actions.value.prerequisites, context), row, datapath, env)
+  let lowered = lower(match.value.expression)
+  let templates: readonly FlowTemplate[] = []
+  if (match === standing && shape) {
+    const parts = lowered.flows.length ? split(lowered, shape) : { rest: lowered, templates: [] }
+    if (parts) {
+      lowered = parts.rest
+      templates = parts.templates
+    } else {
+      match = parseMatch(matchText, sets)
+      if (!match.ok) return { ok: false, error: `error parsing match "${matchText}": ${match.error}` }
+      lowered = lower(match.value.expression)
+    }
+  }
+  if (!lowered.flows.length && !templates.length) return undefined
   const cookie = cookieOf(row._uuid)
   const controllerMeter = row.controller_meter === undefined ? undefined : numbers.meter(row.controller_meter)
   const encode: EncodeContext = {
@@ -127,6 +164,8 @@ export function translate(
       priority: row.priority,
       cookie,
       match: lowered,
+      templates,
+      set: templates.length ? name : undefined,
       actions: lowerActions(actions.value.actions, encode),
     },
   }
