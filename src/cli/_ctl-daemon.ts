@@ -57,15 +57,15 @@ function serve<T>(main: CtlMain<T>, globals: ReadonlyMap<string, string>): void 
     leaderOnly: !globals.has('no-leader-only'),
   })
   const pidfile = pidfileOf(globals, rundir, program.name)
-  const run = (args: readonly string[], reply: (text: string, error: boolean) => void) => {
+  const run: Handler = (args, reply) => {
     try {
       parseInvocation(program, args)
     } catch (e) {
       if (!(e instanceof CtlError)) throw e
       reply(e.message, true)
-      return
+      return undefined
     }
-    runCtl(program, args, { replica, clock, random: systemRandom }, (r) => {
+    return runCtl(program, args, { replica, clock, random: systemRandom }, (r) => {
       if (r.status === 0) reply(r.stdout, false)
       else reply(lastError(r.stderr, program.name), true)
     })
@@ -76,13 +76,17 @@ function serve<T>(main: CtlMain<T>, globals: ReadonlyMap<string, string>): void 
     if (pidfile) rmSync(pidfile, { force: true })
     process.exit(0)
   }
-  const commands: Readonly<Record<string, (args: readonly string[], reply: Reply) => void>> = {
+  const commands: Readonly<Record<string, Handler>> = {
     run,
     exit: (_args, reply) => {
       reply('', false)
       clock.after(1, end)
+      return undefined
     },
-    version: (_args, reply) => reply(program.version, false),
+    version: (_args, reply) => {
+      reply(program.version, false)
+      return undefined
+    },
     'list-commands': (_args, reply) => {
       reply(
         `The available commands are:\n${Object.keys(commands)
@@ -91,6 +95,7 @@ function serve<T>(main: CtlMain<T>, globals: ReadonlyMap<string, string>): void 
           .join('')}`,
         false,
       )
+      return undefined
     },
   }
   listen(
@@ -124,13 +129,13 @@ function lastError(stderr: string, name: string): string {
 }
 
 type Reply = (text: string, error: boolean) => void
+/** Answers, now or later; returns how to give up before that. */
+type Handler = (args: readonly string[], reply: Reply) => (() => void) | undefined
 
 /** The answering side of a control socket: JSON-RPC 1.0, strings in, a string out. */
-function answer(
-  stream: ByteStream,
-  commands: Readonly<Record<string, (args: readonly string[], reply: Reply) => void>>,
-): void {
+function answer(stream: ByteStream, commands: Readonly<Record<string, Handler>>): void {
   const encoder = new TextEncoder()
+  const pending = new Set<() => void>()
   const send = (json: Json) => stream.write(encoder.encode(printJson(json)))
   const frames = new JsonFrames({
     message(json) {
@@ -138,18 +143,22 @@ function answer(
       const args = isArray(params) && params.every((p) => typeof p === 'string') ? (params as string[]) : undefined
       const command = typeof method === 'string' && Object.hasOwn(commands, method) ? commands[method] : undefined
       if (!command || !args) {
-        send({
-          result: null,
-          error: `"${String(method)}" is not a valid command (use "list-commands" to see a list of valid commands)`,
-          id,
-        })
+        const error = `"${String(method)}" is not a valid command (use "list-commands" to see a list of valid commands)`
+        send({ result: null, error, id })
         return
       }
-      command(args, (text, error) =>
-        send(error ? { result: null, error: text, id } : { result: text, error: null, id }),
-      )
+      let giveUp: (() => void) | undefined
+      giveUp = command(args, (text, error) => {
+        if (giveUp) pending.delete(giveUp)
+        send(error ? { result: null, error: text, id } : { result: text, error: null, id })
+      })
+      if (giveUp) pending.add(giveUp)
     },
     error: () => stream.close(),
   })
   stream.onData = (bytes) => frames.feed(bytes)
+  // a command that waits for something waits for nobody any more
+  stream.onClose = () => {
+    for (const giveUp of pending) giveUp()
+  }
 }

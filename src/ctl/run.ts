@@ -32,25 +32,27 @@ export const TIMED_OUT = 142
 /**
  * Runs a ctl tool's command line against a replica: `done` is called once, from the clock. Nothing
  * else is touched, so that this is the tool for tests, for a daemon and for the sandbox alike.
+ * Returns how to give it up: then `done` is not called.
  */
 export function runCtl<T>(
   program: Program<T>,
   args: readonly string[],
   environment: CtlEnvironment<T>,
   done: (result: CtlResult) => void,
-): void {
+): () => void {
   const { clock } = environment
   let invocation: Invocation<T>
   try {
     invocation = parseInvocation(program, args)
   } catch (e) {
     const result = failure(program, e, '')
-    clock.after(0, () => done(result))
-    return
+    const timer = clock.after(0, () => done(result))
+    return () => timer.cancel()
   }
   const text = informationText(program, invocation)
-  if (text !== undefined) clock.after(0, () => done({ stdout: text, stderr: '', status: 0 }))
-  else runInvocation(program, invocation, environment, done)
+  if (text === undefined) return runInvocation(program, invocation, environment, done)
+  const timer = clock.after(0, () => done({ stdout: text, stderr: '', status: 0 }))
+  return () => timer.cancel()
 }
 
 /** What --help or --version print; undefined when neither was asked for. */
@@ -72,8 +74,10 @@ export function runInvocation<T>(
   invocation: Invocation<T>,
   environment: CtlEnvironment<T>,
   done: (result: CtlResult) => void,
-): void {
-  new Run(program, invocation, environment, done).start()
+): () => void {
+  const run = new Run(program, invocation, environment, done)
+  run.start()
+  return () => run.cancel()
 }
 
 class Run<T> {
@@ -225,10 +229,15 @@ class Run<T> {
 
   private finish(result: CtlResult): void {
     if (this.finished) return
+    this.cancel()
+    const timer = this.environment.clock.after(0, () => this.done(result))
+    this.stops.push(() => timer.cancel())
+  }
+
+  cancel(): void {
     this.finished = true
     this.timer?.cancel()
     for (const stop of this.stops) stop()
-    this.environment.clock.after(0, () => this.done(result))
   }
 }
 

@@ -65,7 +65,9 @@ const sync: Command<Northbound> = {
 }
 
 function begin(draft: Draft<Northbound>): void {
-  if (!draft.rows('NB_Global').length) draft.insert('NB_Global', {})
+  if (draft.rows('NB_Global').length) return
+  draft.verifyEmpty('NB_Global')
+  draft.insert('NB_Global', {})
 }
 
 /** The kind of wait that the options ask for; the last of --wait and --no-wait counts, and neither is none. */

@@ -141,7 +141,9 @@ export const sbctl: Program<Southbound> = {
   comment: (args) => `ovn-sbctl: ovn-sbctl${args.map((a) => ` ${a}`).join('')}`,
   always: ['SB_Global'],
   begin(draft) {
-    if (!draft.rows('SB_Global').length) draft.insert('SB_Global', {})
+    if (draft.rows('SB_Global').length) return
+    draft.verifyEmpty('SB_Global')
+    draft.insert('SB_Global', {})
   },
   check: checkCommon,
   wait: () => undefined,

@@ -82,7 +82,9 @@ export const vsctl: Program<OpenVSwitch> = {
   comment: (args) => `ovs-vsctl: ovs-vsctl${args.map((a) => ` ${a}`).join('')}`,
   always: ['Open_vSwitch'],
   begin(draft) {
-    if (!draft.rows('Open_vSwitch').length) draft.insert('Open_vSwitch', {})
+    if (draft.rows('Open_vSwitch').length) return
+    draft.verifyEmpty('Open_vSwitch')
+    draft.insert('Open_vSwitch', {})
   },
   check: checkCommon,
   wait,

@@ -190,6 +190,11 @@ export class Draft<T> {
     this.verified.push({ op: 'wait', table, where, columns: [column], until: '==', rows, timeout: 0 })
   }
 
+  /** Lets the transaction fail, to be done again, when a table has rows by then. */
+  verifyEmpty(table: TableName<T>): void {
+    this.verified.push({ op: 'wait', table, where: [], columns: ['_uuid'], until: '==', rows: [], timeout: 0 })
+  }
+
   comment(text: string): void {
     this.comments.push(text)
   }

@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest'
+import { columnType, UNLIMITED } from '../ovsdb/schema/index.ts'
+import { formatTable, LIST_STYLE, TABLE_STYLE, type Table } from './table.ts'
+
+const name = columnType({ type: 'string' }, undefined, 1, 1)
+const options = columnType({ type: 'string' }, { type: 'string' }, 0, UNLIMITED)
+const table: Table = {
+  headings: ['name', 'options'],
+  rows: [
+    [
+      { type: name, value: 'p1' },
+      {
+        type: options,
+        value: new Map([
+          ['k 1', 'c<d'],
+          ['q', '1'],
+        ]),
+      },
+    ],
+    [
+      { type: name, value: 'x y' },
+      { type: options, value: new Map() },
+    ],
+  ],
+}
+
+describe('tables', () => {
+  it('as columns', () =>
+    expect(formatTable(table, TABLE_STYLE)).toBe(
+      'name  options\n----- --------------------\np1    {"k 1"="c<d", q="1"}\n"x y" {}\n',
+    ))
+  it('as columns no wider than asked for', () =>
+    expect(formatTable(table, { ...TABLE_STYLE, maxColumnWidth: 7 })).toBe(
+      'name  options\n----- -------\np1    {"k 1"=\n"x y" {}\n',
+    ))
+  it('as lists', () =>
+    expect(formatTable(table, LIST_STYLE)).toBe(
+      'name                : p1\noptions             : {"k 1"="c<d", q="1"}\n\nname                : "x y"\noptions             : {}\n',
+    ))
+  it('bare', () =>
+    expect(formatTable(table, { ...LIST_STYLE, data: 'bare', headings: false })).toBe('p1\nk 1=c<d q=1\n\nx y\n\n'))
+  it('as CSV', () =>
+    expect(formatTable(table, { ...LIST_STYLE, format: 'csv' })).toBe(
+      'name,options\np1,"{""k 1""=""c<d"", q=""1""}"\n"""x y""",{}\n',
+    ))
+  it('as HTML', () =>
+    expect(formatTable({ ...table, rows: table.rows.slice(0, 1) }, { ...LIST_STYLE, format: 'html' })).toBe(
+      '<table border=1>\n  <tr>\n    <th>name</th>\n    <th>options</th>\n  </tr>\n  <tr>\n    <td>p1</td>\n' +
+        '    <td>{&quot;k 1&quot;=&quot;c&lt;d&quot;, q=&quot;1&quot;}</td>\n  </tr>\n</table>\n',
+    ))
+  it('as JSON', () => {
+    const json = { ...LIST_STYLE, format: 'json' } as const
+    expect(formatTable(table, json)).toBe(
+      '{"data":[["p1",["map",[["k 1","c<d"],["q","1"]]]],["x y",["map",[]]]],"headings":["name","options"]}\n',
+    )
+    expect(formatTable({ headings: ['a'], rows: [], caption: 'c', time: 't' }, { ...json, pretty: true })).toBe(
+      '{\n  "caption": "c",\n  "data": [],\n  "headings": [\n    "a"],\n  "time": "t"}\n',
+    )
+  })
+})
