@@ -2,6 +2,7 @@ import { Malformed, Truncated } from '../../base/bytes.ts'
 import { OPCODE } from '../../logical/opcodes.ts'
 import type { PacketIn } from '../../openflow/messages/message.ts'
 import { putDhcpOptions } from './dhcp.ts'
+import { relayRequest, relayResponse } from './dhcp-relay.ts'
 import { putDhcpv6Options } from './dhcpv6.ts'
 import { dnsLookup } from './dns.ts'
 import type { Effect, PacketInEnvironment } from './effect.ts'
@@ -83,6 +84,10 @@ function dispatch(m: PacketIn, opcode: number, body: Parameters<typeof arp>[1], 
       return sctpAbort(m, body)
     case OPCODE.put_fdb:
       return putFdb(m)
+    case OPCODE.dhcp_relay_req_chk:
+      return relayRequest(m, body)
+    case OPCODE.dhcp_relay_resp_chk:
+      return relayResponse(m, body)
     case OPCODE.activation_strategy:
       return [{ type: 'activate', datapath: datapathOf(m), port: inportOf(m) }]
     default:
