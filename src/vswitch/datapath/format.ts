@@ -196,7 +196,9 @@ const WIDTH: ReadonlyMap<number, number> = new Map([
 
 function formatSet(a: SetAction): string {
   const value = (w: number) => a.values[a.words.indexOf(w)] as number
-  const mask = (w: number) => ((a.masks[a.words.indexOf(w)] as number) & (WIDTH.get(w) ?? 0xffffffff)) >>> 0
+  const icmp = a.group === 'icmp' || a.group === 'icmpv6'
+  const width = (w: number) => (icmp ? 0xff : (WIDTH.get(w) ?? 0xffffffff))
+  const mask = (w: number) => ((a.masks[a.words.indexOf(w)] as number) & width(w)) >>> 0
   if (a.group === 'skb_mark' || a.group === 'skb_priority') {
     const w = a.words[0] as number
     const m = mask(w)
@@ -215,7 +217,7 @@ function formatSet(a: SetAction): string {
     for (let i = 0; i < words; i++) {
       v = (v << 32n) | BigInt(value(first + i))
       m = (m << 32n) | BigInt(mask(first + i))
-      if (mask(first + i) !== (WIDTH.get(first + i) ?? 0xffffffff)) all = false
+      if (mask(first + i) !== width(first + i)) all = false
     }
     const text = (x: bigint): string => {
       switch (kind) {

@@ -122,7 +122,12 @@ export function formatMegaflow(key: K.Key, wildcards: K.Key, slots: Slots, names
   for (const f of [...TUNNEL, F.in_port, F.eth_type, ...ethernet, ...packetFields(key)]) add(rest, f)
   if (!before.some((m) => m.field === F.recirc_id))
     before.unshift({ field: F.recirc_id, value: 0n, mask: F.recirc_id.ones })
-  return join(before, rest, names, true)
+  // a type or code that was compared in its eight bits, not in the sixteen of a port
+  const icmp = (at: number, text: string, name: string): string =>
+    (wildcards[at] as number) === 0xff
+      ? text.replace(new RegExp(`\\b${name}=([0-9]+)`), (_, v: string) => `${name}=0x${Number(v).toString(16)}/0xff`)
+      : text
+  return icmp(K.TP_SRC, icmp(K.TP_DST, join(before, rest, names, true), 'icmp_code'), 'icmp_type')
 }
 
 function join(before: FieldMatch[], rest: FieldMatch[], names: Names | undefined, ethernet: boolean): string {

@@ -1,13 +1,15 @@
+import { formatIpv4 } from '../../address/ipv4.ts'
+import { formatIpv6 } from '../../address/ipv6.ts'
 import type { Action } from '../../openflow/actions/action.ts'
 import type { Subfield } from '../../openflow/fields/field.ts'
-import { formatAction, formatSubfield } from '../../openflow/text/actions-format.ts'
+import { formatAction, formatActions, formatSubfield } from '../../openflow/text/actions-format.ts'
 import { parseMatch } from '../../openflow/text/flow.ts'
 import { formatMatch } from '../../openflow/text/match.ts'
 import type { Names } from '../../openflow/text/names.ts'
 import { formatValue } from '../../openflow/text/value.ts'
 import * as K from '../classifier/key.ts'
 import { writeMasked } from '../classifier/slots.ts'
-import type { DpAction } from '../datapath/action.ts'
+import type { DpAction, DpNat, DropReason } from '../datapath/action.ts'
 import type { Translation } from '../datapath/datapath.ts'
 import { formatDpActions } from '../datapath/format.ts'
 import type { TraceSink } from '../pipeline/context.ts'
@@ -96,6 +98,22 @@ export class TraceTree implements TraceSink {
     this.add('detail', `conj. priority=${rule.priority}${match ? `,${match}` : ''}`)
   }
 
+  actionSet(actions: readonly Action[], was: boolean): void {
+    this.add(
+      'detail',
+      `action set ${was ? 'was' : 'is'}: ${actions.length ? formatActions(actions, this.names) : 'empty'}`,
+    )
+  }
+
+  runActionSet(): void {
+    // it belongs to the first table, where the packet's way began
+    const node: TraceNode = { kind: 'table', text: '--. Executing action set:', children: [] }
+    const list = this.open[this.open.length - 1]
+    const first = list?.findLast((n) => n.kind === 'table')
+    ;(first?.children ?? list)?.push(node)
+    this.open.push(node.children)
+  }
+
   bucket(id: number): void {
     this.open.push(this.add('bucket', `bucket ${id}`).children)
   }
@@ -121,7 +139,7 @@ export function printTrace(nodes: readonly TraceNode[], level = 0): string {
         out += `${indent} >> ${n.text}\n`
         break
       case 'error':
-        out += `${indent}>>>> ${n.text} <<<<\n`
+        out += `${indent} >>>> ${n.text} <<<<\n`
         break
       case 'bridge':
         out += `${indent}${n.text}\n${indent}${'-'.repeat(n.text.length)}\n`
@@ -217,7 +235,42 @@ function summary(
   const same = !final || strip(final).every((w, i) => w === strip(before)[i])
   const flow = same || !final ? 'unchanged' : formatKey(final, sw.slots, !first, names)
   const shown = before.slice()
-  return `\nFinal flow: ${flow}\nMegaflow: ${formatMegaflow(shown, t.wildcards, sw.slots, names)}\nDatapath actions: ${formatDpActions(t.actions)}\n`
+  return `\nFinal flow: ${flow}\nMegaflow: ${formatMegaflow(shown, t.wildcards, sw.slots, names)}\nDatapath actions: ${formatDpActions(t.actions)}\n${failure(t)}`
+}
+
+const FAILURES: Partial<Readonly<Record<DropReason, string>>> = {
+  recursion_too_deep: 'Recursion too deep',
+  too_many_resubmit: 'Too many resubmits',
+  stack_too_deep: 'Stack too deep',
+  no_recirculation_context: 'No recirculation context',
+  too_many_mpls_labels: 'Too many MPLS labels',
+  unsupported_packet_type: 'Unsupported packet type',
+}
+
+function failure(t: Translation): string {
+  const [a] = t.actions
+  const text = a?.type === 'drop' ? FAILURES[a.reason] : undefined
+  return text ? `Translation failed (${text}), packet is dropped.\n` : ''
+}
+
+/** Puts the beginning of what a translation would choose from into a flow. Says what changed. */
+function simulateNat(key: K.Key, nat: DpNat): string {
+  const text = (): string => {
+    if (nat.kind === undefined) return ''
+    const at = (v4: number, v6: number) =>
+      key[K.DL_TYPE] === K.ETH_IPV6
+        ? `ipv6_${v4 === K.NW_SRC ? 'src' : 'dst'}=[${formatIpv6(K.u128(key, v6))}]`
+        : `nw_${v4 === K.NW_SRC ? 'src' : 'dst'}=${formatIpv4(key[v4] as number)}`
+    return `${at(K.NW_SRC, K.IPV6_SRC)},tp_src=${key[K.TP_SRC]},${at(K.NW_DST, K.IPV6_DST)},tp_dst=${key[K.TP_DST]}`
+  }
+  const before = text()
+  const source = nat.kind === 'src'
+  if (nat.kind && nat.min !== undefined) {
+    if (nat.family === 4) key[source ? K.NW_SRC : K.NW_DST] = Number(nat.min)
+    else K.setU128(key, source ? K.IPV6_SRC : K.IPV6_DST, nat.min)
+  }
+  if (nat.kind && nat.minPort) key[source ? K.TP_SRC : K.TP_DST] = nat.minPort
+  return `Replacing src/dst IP/ports to simulate NAT:\n Initial flow: ${before}\n Modified flow: ${text()}\n`
 }
 
 const RULE = '='.repeat(79)
@@ -231,6 +284,7 @@ function recirculations(
 ): void {
   const key = from.slice()
   let tracked = false
+  let nat: DpNat | undefined
   for (const a of actions) {
     switch (a.type) {
       case 'set':
@@ -251,6 +305,7 @@ function recirculations(
         key[K.CT_ZONE] = a.zone
         key[K.CT_STATE] = 0
         tracked = true
+        nat = a.nat
         break
       case 'clone':
         recirculations(a.actions, key, ctNext, pending)
@@ -266,11 +321,12 @@ function recirculations(
         if (!tracked) break
         const given = ctNext.shift()
         again[K.CT_STATE] = given ?? K.CS_TRK | K.CS_NEW
+        const replaced = nat ? simulateNat(again, nat) : ''
         const state =
           given === undefined ? 'default ct_state=trk|new (use --ct-next to customize)' : `ct_state=${stateText(given)}`
         pending.push({
           key: again,
-          why: `\n${RULE}\nrecirc(0x${a.id.toString(16)}) - resume conntrack with ${state}\n${RULE}\n\n`,
+          why: `\n${RULE}\nrecirc(0x${a.id.toString(16)}) - resume conntrack with ${state}\n${replaced}${RULE}\n\n`,
         })
         break
       }

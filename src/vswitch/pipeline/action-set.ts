@@ -58,6 +58,8 @@ export function runActionSet(ctx: Context): void {
   ctx.actionSet = []
   if (!last || FINAL[last.type] === undefined) return
   ctx.inActionSet = true
+  ctx.trace?.runActionSet()
   runActions(ctx, actions, true)
+  ctx.trace?.end()
   ctx.inActionSet = false
 }

@@ -5,7 +5,7 @@ import * as K from '../classifier/key.ts'
 import { markBits, readSubfield, type Slot, writeBits, writeMasked } from '../classifier/slots.ts'
 import type { DpAction } from '../datapath/action.ts'
 import { flowHash } from '../datapath/datapath.ts'
-import { runActionSet } from './action-set.ts'
+import { inOrder, runActionSet } from './action-set.ts'
 import { commit } from './commit.ts'
 import { connection, untrack } from './connection.ts'
 import type { Context } from './context.ts'
@@ -45,6 +45,7 @@ function one(ctx: Context, a: Action, last: boolean, all: readonly Action[], ind
       return
     case 'output_reg': {
       const port = Number(source(ctx, a.src))
+      ctx.trace?.detail(`output port is ${port}`)
       if (port <= 0xffff) output(ctx, port, a.maxLen, last)
       return
     }
@@ -68,6 +69,7 @@ function one(ctx: Context, a: Action, last: boolean, all: readonly Action[], ind
       return
     case 'pop_queue':
       key[K.SKB_PRIORITY] = 0
+      ctx.trace?.detail('queue = 0')
       return
     case 'group':
       return group(ctx, a.group, last) ? 'again' : undefined
@@ -96,7 +98,8 @@ function one(ctx: Context, a: Action, last: boolean, all: readonly Action[], ind
       wildcards[K.NW_PROTO] = 0xffffffff
       if ((key[K.NW_FRAG] as number) & K.FRAG_LATER) return
       const at = a.which === 'src' ? K.TP_SRC : K.TP_DST
-      wildcards[at] = 0xffffffff
+      const icmp = key[K.NW_PROTO] === K.IP_ICMP || key[K.NW_PROTO] === K.IP_ICMPV6
+      wildcards[at] = (wildcards[at] as number) | (icmp ? 0xff : 0xffff)
       key[at] = a.port
       return
     }
@@ -170,6 +173,7 @@ function one(ctx: Context, a: Action, last: boolean, all: readonly Action[], ind
       }
       for (const id of a.controllers.length ? a.controllers : [0])
         toController(ctx, { type: 'controller', maxLen: 0xffff, controllerId: id, reason: 2 })
+      ctx.trace?.warning(`IPv${key[K.DL_TYPE] === K.ETH_IPV4 ? 4 : 6} decrement TTL exception`)
       return 'stop'
     }
     case 'delete_field': {
@@ -223,10 +227,12 @@ function one(ctx: Context, a: Action, last: boolean, all: readonly Action[], ind
       return
     }
     case 'clear_actions':
+      ctx.trace?.actionSet(inOrder(ctx.actionSet), true)
       ctx.actionSet = []
       return
     case 'write_actions':
       ctx.actionSet = [...ctx.actionSet, ...a.actions]
+      ctx.trace?.actionSet(inOrder(ctx.actionSet), false)
       return
     case 'write_metadata': {
       const s = world.slots.of(METADATA.field)
@@ -288,7 +294,10 @@ function target(ctx: Context, sub: Subfield, value: bigint): void {
 }
 
 function setField(ctx: Context, field: Field, value: bigint, mask: bigint): void {
-  if (!packetHas(ctx.key, field, ctx.wildcards) && field !== F.vlan_pcp) return
+  if (!packetHas(ctx.key, field, ctx.wildcards) && field !== F.vlan_pcp) {
+    ctx.trace?.warning(`unmet prerequisites for ${field.name}, set_field ignored`)
+    return
+  }
   const s = ctx.world.slots.of(field)
   if (!s) return
   if (mask === field.ones) markBits(ctx.wildcards, s, 0, s.bits)
@@ -348,7 +357,7 @@ function pushMpls(ctx: Context, ethertype: number): void {
   }
   const ip = key[K.DL_TYPE] === K.ETH_IPV4 || key[K.DL_TYPE] === K.ETH_IPV6
   if (ip) {
-    wildcards[K.NW_TOS] = 0xffffffff
+    wildcards[K.NW_TOS] = (wildcards[K.NW_TOS] as number) | 0xfc
     wildcards[K.NW_TTL] = 0xffffffff
   }
   commit(key, ctx.base, wildcards, ctx.actions)

@@ -45,6 +45,8 @@ const WHOLE: ReadonlyMap<number, readonly number[]> = new Map(
 export function commit(key: K.Key, base: K.Key, wildcards: K.Key, out: DpAction[]): void {
   set(ETH, key, base, wildcards, out)
   // without a protocol there is nothing to set
+  const ip = key[K.DL_TYPE] === K.ETH_IPV4 || key[K.DL_TYPE] === K.ETH_IPV6
+  if (ip && key[K.NW_PROTO] === 0 && IPV4.words.some((w) => key[w] !== base[w])) wildcards[K.NW_PROTO] = 0xffffffff
   switch (key[K.NW_PROTO] === 0 ? 0 : key[K.DL_TYPE]) {
     case K.ETH_IPV4:
       set(IPV4, key, base, wildcards, out)
@@ -92,8 +94,8 @@ function transport(key: K.Key, base: K.Key, w: K.Key, out: DpAction[]): void {
 /** Type and code go together. */
 function icmp(group: 'icmp' | 'icmpv6', key: K.Key, base: K.Key, w: K.Key, out: DpAction[]): void {
   if (key[K.TP_SRC] === base[K.TP_SRC] && key[K.TP_DST] === base[K.TP_DST]) return
-  w[K.TP_SRC] = 0xffffffff
-  w[K.TP_DST] = 0xffffffff
+  w[K.TP_SRC] = (w[K.TP_SRC] as number) | 0xff
+  w[K.TP_DST] = (w[K.TP_DST] as number) | 0xff
   set({ group, words: PORTS }, key, base, w, out)
 }
 

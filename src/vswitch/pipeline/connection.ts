@@ -70,6 +70,7 @@ function ctAction(ctx: Context, action: Ct, zone: number): CtAction {
       markBits(ctx.wildcards, from, a.src.offset, a.src.bits)
       writeBits(scratch, to, a.dst.offset, a.dst.bits, readSubfield(scratch, slots, a.src))
       note(a.dst.field, ((1n << BigInt(a.dst.bits)) - 1n) << BigInt(a.dst.offset))
+      ctx.trace?.field(a.dst, readSubfield(scratch, slots, a.dst))
     } else if (a.type === 'ct' && a.nat) nat = dpNat(a.nat)
   }
   if (nat) ctx.trace?.step(formatNat(nat))

@@ -2,7 +2,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { Action } from '../../openflow/actions/action.ts'
 import type { Subfield } from '../../openflow/fields/field.ts'
 import type { Key } from '../classifier/key.ts'
-import { newKey } from '../classifier/key.ts'
+import { DL_TYPE, newKey } from '../classifier/key.ts'
 import type { Slots } from '../classifier/slots.ts'
 import type { DpAction, DropReason } from '../datapath/action.ts'
 import type { Dependency, Effect } from '../datapath/dependency.ts'
@@ -47,6 +47,10 @@ export interface TraceSink {
   field(field: Subfield, value: bigint): void
   /** A clause of the conjunction that a look-up matched. */
   clause(rule: Rule): void
+  /** Actions in the set after an instruction changed it, or (`was`) before it was cleared. */
+  actionSet(actions: readonly Action[], was: boolean): void
+  /** Opens the node in which the action set runs, which `end` closes. */
+  runActionSet(): void
   /** Opens a bucket's node, which `end` closes. */
   bucket(id: number): void
   error(text: string): void
@@ -95,6 +99,8 @@ export class Context {
   readonly live: boolean
   cacheable = true
   readonly trace: TraceSink | undefined
+  /** dl_type of the packet as it came. */
+  readonly firstType: number
   /** Datapath number of the port that the packet came in by, 0 if none. */
   ingress = 0
   readonly now: number
@@ -109,6 +115,7 @@ export class Context {
   ) {
     this.key = key.slice()
     this.base = key.slice()
+    this.firstType = key[DL_TYPE] as number
     this.live = options.live
     this.trace = options.trace
     this.now = world.clock.monotonic()

@@ -122,9 +122,7 @@ function throughPatch(ctx: Context, port: BridgePort, peer: BridgePort, last: bo
   ctx.dependencies.add(peer.bridge.portsChanged)
   ctx.trace?.bridge(peer.bridge.name)
   if (!(peer.config & (NO_RECV | PORT_DOWN)) && !(peer.state & LINK_DOWN)) {
-    ctx.depth++
     lookupAndRun(ctx, peer.number, 0, true, last)
-    ctx.depth--
     if (!ctx.freezing) runActionSet(ctx)
     if (ctx.freezing) finishFreezing(ctx)
   }

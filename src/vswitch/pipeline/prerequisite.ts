@@ -64,7 +64,7 @@ function has(key: K.Key, prerequisite: Prerequisite, w: K.Key): boolean {
 
 function nd(key: K.Key, w: K.Key, type: number, l4: (proto: number) => boolean, which: number): boolean {
   if (type !== K.ETH_IPV6 || !l4(K.IP_ICMPV6)) return false
-  see(w, K.TP_SRC)
-  see(w, K.TP_DST)
+  w[K.TP_SRC] = (w[K.TP_SRC] as number) | 0xff
+  w[K.TP_DST] = (w[K.TP_DST] as number) | 0xff
   return key[K.TP_SRC] === which && key[K.TP_DST] === 0
 }

@@ -19,6 +19,9 @@ export interface TranslateOptions {
   readonly done?: (key: K.Key) => void
 }
 
+/** Below every table: a first look-up does not count as a resubmit to a lower one. */
+const NO_TABLE = -1
+
 const DROPPED: Translation = {
   actions: [{ type: 'drop', reason: 'bridge_not_found' }],
   wildcards: K.newKey(),
@@ -52,6 +55,7 @@ export function translate(world: World, key: K.Key, options: TranslateOptions): 
   if (world.special(port, key, ctx.wildcards))
     ctx.actions.push({ type: 'slow', protocol: 'bfd', bridge: port.bridge.name, port: port.number })
   else if (!(port.config & (NO_RECV | PORT_DOWN))) {
+    ctx.table = NO_TABLE
     lookupAndRun(ctx, port.number, 0, true, true)
     if (!ctx.freezing) runActionSet(ctx)
     finishFreezing(ctx)
@@ -85,7 +89,11 @@ export function resume(
   ctx.dependencies.add(bridge.portsChanged)
   ctx.trace?.bridge(bridge.name)
   ctx.trace?.thaw(frozen.lookup ? frozen.table : undefined)
-  if (frozen.lookup) lookupAndRun(ctx, frozen.inPort, frozen.table, true, frozen.actions.length === 0)
+  if (frozen.lookup) {
+    ctx.table = NO_TABLE
+    lookupAndRun(ctx, frozen.inPort, frozen.table, true, frozen.actions.length === 0)
+    ctx.table = frozen.table
+  }
   for (let i = 0; i < frozen.actions.length; ) {
     const mark = frozen.actions[i]
     if (mark?.type === 'unroll') {
@@ -139,8 +147,8 @@ function finish(ctx: Context, recirculated: boolean, tunnelled = false): Transla
   w[K.IN_PORT] = 0xffffffff
   w[K.DL_TYPE] = 0xffffffff
   const base = ctx.base[K.DL_TYPE]
-  if (type === K.ETH_IPV4 || type === K.ETH_IPV6 || base === K.ETH_IPV4 || base === K.ETH_IPV6)
-    w[K.NW_FRAG] = 0xffffffff
+  const first = ctx.firstType
+  if ([type, base, first].some((t) => t === K.ETH_IPV4 || t === K.ETH_IPV6)) w[K.NW_FRAG] = 0xffffffff
   // what no datapath carries
   w.fill(0, K.METADATA_HIGH, K.TUN_ID_HIGH)
   // a packet that came through no tunnel has no such fields, whatever was done to them

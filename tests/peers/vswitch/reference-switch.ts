@@ -78,13 +78,16 @@ export class ReferenceSwitch {
     this.transmitted(2)
   }
 
-  addFlow(flow: string): void {
+  /** Adds a flow; the OpenFlow version (wire number) that took it. */
+  addFlow(flow: string): 1 | 6 {
     const bridge = `unix:${join(this.folder, 'br0.mgmt')}`
     try {
       this.run('ovs-ofctl', '-OOpenFlow15', 'add-flow', bridge, flow)
+      return 6
     } catch {
       // without a match on the protocol, 1.0 is what takes actions on it
       this.run('ovs-ofctl', 'add-flow', bridge, flow)
+      return 1
     }
   }
 
