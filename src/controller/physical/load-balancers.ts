@@ -36,9 +36,10 @@ const PROTOCOL = {
 
 /**
  * Hairpin: a backend that talks to its own virtual address (chk_lb_hairpin, 68; chk_lb_hairpin_reply,
- * 69, which 68 teaches; ct_snat_to_vip, 70).
+ * 69, which 68 teaches; ct_snat_to_vip, 70). `switches` are the keys of local switches with the load
+ * balancer: an address of their own (options:hairpin_snat_ip) is theirs alone.
  */
-export function hairpinFlows(row: LoadBalancer): Flow[] {
+export function hairpinFlows(row: LoadBalancer, switches: readonly number[]): Flow[] {
   const out: Flow[] = []
   const cookie = cookieOf(row._uuid)
   const protocol = PROTOCOL[row.protocol ?? 'tcp']
@@ -50,15 +51,15 @@ export function hairpinFlows(row: LoadBalancer): Flow[] {
     const original = vip.family === 4 ? is(F.reg4, vip.address) : is(F.xxreg1, vip.address)
     const tracked: FieldMatch[] = [ether, original]
     if (vip.port !== undefined) tracked.push(is(F.nw_proto, protocol.number), bitsAre(F.reg2, 0, 16, vip.port))
-    const as = snat.find((s) => s.family === vip.family)?.address ?? vip.address
+    const own = snat.find((s) => s.family === vip.family)?.address
+    const as = own ?? vip.address
     for (const text of backendText.split(',')) {
       const backend = parseEndpoint(text)
       if (backend?.family === vip.family) out.push(toItself(cookie, vip, backend, as, protocol, tracked))
     }
-    out.push({
+    const priority = vip.port === undefined ? 90 : 100
+    const translate: Omit<Flow, 'priority' | 'match'> = {
       table: OFTABLE.CT_SNAT_HAIRPIN,
-      priority: vip.port === undefined ? 90 : 100,
-      match: match(...tracked),
       actions: [
         {
           type: 'ct',
@@ -71,7 +72,13 @@ export function hairpinFlows(row: LoadBalancer): Flow[] {
         },
       ],
       cookie,
-    })
+    }
+    if (own === undefined) out.push({ ...translate, priority, match: match(...tracked) })
+    else {
+      for (const key of switches) {
+        out.push({ ...translate, priority: priority + 100, match: match(...tracked, is(F.metadata, key)) })
+      }
+    }
   }
   return out
 }

@@ -49,7 +49,10 @@ export function declarePhysical(graph: Graph, flows: Derived<Flow>, parts: Physi
   graph.once('flows of every chassis', S.FLOWS, (out) => emit(out, staticFlows()))
   graph.rule('flows of tunnels', S.FLOWS, interfaces.tunnels, (t, out) => emit(out, tunnelFlows(t)))
   graph.rule('flows of ports', S.FLOWS, places.all, (place, out) =>
-    emit(out, portFlows(place, { tunnels, localIps: encapIps(settings), port: portKey })),
+    emit(
+      out,
+      portFlows(place, { tunnels, localIps: encapIps(settings), port: portKey, shared: (dp) => places.shared.get(dp) }),
+    ),
   )
   graph.rule('flows of activation', S.FLOWS, places.all, (place, out) => {
     if (place.at !== 'vif' || bindings.all.get(place.name)?.claim !== 'additional_chassis') return
@@ -100,7 +103,9 @@ export function declarePhysical(graph: Graph, flows: Derived<Flow>, parts: Physi
     const members = groups.flatMap((uuid) =>
       uuid === undefined ? [] : (sb.Logical_DP_Group.get(uuid)?.datapaths ?? []),
     )
-    if ([...row.datapaths, ...members].some((uuid) => datapaths.local.has(uuid))) emit(out, hairpinFlows(row))
+    const local = [...row.datapaths, ...members].flatMap((uuid) => datapaths.local.get(uuid) ?? [])
+    const switches = new Set(local.flatMap((dp) => (dp.kind === 'switch' ? [dp.key] : [])))
+    if (local.length) emit(out, hairpinFlows(row, [...switches]))
   })
 
   graph.rule('flows of chassis MACs', S.FLOWS, sb.Chassis, (row, out) => {

@@ -1,3 +1,4 @@
+import type { Mac } from '../../address/mac.ts'
 import type { Graph } from '../../reactive/graph.ts'
 import type { Derived, Index, Relation } from '../../reactive/relation.ts'
 import type { PortBinding } from '../../schema/southbound.ts'
@@ -9,6 +10,7 @@ import { type ChassisRelations, type Interfaces, US } from '../interfaces.ts'
 import { parseMappings, type Settings } from '../settings.ts'
 import { S } from '../strata.ts'
 import { dnatZoneKey, snatZoneKey, type Zones } from '../zones/zones.ts'
+import { parseLportAddresses } from './addresses.ts'
 
 /** Connection tracking zones that a packet at a port is to be tracked in. */
 export interface PortZones {
@@ -68,6 +70,13 @@ export type Place =
   | (Common & { readonly at: 'redirect'; readonly chassis: readonly string[] })
   /** A localport without an interface here. */
   | (Common & { readonly at: 'absent' })
+  /** A chassis redirect port whose packets go to its chassis over the physical network. */
+  | (Common & {
+      readonly at: 'bridged'
+      readonly mac: Mac
+      readonly localnet: number
+      readonly localnetDatapath: number
+    })
   | (Common & { readonly at: 'remote' })
   /** On another chassis of a datapath that has a localnet port here: reached through the physical network. */
   | (Common & { readonly at: 'behind-localnet'; readonly localnet: number })
@@ -78,6 +87,8 @@ export interface Places {
   readonly localnets: Index<Place>
   /** Localnet ports by datapath uuid: where the packets of the others go. */
   readonly localnetOf: Derived<{ readonly uuid: string; readonly key: number }>
+  /** Ports on several chassis by datapath uuid. */
+  readonly shared: Index<{ readonly uuid: string; readonly key: number; readonly datapath: string }>
 }
 
 const NO_ZONES: PortZones = { port: undefined, dnat: undefined, snat: undefined }
@@ -152,6 +163,10 @@ function placeOf(row: PortBinding, dp: LocalDatapath, ctx: Context): Place | und
       const distributed = name === undefined ? undefined : bindings.portsByName.first(name)
       if (!distributed) return undefined
       if (binding?.claim) return { ...common, at: 'redirect-here', distributed: distributed.tunnel_key }
+      if (row.options.get('redirect-type') === 'bridged') {
+        const bridged = bridgedPlace(distributed, common, ctx)
+        if (bridged) return bridged
+      }
       const group = row.ha_chassis_group === undefined ? undefined : ctx.groups.get(row.ha_chassis_group)
       // Of one chassis it is a plain port of that one.
       if (!group || group.members.length < 2) return away(row, common, ctx)
@@ -179,6 +194,16 @@ function placeOf(row: PortBinding, dp: LocalDatapath, ctx: Context): Place | und
   }
 }
 
+/** The switch that a distributed port leads to must have the physical network here. */
+function bridgedPlace(distributed: PortBinding, common: Common, ctx: Context): Place | undefined {
+  const peer = ctx.bindings.portsByName.first(distributed.options.get('peer') ?? '')
+  const dp = peer && ctx.datapaths.local.get(peer.datapath)
+  const localnet = dp && ctx.localnetOf.get(dp.uuid)
+  const mac = parseLportAddresses(distributed.mac[0] ?? '')?.mac
+  if (!dp || !localnet || mac === undefined) return undefined
+  return { ...common, at: 'bridged', mac, localnet: localnet.key, localnetDatapath: dp.key }
+}
+
 function elsewhere(row: PortBinding, ctx: Context): RemoteChassis[] {
   const us = ctx.chassis.us.get(US)?.uuid
   const out: RemoteChassis[] = []
@@ -195,9 +220,10 @@ function elsewhere(row: PortBinding, ctx: Context): RemoteChassis[] {
   return out
 }
 
-function away(_row: PortBinding, common: Common, ctx: Context): Place | undefined {
+function away(row: PortBinding, common: Common, ctx: Context): Place | undefined {
   const localnet = ctx.localnetOf.get(common.datapath)
-  if (localnet)
+  // One that is on several chassis is reached where it is, over tunnels.
+  if (localnet && !row.additional_chassis.length)
     return { ...common, zones: { ...common.zones, port: undefined }, at: 'behind-localnet', localnet: localnet.key }
   if (!common.elsewhere.length) return undefined
   return { ...common, zones: { ...common.zones, port: undefined }, at: 'remote' }
@@ -220,5 +246,14 @@ export function declarePlaces(graph: Graph, parts: Omit<Context, 'localnetOf'>):
     const place = dp && placeOf(row, dp, context)
     if (place) out.emit(all, row._uuid, place)
   })
-  return { all, localnets, localnetOf }
+  const several = graph.derived<{ readonly uuid: string; readonly key: number; readonly datapath: string }>(
+    'ports on several chassis',
+    S.FACTS,
+  )
+  const shared = several.index('datapath', (p) => p.datapath)
+  graph.rule('ports on several chassis', S.FACTS, sb.Port_Binding, (row, out) => {
+    if (!row.additional_chassis.length) return
+    out.emit(several, row._uuid, { uuid: row._uuid, key: row.tunnel_key, datapath: row.datapath })
+  })
+  return { all, localnets, localnetOf, shared }
 }

@@ -92,7 +92,7 @@ function ingress(a: LportAddresses, add: Add): void {
   const from = is(F.eth_src, a.mac)
   if (!a.v4.length && !a.v6.length) {
     // Only the Ethernet address is restricted, but neighbour messages must agree with it.
-    add(90, ALLOW, from)
+    add(90, CHECK_ND, from)
     return
   }
   if (a.v4.length) {

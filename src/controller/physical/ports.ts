@@ -52,6 +52,8 @@ export interface PortContext {
   readonly localIps: readonly string[]
   /** Another port of the same datapath, by name. */
   port(name: string): { readonly key: number; readonly uuid: string } | undefined
+  /** Ports of a datapath that are on several chassis at once. */
+  shared(datapath: string): readonly { readonly uuid: string; readonly key: number }[]
 }
 
 class Builder {
@@ -162,6 +164,16 @@ export function portFlows(place: Place, ctx: PortContext): Flow[] {
       return []
     case 'behind-localnet':
       b.add(OFTABLE.LOCAL_OUTPUT, 100, b.outport, [set(F.reg15, place.localnet), resubmit(OFTABLE.LOCAL_OUTPUT)])
+      fromShared(b, place, ctx)
+      break
+    case 'bridged':
+      // To the gateway by way of the physical network, as if the router here had sent it out.
+      b.add(OFTABLE.LOCAL_OUTPUT, 100, b.outport, [
+        set(F.eth_src, place.mac),
+        set(F.metadata, place.localnetDatapath),
+        set(F.reg15, place.localnet),
+        resubmit(OFTABLE.LOG_TO_PHY),
+      ])
       break
   }
   if (place.parent === undefined && place.type === '') {
@@ -257,6 +269,22 @@ function remoteFlows(b: Builder, place: Place, ctx: PortContext): void {
     const sender = bitsAre(F.reg13, 16, 16, id)
     b.add(OFTABLE.REMOTE_OUTPUT, 100, [...b.outport, sender], [...actions, resubmit(OFTABLE.REMOTE_VTEP_OUTPUT)])
   })
+}
+
+/**
+ * What a port on several chassis sends goes over tunnels, even where there is a physical network:
+ * that would see its address in several places.
+ */
+function fromShared(b: Builder, place: Place, ctx: PortContext): void {
+  const actions: Action[] = []
+  for (const { name, ip } of place.elsewhere) {
+    const tunnel = chooseTunnel(ctx.tunnels(name), ctx.localIps[0], ip)
+    if (tunnel) actions.push(...encapsulate(tunnel.type, place.datapathKey, place.key), output(tunnel.ofport))
+  }
+  if (!actions.length) return
+  for (const port of ctx.shared(place.datapath)) {
+    if (port.uuid !== place.uuid) b.add(OFTABLE.REMOTE_OUTPUT, 110, [...b.outport, is(F.reg14, port.key)], actions)
+  }
 }
 
 /** To the gateway that serves: where there are several, the switch takes the first whose BFD is up. */
