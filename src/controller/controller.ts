@@ -182,7 +182,8 @@ export class Controller {
       us: chassis.us,
       bindings: bindings.all,
       installed: this.installed,
-      enabled: () => !this.paused,
+      // Rows of ours that are still on their way must not be made a second time.
+      enabled: () => !this.paused && !sb.conditionsPending,
       settled: () => this.complete(),
     })
     this.local = new LocalWriter({
@@ -379,6 +380,7 @@ export class Controller {
     this.dial()
     this.watchInterest()
     this.state.installer.schedule()
+    this.state.southbound.rows.schedule()
     if (!this.complete()) {
       this.wasComplete = false
       return

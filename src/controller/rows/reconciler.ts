@@ -1,7 +1,13 @@
 import type { Clock, Timer } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { Operation } from '../../ovsdb/client/operation.ts'
-import { describeTransactError, type Replica, type RowChange, type TableName } from '../../ovsdb/client/replica.ts'
+import {
+  describeTransactError,
+  type Replica,
+  type RowChange,
+  type TableName,
+  type TransactError,
+} from '../../ovsdb/client/replica.ts'
 
 /**
  * What a part wants of some rows: given a key of its own, the operations that lead from the
@@ -28,6 +34,8 @@ export class Reconciler<T> {
   private inFlight = false
   private scheduled = false
   private retry: Timer | undefined
+  /** Keys of refused transactions, and from when on they may be tried again. */
+  private readonly suspects = new Map<string, number>()
   private closed = false
   /** Called when nothing is under way and nothing is dirty. */
   onIdle: (() => void) | undefined
@@ -96,20 +104,10 @@ export class Reconciler<T> {
     if (this.closed || this.inFlight || !this.dirty.size) return
     if (this.replica.state !== 'synced' || !this.options.enabled()) return
     const operations: Operation[] = []
-    const sent: [string, string][] = []
-    for (const [name, check] of this.checks) {
-      const keys = this.dirty.get(name)
-      if (!keys) continue
-      this.dirty.delete(name)
-      for (const key of keys) {
-        const ops = check(key)
-        if (!ops.length) continue
-        operations.push(...ops)
-        sent.push([name, key])
-      }
-    }
+    const sent: Mark[] = []
+    this.collect(operations, sent)
     if (!operations.length) {
-      this.onIdle?.()
+      if (!this.dirty.size) this.onIdle?.()
       return
     }
     this.inFlight = true
@@ -117,22 +115,73 @@ export class Reconciler<T> {
     this.replica.transact(operations, (outcome) => {
       this.inFlight = false
       if (this.closed) return
-      if (!outcome.ok) {
-        this.options.log.warn(`transaction failed: ${describeTransactError(outcome.error)}`, {
-          code: 'TRANSACTION_FAILED',
-        })
-        for (const [name, key] of sent) {
-          const keys = this.dirty.get(name)
-          if (keys) keys.add(key)
-          else this.dirty.set(name, new Set([key]))
-        }
-        // What refused it may take time to change; what raced with it has changed already.
-        this.retry?.cancel()
-        this.retry = this.options.clock.after(outcome.error.kind === 'refused' ? RETRY_MS : 0, () => this.schedule())
-        return
-      }
+      if (!outcome.ok) this.failed(outcome.error, sent)
+      else for (const mark of sent) this.suspects.delete(markText(mark))
       if (this.dirty.size) this.schedule()
       else this.onIdle?.()
     })
   }
+
+  /**
+   * Takes the operations of all dirty keys; of those that a refused transaction had, only one, by
+   * itself: so one wish that the database does not grant holds up no other.
+   */
+  private collect(operations: Operation[], sent: Mark[]): void {
+    const now = this.options.clock.monotonic()
+    let suspect: Mark | undefined
+    for (const [name, check] of this.checks) {
+      const keys = this.dirty.get(name)
+      if (!keys) continue
+      for (const key of keys) {
+        const due = this.suspects.get(`${name} ${key}`)
+        if (due !== undefined) {
+          if (due <= now) suspect ??= { name, key }
+          continue
+        }
+        keys.delete(key)
+        this.take({ name, key }, check, operations, sent)
+      }
+      if (!keys.size) this.dirty.delete(name)
+    }
+    if (operations.length || !suspect) return
+    const keys = this.dirty.get(suspect.name)
+    keys?.delete(suspect.key)
+    if (keys?.size === 0) this.dirty.delete(suspect.name)
+    this.take(suspect, this.checks.get(suspect.name) as Check, operations, sent)
+    if (!operations.length) {
+      this.suspects.delete(markText(suspect))
+      this.schedule()
+    }
+  }
+
+  private take(mark: Mark, check: Check, operations: Operation[], sent: Mark[]): void {
+    const ops = check(mark.key)
+    if (!ops.length) return
+    operations.push(...ops)
+    sent.push(mark)
+  }
+
+  private failed(error: TransactError, sent: readonly Mark[]): void {
+    this.options.log.warn(`transaction failed: ${describeTransactError(error)}`, { code: 'TRANSACTION_FAILED' })
+    const { clock } = this.options
+    for (const { name, key } of sent) {
+      const keys = this.dirty.get(name)
+      if (keys) keys.add(key)
+      else this.dirty.set(name, new Set([key]))
+      if (error.kind !== 'refused') continue
+      // The first time it may have been another's fault; what is refused by itself waits.
+      const pause = sent.length === 1 ? RETRY_MS : 0
+      this.suspects.set(`${name} ${key}`, clock.monotonic() + pause)
+    }
+    // What refused it may take time to change; what raced with it has changed already.
+    this.retry?.cancel()
+    this.retry = clock.after(error.kind === 'refused' ? RETRY_MS : 0, () => this.schedule())
+  }
 }
+
+interface Mark {
+  readonly name: string
+  readonly key: string
+}
+
+const markText = (m: Mark): string => `${m.name} ${m.key}`
