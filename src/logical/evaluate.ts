@@ -59,6 +59,10 @@ export class FlowState {
     this.stack.push(value)
   }
 
+  get stackDepth(): number {
+    return this.stack.length
+  }
+
   /** Zero from an empty stack. */
   pop(): bigint {
     return this.stack.pop() ?? 0n

@@ -78,5 +78,5 @@ function soleSymbol(of: readonly Expression[]): FieldSymbol | undefined {
 
 function require(symbol: FieldSymbol, e: Expression): Expression {
   const on = prerequisiteOf(symbol)
-  return on ? combine('and', [on, e]) : e
+  return on ? combine('and', [e, on]) : e
 }
