@@ -84,7 +84,7 @@ export class OpenFlowService {
     }
     listen(
       { kind: 'unix', path },
-      (stream) => this.accept(name, stream, s, false),
+      (stream) => this.accept(name, stream, s),
       (r) => {
         if (!r.ok) this.log.err(`${path}: ${r.error}`)
         else if (this.bridges.get(name) !== s) r.value.close()
@@ -94,9 +94,13 @@ export class OpenFlowService {
     return s
   }
 
-  /** @param ended called when the connection is over, or did not come about. */
-  private accept(name: string, stream: ByteStream, s: Served, primary: boolean, ended?: () => void): void {
-    const options = { clock: this.clock, versions: [...s.versions], probeInterval: primary ? PROBE : 0 }
+  /**
+   * @param target the controller's, where it is one that the database asks for
+   * @param ended called when the connection is over, or did not come about
+   */
+  private accept(name: string, stream: ByteStream, s: Served, target?: string, ended?: () => void): void {
+    const probeInterval = target === undefined ? 0 : PROBE
+    const options = { clock: this.clock, versions: [...s.versions], probeInterval }
     openChannel(stream, options, (r) => {
       if (!r.ok) {
         this.log.dbg(() => `${name}<->${stream.peer}: ${r.error}`)
@@ -109,8 +113,10 @@ export class OpenFlowService {
         ended?.()
         return
       }
-      if (!primary) return
+      if (target === undefined) return
+      c.target = target
       c.missSendLen = MISS_SEND_LEN
+      this.sw.onConnections?.()
       c.onClose = ended
       this.log.info(`${name}<->${stream.peer}: connected`)
     })
@@ -124,7 +130,7 @@ export class OpenFlowService {
       let listener: Listener | undefined
       listen(
         passive,
-        (stream) => this.accept(bridge, stream, s, false),
+        (stream) => this.accept(bridge, stream, s),
         (r) => {
           if (!r.ok) this.log.err(`${target}: ${r.error}`)
           else if (stopped) r.value.close()
@@ -153,7 +159,7 @@ export class OpenFlowService {
         else {
           backoff = 1000
           current = r.value
-          this.accept(bridge, r.value, s, true, later)
+          this.accept(bridge, r.value, s, target, later)
         }
       })
     }

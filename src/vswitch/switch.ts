@@ -103,6 +103,8 @@ export class Switch implements World, DatapathHost {
   private nextIndex = 1
   /** The address that tunnels leave from when nothing else says so: set from the database's external_ids. */
   tunnelAddress: string | undefined
+  /** Called when controllers came or went, or changed their role. */
+  onConnections: (() => void) | undefined
   /** Called when ports, their devices or link states changed. */
   onPortsChanged: (() => void) | undefined
   /** Answers of `localAddress`, for a second: it is asked for each packet. */
@@ -200,11 +202,13 @@ export class Switch implements World, DatapathHost {
       }
     }
     bridge.addPort(port)
+    this.log.info(`bridge ${bridge.name}: added interface ${port.name} on port ${port.number}`)
     return port
   }
 
   removePort(port: BridgePort): void {
     port.bridge.removePort(port)
+    this.log.info(`bridge ${port.bridge.name}: deleted interface ${port.name} on port ${port.number}`)
     this.bfd.remove(port)
     const i = this.tunnelPorts.indexOf(port)
     if (i >= 0) this.tunnelPorts.splice(i, 1)
@@ -261,7 +265,14 @@ export class Switch implements World, DatapathHost {
     const attached = this.attached.get(spec.name)
     if (attached) return new FrameDevice(spec.name, attached, mac, this.nextIndex++)
     for (const driver of this.options.drivers ?? []) {
-      if (driver.types.includes(type)) return driver.open(spec.name, type, { mac, mtu: spec.mtu })
+      if (!driver.types.includes(type)) continue
+      const device = driver.open(spec.name, type, { mac, mtu: spec.mtu })
+      // without the right to make taps a bridge still switches: its own port is in memory then
+      if (!('error' in device) || type !== 'internal') return device
+      this.log.warn(`${device.error}: it has no device on the host`, {
+        code: 'internal-in-memory',
+        interface: spec.name,
+      })
     }
     if (type === 'internal') return new InternalDevice(spec.name, mac, this.nextIndex++, this.clock)
     return { error: `could not open network device ${spec.name} (No such device)` }
@@ -524,6 +535,7 @@ export class Switch implements World, DatapathHost {
     if (!b) return undefined
     const c = new OpenFlowConnection(this, b, channel)
     this.connections.add(c)
+    this.onConnections?.()
     return c
   }
 

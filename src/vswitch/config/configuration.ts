@@ -11,7 +11,7 @@ import { type BridgePort, LINK_DOWN } from '../ofproto/port.ts'
 import type { Switch } from '../switch.ts'
 import { CAPABILITIES } from './capabilities.ts'
 import { DATAPATH_TYPES, INTERFACE_TYPES, identity, optionsText, portSpec, vlanOf } from './desired.ts'
-import { interfaceStatistics, interfaceStatus } from './status.ts'
+import { controllerStatus, interfaceStatistics, interfaceStatus } from './status.ts'
 
 /** What a daemon does beside: sockets are not the switch's business. */
 export interface ConfigurationHooks {
@@ -57,6 +57,7 @@ export class Configuration {
       db.onSynced(() => this.schedule()),
     )
     sw.onPortsChanged = () => this.schedule()
+    sw.onConnections = () => this.schedule()
     sw.bfd.onStatus = () => this.schedule()
     this.armStatistics()
   }
@@ -287,6 +288,10 @@ export class Configuration {
         datapath_id: bridge.datapathId.toString(16).padStart(16, '0'),
         datapath_version: this.sw.version,
       })
+      for (const u of row.controller) {
+        const controller = this.db.table('Controller').get(u)
+        if (controller) update('Controller', controller, controllerStatus(this.sw, bridge, controller.target))
+      }
       for (const p of row.ports) {
         for (const i of this.db.table('Port').get(p)?.interfaces ?? []) {
           const iface = this.db.table('Interface').get(i)
@@ -363,6 +368,7 @@ export class Configuration {
     this.statistics?.cancel()
     for (const s of this.stop) s()
     this.sw.onPortsChanged = undefined
+    this.sw.onConnections = undefined
     this.sw.bfd.onStatus = undefined
   }
 }

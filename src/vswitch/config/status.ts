@@ -1,3 +1,4 @@
+import type { Bridge } from '../ofproto/bridge.ts'
 import type { BridgePort } from '../ofproto/port.ts'
 import type { Switch } from '../switch.ts'
 
@@ -41,4 +42,19 @@ export function interfaceStatistics(port: BridgePort): ReadonlyMap<string, numbe
     ['tx_errors', c.txErrors],
     ['tx_packets', c.txPackets],
   ])
+}
+
+const ROLES = ['other', 'other', 'master', 'slave'] as const
+
+/** Columns of a Controller row: whether there is a connection to its target. */
+export function controllerStatus(
+  sw: Switch,
+  bridge: Bridge,
+  target: string,
+): { readonly is_connected: boolean; readonly role: string | undefined; readonly status: ReadonlyMap<string, string> } {
+  for (const c of sw.connections) {
+    if (c.bridge === bridge && c.target === target)
+      return { is_connected: true, role: ROLES[c.role], status: new Map([['state', 'ACTIVE']]) }
+  }
+  return { is_connected: false, role: undefined, status: new Map([['state', 'BACKOFF']]) }
 }

@@ -51,6 +51,8 @@ interface Bundle {
 /** One controller's OpenFlow connection to a bridge, or that of a tool. */
 export class OpenFlowConnection implements BridgeEvents {
   role = ROLE_EQUAL
+  /** Controller.target, where the connection is one that the database asks for. */
+  target: string | undefined = undefined
   controllerId = 0
   /** Zero: no asynchronous messages, as befits a tool. */
   missSendLen = 0
@@ -91,6 +93,7 @@ export class OpenFlowConnection implements BridgeEvents {
     this.bridge.events.delete(this)
     if (this.channel.version < 4) this.bridge.missListeners--
     this.sw.connections.delete(this)
+    this.sw.onConnections?.()
     this.onClose?.()
   }
 
@@ -446,7 +449,10 @@ export class OpenFlowConnection implements BridgeEvents {
         }
       }
     }
-    if (m.role !== 0) this.role = m.role
+    if (m.role !== 0) {
+      this.role = m.role
+      this.sw.onConnections?.()
+    }
     this.channel.send({
       type: 'role_reply',
       xid: m.xid,

@@ -79,6 +79,10 @@ export class BfdMonitor {
         },
       ),
     }
+    entry.session.onState = (change) => {
+      const text = entry.session.describe().replace(/^ {2}/gm, '\t')
+      this.sw.log.child('bfd').info(`${port.name}: BFD state change: ${change}.\n${text}`)
+    }
     this.entries.set(port, entry)
     port.bfdUp = false
     port.bridge.portsChanged.changed()

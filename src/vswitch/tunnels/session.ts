@@ -62,6 +62,8 @@ export class BfdSession {
   private lastReceived = Number.NEGATIVE_INFINITY
   private lastSent = 0
   private noted = ''
+  /** Called with `down->init "No Diagnostic"->"No Diagnostic"` when the state changed. */
+  onState: ((change: string) => void) | undefined
   private forced: boolean | undefined
 
   constructor(
@@ -159,10 +161,15 @@ export class BfdSession {
 
   private enter(state: number, diagnostic: number): void {
     const before = this.state
+    const was = this.status()
     this.state = state
     this.diagnostic = this.config.cpathDown ? CONCATENATED_DOWN : diagnostic
     if (state === BfdState.up) this.polling = true
-    if (before !== state) this.schedule(0)
+    if (before !== state) {
+      const now = this.status()
+      this.onState?.(`${was.state}->${now.state} "${was.diagnostic}"->"${now.diagnostic}"`)
+      this.schedule(0)
+    }
     this.note()
   }
 
