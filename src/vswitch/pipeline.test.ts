@@ -8,6 +8,7 @@ import { craft } from '../packet/packet.ts'
 import { printFrame } from '../packet/print.ts'
 import { vlanTag } from '../packet/vlan.ts'
 import { Fixture } from './fixture.test-data.ts'
+import { Mirror } from './pipeline/mirror.ts'
 
 const ip = (t: string) => parseIpv4(t) as number
 const eth = { src: 0x0200_0000_000a, dst: 0x0200_0000_000b }
@@ -342,6 +343,38 @@ describe('NORMAL', () => {
     // an address ages
     f.clock.advance(310_000)
     expect(where(f, 1, udp())).toBe('3,4')
+  })
+})
+
+describe('mirrors', () => {
+  test('copy what comes in as it came, and what goes out as it goes, once', () => {
+    const f = new Fixture(4)
+    flows(
+      f,
+      'in_port=1,actions=mod_dl_dst:00:00:00:00:00:09,output:2',
+      'in_port=2,actions=mod_dl_dst:00:00:00:00:00:09,output:1',
+    )
+    f.bridge.mirrors = [
+      new Mirror({
+        name: 'm',
+        all: false,
+        sources: new Set(['p1']),
+        destinations: new Set(['p1', 'p2']),
+        vlans: new Set(),
+        outputPort: 'p4',
+        outputVlan: undefined,
+        snapLength: 0,
+      }),
+    ]
+    f.bridge.portsChanged.changed()
+    const dst = (port: number) => {
+      const out = f.inject(port, udp())
+      return Object.entries(out).map(([n, list]) => `${n}: ${list.map((x) => toHex(x.subarray(0, 6))).join()}`)
+    }
+    expect(dst(1)).toEqual(['2: 000000000009', '4: 02000000000b'])
+    expect(dst(2)).toEqual(['1: 000000000009', '4: 000000000009'])
+    f.sw.datapath.flushStatistics()
+    expect(f.bridge.mirrors[0]?.packets).toBe(2)
   })
 })
 

@@ -8,6 +8,7 @@ import { DEFAULT_TIMEOUTS, type Timeouts } from '../conntrack/connection.ts'
 import type { Bridge } from '../ofproto/bridge.ts'
 import { applyFlowMod } from '../ofproto/flow-mod.ts'
 import { type BridgePort, LINK_DOWN } from '../ofproto/port.ts'
+import { Mirror, type MirrorSpec } from '../pipeline/mirror.ts'
 import type { Switch } from '../switch.ts'
 import { CAPABILITIES } from './capabilities.ts'
 import { DATAPATH_TYPES, INTERFACE_TYPES, identity, optionsText, portSpec, vlanOf } from './desired.ts'
@@ -122,8 +123,38 @@ export class Configuration {
         .filter((c): c is OVS.Controller => c !== undefined)
       if (fresh && bridge.failMode === 'standalone' && controllers.length === 0) this.learnByItself(bridge)
       this.ports(bridge, row)
+      this.mirrors(bridge, row)
       this.hooks.bridgeChanged?.(bridge, row, controllers)
     }
+  }
+
+  private mirrors(bridge: Bridge, row: OVS.Bridge): void {
+    const port = (uuid: string | undefined): string | undefined =>
+      uuid === undefined ? undefined : this.db.table('Port').get(uuid)?.name
+    const names = (uuids: readonly string[]) => new Set(uuids.map(port).filter((n): n is string => n !== undefined))
+    const specs: MirrorSpec[] = []
+    for (const uuid of row.mirrors) {
+      const m = this.db.table('Mirror').get(uuid)
+      if (!m) continue
+      specs.push({
+        name: m.name,
+        all: m.select_all,
+        sources: names(m.select_src_port),
+        destinations: names(m.select_dst_port),
+        vlans: new Set(m.select_vlan),
+        outputPort: port(m.output_port),
+        outputVlan: m.output_port === undefined ? m.output_vlan : undefined,
+        snapLength: m.snaplen ?? 0,
+      })
+    }
+    specs.sort((a, b) => (a.name < b.name ? -1 : 1))
+    const text = (s: MirrorSpec) =>
+      JSON.stringify({ ...s, sources: [...s.sources], destinations: [...s.destinations], vlans: [...s.vlans] })
+    const known = new Map(bridge.mirrors.map((m) => [text(m.spec), m]))
+    const next = specs.map((s) => known.get(text(s)) ?? new Mirror(s))
+    if (next.length === bridge.mirrors.length && next.every((m, i) => m === bridge.mirrors[i])) return
+    bridge.mirrors = next
+    bridge.portsChanged.changed()
   }
 
   /** A bridge that nobody controls is a learning switch (ovs-vswitchd.conf.db(5), fail_mode). */

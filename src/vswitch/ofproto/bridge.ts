@@ -4,6 +4,7 @@ import { Dependency, type Generation } from '../datapath/dependency.ts'
 import type { Group } from '../groups/group.ts'
 import type { Meter } from '../meters/meter.ts'
 import { MacTable } from '../pipeline/macs.ts'
+import type { Mirror } from '../pipeline/mirror.ts'
 import type { Rule } from '../pipeline/rule.ts'
 import { FlowTable } from '../pipeline/table.ts'
 import type { BridgePort } from './port.ts'
@@ -28,6 +29,8 @@ export class Bridge {
   readonly groupsChanged: Dependency
   readonly metersChanged: Dependency
   readonly macs: MacTable
+  /** In the order of their names. */
+  mirrors: readonly Mirror[] = []
   readonly events = new Set<BridgeEvents>()
   missSendLen = 0xffff
   forwardBpdu = false

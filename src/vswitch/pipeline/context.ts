@@ -10,6 +10,7 @@ import type { Frozen, FrozenAction, FrozenStates, StackValue } from '../datapath
 import type { Bridge } from '../ofproto/bridge.ts'
 import type { BridgePort } from '../ofproto/port.ts'
 import type { LearnedFlow } from './learn.ts'
+import type { Mirror } from './mirror.ts'
 import type { Rule } from './rule.ts'
 
 /** What the pipeline needs of the switch around it. */
@@ -73,6 +74,8 @@ export class Context {
   actionSet: Action[] = []
   readonly dependencies = new Set<Dependency>()
   readonly effects: Effect[] = []
+  /** Mirrors that have had their copy. */
+  readonly mirrored = new Set<Mirror>()
   table = 0
   cookie = 0n
   rule: Rule | undefined = undefined

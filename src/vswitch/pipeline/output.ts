@@ -11,6 +11,7 @@ import { commit } from './commit.ts'
 import { untrack } from './connection.ts'
 import type { Context } from './context.ts'
 import { finishFreezing, freeze, userspace } from './freeze.ts'
+import { mirrorEgress, mirrorIngress } from './mirror.ts'
 import { normal } from './normal.ts'
 import { lookupAndRun } from './tables.ts'
 
@@ -73,6 +74,7 @@ export function toPort(ctx: Context, number: number, hairpin: boolean, last: boo
     return
   }
   void hairpin
+  if (ctx.bridge.mirrors.length) mirrorEgress(ctx, port)
   if (port.kind === 'patch') {
     const peer = ctx.world.patchPeer(port)
     if (peer) throughPatch(ctx, port, peer, last)
@@ -121,6 +123,7 @@ function throughPatch(ctx: Context, port: BridgePort, peer: BridgePort, last: bo
   ctx.effects.push(new PortCredit(port, false), new PortCredit(peer, true))
   ctx.dependencies.add(peer.bridge.portsChanged)
   ctx.trace?.bridge(peer.bridge.name)
+  if (peer.bridge.mirrors.length) mirrorIngress(ctx, peer)
   if (!(peer.config & (NO_RECV | PORT_DOWN)) && !(peer.state & LINK_DOWN)) {
     lookupAndRun(ctx, peer.number, 0, true, last)
     if (!ctx.freezing) runActionSet(ctx)

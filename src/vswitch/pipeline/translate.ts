@@ -9,6 +9,7 @@ import { runActionSet } from './action-set.ts'
 import { runActions } from './actions.ts'
 import { Context, type TraceSink, type World } from './context.ts'
 import { finishFreezing, unroll } from './freeze.ts'
+import { mirrorIngress } from './mirror.ts'
 import { lookupAndRun } from './tables.ts'
 
 export interface TranslateOptions {
@@ -55,6 +56,7 @@ export function translate(world: World, key: K.Key, options: TranslateOptions): 
   if (world.special(port, key, ctx.wildcards))
     ctx.actions.push({ type: 'slow', protocol: 'bfd', bridge: port.bridge.name, port: port.number })
   else if (!(port.config & (NO_RECV | PORT_DOWN))) {
+    if (port.bridge.mirrors.length) mirrorIngress(ctx, port)
     ctx.table = NO_TABLE
     lookupAndRun(ctx, port.number, 0, true, true)
     if (!ctx.freezing) runActionSet(ctx)
