@@ -59,11 +59,13 @@ export function declareDatapaths(
     const peerName = row.options.get('peer')
     const peer = peerName === undefined ? undefined : portsByName.first(peerName)
     if (!peer || peer.type !== row.type) return
+    // From a switch a distributed gateway port is entered only on its chassis.
+    const into = peer.options.get('chassis-redirect-port')
+    if (into !== undefined && !bindings.has(into)) return
     const redirect = row.options.get('chassis-redirect-port')
-    if (redirect !== undefined) {
-      // All traffic of such a gateway port passes the gateway chassis: what is behind it matters only there.
-      const port = portsByName.first(redirect)
-      if (port?.options.get('always-redirect') === 'true' && !bindings.has(redirect)) return
+    if (redirect !== undefined && !bindings.has(redirect)) {
+      // Out of one too, if all its traffic passes there: what is behind it matters only there.
+      if (portsByName.first(redirect)?.options.get('always-redirect') === 'true') return
     }
     out.emit(peerings, row._uuid, {
       port: row.logical_port,

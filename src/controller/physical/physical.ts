@@ -129,6 +129,9 @@ export function declarePhysical(graph: Graph, flows: Derived<Flow>, parts: Physi
     const peer = peerName === undefined ? undefined : port(peerName)
     const mac = peer && routerMac(peer)
     if (!peer || mac === undefined) return
+    // A router that is not within reach from here sends nothing from here.
+    const fromRouter = datapaths.peerings.has(peer._uuid) && datapaths.local.has(peer.datapath)
+    if (!fromRouter && !datapaths.peerings.has(place.uuid)) return
     const own = parseMacMappings(settings.get('ovn-chassis-mac-mappings'))
     for (const net of nets) emit(out, routerMacFlows(net, { uuid: peer._uuid, mac }, own.get(net.network)))
   })
