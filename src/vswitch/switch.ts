@@ -27,7 +27,7 @@ import { translate, translateActions } from './pipeline/translate.ts'
 import { type Device, type DeviceDriver, FrameDevice, InternalDevice } from './ports/device.ts'
 import type { TunnelConfig } from './tunnels/config.ts'
 import { BfdMonitor } from './tunnels/monitor.ts'
-import { tunnelDestination, tunnelSource, Vport } from './tunnels/vport.ts'
+import { TunnelPorts } from './tunnels/ports.ts'
 
 export interface SwitchOptions {
   readonly clock: Clock
@@ -95,8 +95,7 @@ export class Switch implements World, DatapathHost {
   /** Every connection of a controller, in the order in which they came. */
   readonly connections = new Set<OpenFlowConnection>()
   private readonly byDatapath = new Map<number, BridgePort>()
-  private readonly vports = new Map<string, Vport>()
-  private readonly tunnelPorts: BridgePort[] = []
+  readonly tunnels: TunnelPorts
   private readonly attached = new Map<string, FramePort>()
   private readonly meters: (Meter | undefined)[] = []
   private expiry: Timer | undefined
@@ -107,9 +106,6 @@ export class Switch implements World, DatapathHost {
   onConnections: (() => void) | undefined
   /** Called when ports, their devices or link states changed. */
   onPortsChanged: (() => void) | undefined
-  /** Answers of `localAddress`, for a second: it is asked for each packet. */
-  private readonly local = new Map<string, string>()
-  private localSince = Number.NEGATIVE_INFINITY
   private readonly options: SwitchOptions
 
   constructor(options: SwitchOptions) {
@@ -121,6 +117,14 @@ export class Switch implements World, DatapathHost {
     this.conntrack = new Conntrack(options.clock, options.random)
     if (options.verifyChecksums === false) this.conntrack.verifyChecksums = false
     this.datapath = new Datapath(this)
+    this.tunnels = new TunnelPorts({
+      clock: options.clock,
+      log: options.log,
+      slots: this.slots,
+      datapath: this.datapath,
+      underlay: options.underlay,
+      localAddress: (remote) => options.localAddress?.(remote) ?? this.tunnelAddress,
+    })
     this.bfd = new BfdMonitor(this)
     this.paused = new PausedStates(options.random)
   }
@@ -169,7 +173,7 @@ export class Switch implements World, DatapathHost {
     let mac = spec.mac ?? this.randomMac()
     let state = 0
     if (kind === 'tunnel' && spec.tunnel) {
-      const v = this.vport(spec.tunnel)
+      const v = this.tunnels.vport(spec.tunnel)
       if ('error' in v) return v
       dp = v
     } else if (kind !== 'patch') {
@@ -189,10 +193,7 @@ export class Switch implements World, DatapathHost {
     port.tunnel = spec.tunnel
     port.state = state
     if (dp && kind !== 'tunnel') this.byDatapath.set(dp.number, port)
-    if (kind === 'tunnel') {
-      this.tunnelPorts.push(port)
-      this.bindTunnel(port)
-    }
+    if (kind === 'tunnel') this.tunnels.add(port)
     if (dp instanceof DevicePort) {
       dp.device.onChange = () => {
         const { up } = (dp as DevicePort).device
@@ -210,8 +211,7 @@ export class Switch implements World, DatapathHost {
     port.bridge.removePort(port)
     this.log.info(`bridge ${port.bridge.name}: deleted interface ${port.name} on port ${port.number}`)
     this.bfd.remove(port)
-    const i = this.tunnelPorts.indexOf(port)
-    if (i >= 0) this.tunnelPorts.splice(i, 1)
+    if (port.tunnel) this.tunnels.remove(port)
     const dp = port.datapath
     if (dp instanceof DevicePort) {
       this.byDatapath.delete(dp.number)
@@ -220,11 +220,6 @@ export class Switch implements World, DatapathHost {
       dp.device.onFrame = undefined
       dp.device.onChange = undefined
       dp.device.close()
-    } else if (dp instanceof Vport && !this.tunnelPorts.some((p) => p.datapath === dp)) {
-      this.vports.delete(dp.name)
-      this.datapath.flushStatistics()
-      this.datapath.removePort(dp.number)
-      dp.close()
     }
   }
 
@@ -280,115 +275,18 @@ export class Switch implements World, DatapathHost {
 
   // --- tunnels ---
 
-  private vport(t: TunnelConfig): Vport | { readonly error: string } {
-    const { underlay } = this.options
-    if (!underlay) return { error: `${t.type}: no underlay for tunnels` }
-    const name = `${t.type === 'geneve' ? 'genev' : 'vxlan'}_sys_${t.port}`
-    let v = this.vports.get(name)
-    if (!v) {
-      v = new Vport(this.datapath.freeNumber(), name, t.type, t.port, {
-        underlay,
-        log: this.log,
-        slots: this.slots,
-        datapath: this.datapath,
-        localAddress: (remote) => this.localAddress(remote),
-      })
-      this.vports.set(name, v)
-      this.datapath.addPort(v)
-    }
-    return v
-  }
-
   localAddress(remote: string): string | undefined {
-    const now = this.clock.monotonic()
-    if (now - this.localSince > 1000) {
-      this.localSince = now
-      this.local.clear()
-    }
-    let address = this.local.get(remote)
-    if (address === undefined) {
-      address = this.options.localAddress?.(remote) ?? this.tunnelAddress
-      if (address !== undefined) this.local.set(remote, address)
-    }
-    return address
+    return this.tunnels.localAddress(remote)
   }
 
-  /** Where tunnels lead, in the manner of `ovs/route/show`. */
-  *routes(): IterableIterator<string> {
-    if (this.options.routes) {
-      yield* this.options.routes()
-      return
-    }
-    for (const p of this.tunnelPorts) {
-      const remote = p.tunnel?.remoteIp
-      if (!remote || remote === 'flow') continue
-      const local = this.localAddress(remote)
-      if (local) yield `${remote}/${remote.includes(':') ? 128 : 32} dev underlay SRC ${local}`
-    }
-  }
-
-  /** Listens for a tunnel port, when it is known where. */
-  private bindTunnel(port: BridgePort): void {
-    const t = port.tunnel
-    if (!t || !(port.datapath instanceof Vport)) return
-    const local = t.localIp && t.localIp !== 'flow' ? t.localIp : this.localAddress(t.remoteIp)
-    if (local) port.datapath.listen(local)
-  }
-
-  /** Gives a tunnel port other options. */
-  setTunnel(port: BridgePort, tunnel: TunnelConfig): void {
-    const v = this.vport(tunnel)
-    if ('error' in v) return
-    const before = port.datapath
-    port.tunnel = tunnel
-    port.datapath = v
-    if (before instanceof Vport && before !== v && !this.tunnelPorts.some((p) => p.datapath === before)) {
-      this.vports.delete(before.name)
-      this.datapath.removePort(before.number)
-      before.close()
-    }
-    this.bindTunnel(port)
-  }
-
-  /** Looks for the addresses of all tunnels again. */
-  rebindTunnels(): void {
-    this.local.clear()
-    for (const v of this.vports.values()) v.retry()
-    for (const p of this.tunnelPorts) this.bindTunnel(p)
+  /** Lines of `ovs/route/show`. */
+  routes(): Iterable<string> {
+    return this.options.routes ? this.options.routes() : this.tunnels.routes()
   }
 
   ingress(key: K.Key, wildcards: K.Key): BridgePort | undefined {
     const number = key[K.IN_PORT] as number
-    const port = this.byDatapath.get(number)
-    if (port) return port
-    const v = this.datapath.port(number)
-    if (!(v instanceof Vport)) return undefined
-    for (const w of [K.TUN_ID_HIGH, K.TUN_ID_LOW, K.TUN_SRC, K.TUN_DST]) wildcards[w] = 0xffffffff
-    for (let i = 0; i < 4; i++) {
-      wildcards[K.TUN_IPV6_SRC + i] = 0xffffffff
-      wildcards[K.TUN_IPV6_DST + i] = 0xffffffff
-    }
-    const src = tunnelSource(key)
-    const dst = tunnelDestination(key)
-    const id = (BigInt(key[K.TUN_ID_HIGH] as number) << 32n) | BigInt(key[K.TUN_ID_LOW] as number)
-    let best: BridgePort | undefined
-    let score = -1
-    for (const p of this.tunnelPorts) {
-      const t = p.tunnel
-      if (!t || p.datapath !== v) continue
-      const exactKey = t.inKey !== 'flow'
-      if (exactKey && (t.inKey ?? 0n) !== id) continue
-      const exactRemote = t.remoteIp !== 'flow'
-      if (exactRemote && t.remoteIp !== src) continue
-      const exactLocal = t.localIp !== '' && t.localIp !== 'flow'
-      if (exactLocal && t.localIp !== dst) continue
-      const s = (exactLocal ? 4 : 0) + (exactRemote ? 2 : 0) + (exactKey ? 1 : 0)
-      if (s > score) {
-        score = s
-        best = p
-      }
-    }
-    return best
+    return this.byDatapath.get(number) ?? this.tunnels.ingress(this.datapath.port(number), key, wildcards)
   }
 
   patchPeer(port: BridgePort): BridgePort | undefined {

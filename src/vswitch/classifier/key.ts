@@ -126,10 +126,6 @@ export const CS_DNAT = 0x80
 
 // tun_flags
 export const TUN_F_OAM = 1
-/** Only in datapath keys: `tun_flags` of ovs-fields(7) has the OAM bit alone. */
-export const TUN_F_DF = 0x100
-export const TUN_F_CSUM = 0x200
-export const TUN_F_KEY = 0x400
 
 export const ETH_IPV4 = 0x0800
 export const ETH_ARP = 0x0806
@@ -153,18 +149,9 @@ export function newKey(): Key {
   return new Uint32Array(KEY_WORDS)
 }
 
-export function word(key: Key, at: number): number {
-  return key[at] as number
-}
-
 /** 48 bits from two words. */
 export function mac(key: Key, at: number): number {
   return (key[at] as number) * 0x1_0000_0000 + (key[at + 1] as number)
-}
-
-export function setMac(key: Key, at: number, value: number): void {
-  key[at] = Math.floor(value / 0x1_0000_0000)
-  key[at + 1] = value
 }
 
 export function u128(key: Key, at: number): bigint {

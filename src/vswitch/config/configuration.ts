@@ -81,7 +81,7 @@ export class Configuration {
     if (!root) return
     this.sw.tunnelAddress = firstAddress(root.external_ids.get('ovn-encap-ip')) ?? this.sw.tunnelAddress
     this.bridges(root)
-    this.sw.rebindTunnels()
+    this.sw.tunnels.rebind()
     this.zones(root)
     this.writeBack(root, false)
     if (!this.wasReady) {
@@ -255,7 +255,7 @@ export class Configuration {
       return
     }
     p.peer = spec.peer
-    if (spec.tunnel) this.sw.setTunnel(p, spec.tunnel)
+    if (spec.tunnel) this.sw.tunnels.change(p, spec.tunnel)
     p.bridge.portModified(p)
     this.sw.datapath.flushFlows()
   }

@@ -1,12 +1,9 @@
 import type { Random } from '../../base/random.ts'
 import { below } from '../../base/random.ts'
-import * as K from '../classifier/key.ts'
 import { hashStep } from '../classifier/mask.ts'
 import type { DpNat } from '../datapath/action.ts'
 import {
-  addressOf,
   destinationPort,
-  familyOf,
   hasPorts,
   isIcmp,
   reverseTuple,
@@ -121,16 +118,4 @@ function ports(
 
 function inRange(port: number, low: number, size: number): number {
   return port >= low && port < low + size ? port - low : port % size
-}
-
-/** The address words of a tuple's family, as they are in the flow key. */
-export function keyWords(t: Tuple, at: number): readonly [first: number, words: number] {
-  if (familyOf(t) === 4) return [at === T_SRC ? K.NW_SRC : K.NW_DST, 1]
-  return [at === T_SRC ? K.IPV6_SRC : K.IPV6_DST, 4]
-}
-
-/** Whether an address lies in the range that was asked for. */
-export function inAddressRange(t: Tuple, at: number, nat: DpNat): boolean {
-  const a = addressOf(t, at)
-  return nat.min !== undefined && nat.max !== undefined && a >= nat.min && a <= nat.max
 }

@@ -3,7 +3,6 @@ import type { Timeouts } from './connection.ts'
 export const FIN = 0x01
 export const SYN = 0x02
 export const RST = 0x04
-export const PSH = 0x08
 export const ACK = 0x10
 
 /** States of one side, in the order in which it passes through them (RFC 9293 §3.3.2). */

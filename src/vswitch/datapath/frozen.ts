@@ -1,6 +1,6 @@
 import type { Action } from '../../openflow/actions/action.ts'
 import type { Key } from '../classifier/key.ts'
-import { ACTSET_OUTPUT, IN_PORT, METADATA_HIGH, TUN_METADATA, TUN_METADATA_WORDS } from '../classifier/key.ts'
+import { IN_PORT, METADATA_HIGH, TUN_METADATA, TUN_METADATA_WORDS } from '../classifier/key.ts'
 
 /** Words of the key that no datapath carries, so that they are kept with a frozen pipeline. */
 export const FROZEN_FROM = METADATA_HIGH
@@ -49,12 +49,6 @@ export function freezeWords(key: Key): Uint32Array {
 export function thaw(frozen: Frozen, key: Key): void {
   key.set(frozen.words, FROZEN_FROM)
   key[IN_PORT] = frozen.inPort
-}
-
-/** Forgets the recirculated words in a mask: they follow from the recirculation id. */
-export function forgetFrozen(mask: Key): void {
-  mask.fill(0, FROZEN_FROM, FROZEN_END)
-  mask[ACTSET_OUTPUT] = 0
 }
 
 interface Entry {

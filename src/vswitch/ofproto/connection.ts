@@ -1,30 +1,20 @@
 import type { Clock } from '../../base/clock.ts'
-import { OFPP } from '../../openflow/actions/action.ts'
 import type { OpenFlowChannel } from '../../openflow/connection/channel.ts'
 import type { ErrorName } from '../../openflow/messages/errors.ts'
-import type {
-  AsyncConfig,
-  AsyncKind,
-  BundleControl,
-  Message,
-  PacketOut,
-  Resume,
-} from '../../openflow/messages/message.ts'
+import type { AsyncConfig, AsyncKind, Message } from '../../openflow/messages/message.ts'
 import { PACKET_IN_FORMAT } from '../../openflow/nicira/message.ts'
-import * as K from '../classifier/key.ts'
 import type { UserspaceAction } from '../datapath/action.ts'
-import { FROZEN_FROM, type Frozen, freezeWords } from '../datapath/frozen.ts'
-import { Packet } from '../datapath/packet.ts'
+import type { Packet } from '../datapath/packet.ts'
 import { Meter } from '../meters/meter.ts'
 import type { Rule } from '../pipeline/rule.ts'
-import { resume, translateActions } from '../pipeline/translate.ts'
 import type { Switch } from '../switch.ts'
 import type { Bridge, BridgeEvents } from './bridge.ts'
+import { Bundles } from './bundles.ts'
 import { type Applied, applyFlowMod, checkActions } from './flow-mod.ts'
 import { applyGroupMod } from './group-mod.ts'
-import { applyMetadata, metadataOf } from './metadata.ts'
 import { FlowMonitors } from './monitor.ts'
 import { optionsInUse } from './options-in-use.ts'
+import { packetInOf, packetOut, resumePacket } from './packets.ts'
 import type { BridgePort } from './port.ts'
 import { answer } from './stats.ts'
 
@@ -42,12 +32,6 @@ const DEFAULT_ASYNC: Record<AsyncKind, { primary: number; secondary: number }> =
   requestforward: { primary: 0, secondary: 0 },
 }
 
-interface Bundle {
-  readonly flags: number
-  readonly messages: Message[]
-  closed: boolean
-}
-
 /** One controller's OpenFlow connection to a bridge, or that of a tool. */
 export class OpenFlowConnection implements BridgeEvents {
   role = ROLE_EQUAL
@@ -58,7 +42,7 @@ export class OpenFlowConnection implements BridgeEvents {
   missSendLen = 0
   private format: 'standard' | 'nxt' | 'nxt2' = 'standard'
   private readonly async = structuredClone(DEFAULT_ASYNC)
-  private readonly bundles = new Map<number, Bundle>()
+  private readonly bundles: Bundles
   private readonly monitors: FlowMonitors
   private generationSeen: bigint | undefined
   private configFlags = 0
@@ -72,6 +56,11 @@ export class OpenFlowConnection implements BridgeEvents {
     readonly channel: OpenFlowChannel,
   ) {
     this.monitors = new FlowMonitors(bridge, sw.slots, (m) => channel.send(m))
+    this.bundles = new Bundles({
+      apply: (m) => this.apply(m),
+      fail: (m, error) => this.fail(m, error),
+      send: (m) => channel.send(m),
+    })
     bridge.events.add(this)
     if (channel.version < 4) bridge.missListeners++
     channel.onMessage = (m) => this.handle(m)
@@ -154,13 +143,13 @@ export class OpenFlowConnection implements BridgeEvents {
         return
       case 'packet_out': {
         if (this.readOnly(m)) return
-        const bad = this.packetOut(m)
+        const bad = packetOut(this.sw, this.bridge, m)
         if (bad) this.fail(m, bad)
         return
       }
       case 'resume': {
         if (this.readOnly(m)) return
-        const bad = this.resume(m)
+        const bad = resumePacket(this.sw, m)
         if (bad) this.fail(m, bad)
         return
       }
@@ -174,21 +163,12 @@ export class OpenFlowConnection implements BridgeEvents {
         this.channel.send({ type: 'get_async_reply', xid: m.xid, format: 'standard', masks: this.async })
         return
       case 'bundle_control':
-        this.bundleControl(m)
+        this.bundles.control(m)
+        this.monitors.flush(0)
         return
-      case 'bundle_add': {
-        let b = this.bundles.get(m.bundle)
-        if (!b) {
-          b = { flags: m.flags, messages: [], closed: false }
-          this.bundles.set(m.bundle, b)
-        }
-        if (b.closed) this.fail(m, 'OFPBFC_BUNDLE_CLOSED')
-        else if (b.flags !== m.flags) this.fail(m, 'OFPBFC_BAD_FLAGS')
-        else if (!['flow_mod', 'group_mod', 'port_mod', 'packet_out'].includes(m.message.type))
-          this.fail(m, 'OFPBFC_MSG_UNSUP')
-        else b.messages.push(m.message)
+      case 'bundle_add':
+        this.bundles.add(m)
         return
-      }
       case 'multipart_request':
         this.sw.datapath.flushStatistics()
         if (m.request.kind === 'flow_monitor') {
@@ -313,7 +293,7 @@ export class OpenFlowConnection implements BridgeEvents {
       case 'packet_out': {
         const bad = checkActions(this.bridge, this.sw.slots, m.actions, undefined)
         if (bad) return { error: bad }
-        return { applied: { undo: () => {}, tell: () => void this.packetOut(m) } }
+        return { applied: { undo: () => {}, tell: () => void packetOut(this.sw, this.bridge, m) } }
       }
       default:
         return { error: 'OFPBFC_MSG_UNSUP' }
@@ -343,78 +323,7 @@ export class OpenFlowConnection implements BridgeEvents {
   /** Sends a packet to this controller, if it wants it. */
   packetIn(packet: Packet, action: UserspaceAction): void {
     if (!this.wants('packet_in', action.reason) || action.controllerId !== this.controllerId) return
-    const key = packet.key.slice()
-    key.set(action.frozen.words, FROZEN_FROM)
-    key[K.IN_PORT] = action.frozen.inPort
-    if (!action.frozen.conntracked) {
-      key.fill(0, K.CT_STATE, K.CT_LABEL + 4)
-      key.fill(0, K.CT_NW_SRC, K.CT_NW_PROTO + 1)
-      key[K.CT_TP_SRC] = 0
-      key[K.CT_TP_DST] = 0
-    }
-    const whole = packet.frame
-    const limit = action.pause ? 0xffff : action.maxLen
-    packet.owned = false
-    this.channel.send({
-      type: 'packet_in',
-      xid: 0,
-      format: this.format,
-      packet: whole.length > limit ? whole.subarray(0, limit) : whole,
-      totalLength: whole.length,
-      bufferId: 0xffffffff,
-      reason: action.reason,
-      table: action.table,
-      cookie: action.cookie,
-      metadata: metadataOf(key, this.sw.slots),
-      ...(action.userdata ? { userdata: action.userdata } : {}),
-      ...(action.pause ? { continuation: { state: action.frozen, bytes: this.sw.paused.bytes(action.frozen) } } : {}),
-    })
-  }
-
-  private packetOut(m: PacketOut): ErrorName | undefined {
-    const { sw, bridge } = this
-    const bad = checkActions(bridge, sw.slots, m.actions, undefined)
-    if (bad) return bad
-    if (m.packet.length < 14) return m.bufferId === 0xffffffff ? undefined : 'OFPBRC_BUFFER_UNKNOWN'
-    const packet = new Packet()
-    packet.receive(m.packet, 0)
-    applyMetadata(packet.key, sw.slots, m.metadata)
-    const inPort = packet.key[K.IN_PORT] as number
-    if (inPort >= OFPP.MAX && ![OFPP.LOCAL, OFPP.NONE, OFPP.CONTROLLER].includes(inPort as never))
-      return 'OFPBRC_BAD_PORT'
-    const t = translateActions(sw, bridge, packet.key, m.actions, { live: true })
-    packet.key[K.IN_PORT] = bridge.ports.get(inPort)?.datapath?.number ?? 0
-    this.run(packet, t)
-    return undefined
-  }
-
-  private resume(m: Resume): ErrorName | undefined {
-    const { sw } = this
-    const frozen = (m.continuation.state as Frozen | undefined) ?? sw.paused.get(m.continuation.bytes)
-    if (!frozen) return 'NXR_STALE'
-    const bridge = sw.bridge(frozen.bridge)
-    if (!bridge) return 'NXR_STALE'
-    if (m.packet.length < 14) return 'OFPBRC_BAD_LEN'
-    const packet = new Packet()
-    packet.receive(m.packet, 0)
-    applyMetadata(packet.key, sw.slots, m.metadata)
-    const inPort = packet.key[K.IN_PORT] as number
-    // the registers and the like are as the controller left them
-    const words = freezeWords(packet.key)
-    words[K.ACTSET_OUTPUT - FROZEN_FROM] = frozen.words[K.ACTSET_OUTPUT - FROZEN_FROM] as number
-    const state: Frozen = { ...frozen, words, inPort }
-    packet.key[K.IN_PORT] = frozen.ingress
-    const t = resume(sw, bridge, state, packet.key, { live: true })
-    this.run(packet, t)
-    return undefined
-  }
-
-  private run(packet: Packet, t: ReturnType<typeof translateActions>): void {
-    const now = this.clock.monotonic()
-    for (const e of t.effects) e.credit(1, packet.frame.length, now)
-    // the datapath carries neither registers nor what was only for the pipeline
-    packet.key.fill(0, K.METADATA_HIGH, K.TUN_ID_HIGH)
-    this.sw.datapath.execute(packet, t.actions)
+    this.channel.send(packetInOf(this.sw, packet, action, this.format))
   }
 
   // --- asynchronous messages ---
@@ -502,82 +411,6 @@ export class OpenFlowConnection implements BridgeEvents {
   portChanged(port: BridgePort, reason: 'add' | 'delete' | 'modify'): void {
     if (!this.wants('port_status', reason === 'add' ? 0 : reason === 'delete' ? 1 : 2)) return
     this.channel.send({ type: 'port_status', xid: 0, reason, port: port.describe() })
-  }
-
-  // --- bundles ---
-
-  private bundleControl(m: BundleControl): void {
-    const known = this.bundles.get(m.bundle)
-    const reply = (control: BundleControl['control']) =>
-      this.channel.send({
-        type: 'bundle_control',
-        xid: m.xid,
-        bundle: m.bundle,
-        control,
-        flags: m.flags,
-        properties: new Uint8Array(0),
-      })
-    switch (m.control) {
-      case 'open_request':
-        if (known) {
-          this.bundles.delete(m.bundle)
-          this.fail(m, 'OFPBFC_BAD_ID')
-          return
-        }
-        this.bundles.set(m.bundle, { flags: m.flags, messages: [], closed: false })
-        reply('open_reply')
-        return
-      case 'close_request':
-        if (!known) this.fail(m, 'OFPBFC_BAD_ID')
-        else if (known.closed) this.fail(m, 'OFPBFC_BUNDLE_CLOSED')
-        else if (known.flags !== m.flags) this.fail(m, 'OFPBFC_BAD_FLAGS')
-        else {
-          known.closed = true
-          reply('close_reply')
-        }
-        return
-      case 'commit_request': {
-        if (!known) {
-          this.fail(m, 'OFPBFC_BAD_ID')
-          return
-        }
-        this.bundles.delete(m.bundle)
-        if (known.flags !== m.flags) {
-          this.fail(m, 'OFPBFC_BAD_FLAGS')
-          return
-        }
-        if (this.commit(known)) reply('commit_reply')
-        else this.fail(m, 'OFPBFC_MSG_FAILED')
-        return
-      }
-      case 'discard_request':
-        if (!known) {
-          this.fail(m, 'OFPBFC_BAD_ID')
-          return
-        }
-        this.bundles.delete(m.bundle)
-        reply('discard_reply')
-        return
-      default:
-        this.fail(m, 'OFPBFC_BAD_TYPE')
-    }
-  }
-
-  /** All of a bundle, or nothing of it. */
-  private commit(b: Bundle): boolean {
-    const done: Applied[] = []
-    for (const m of b.messages) {
-      const r = this.apply(m)
-      if ('error' in r) {
-        for (const d of done.reverse()) d.undo()
-        this.fail(m, r.error)
-        return false
-      }
-      done.push(r.applied)
-    }
-    for (const d of done) d.tell()
-    this.monitors.flush(0)
-    return true
   }
 
   private tlvTableMod(m: Message & { type: 'tlv_table_mod' }): void {
