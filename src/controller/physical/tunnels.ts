@@ -35,12 +35,10 @@ export function sendTo(tunnels: readonly Tunnel[], datapath: number, outport: nu
 }
 
 function decapsulate(tunnel: Tunnel): Action[] {
-  const port = set(F.reg5, tunnel.ofport << 16, 0xffff0000)
   if (tunnel.type === 'vxlan') {
     return [
-      move(sub(F.tun_id, 0, 12), sub(F.metadata, 0, 12)),
       move(sub(F.tun_id, 12, 12), sub(F.reg15, 0, 12)),
-      port,
+      move(sub(F.tun_id, 0, 12), sub(F.metadata, 0, 12)),
       resubmit(OFTABLE.LOCAL_OUTPUT),
     ]
   }
@@ -48,10 +46,19 @@ function decapsulate(tunnel: Tunnel): Action[] {
     move(sub(F.tun_id, 0, 24), sub(F.metadata, 0, 24)),
     move(sub(F.tun_metadata0, 16, 15), sub(F.reg14, 0, 15)),
     move(sub(F.tun_metadata0, 0, 16), sub(F.reg15, 0, 16)),
-    port,
+    set(F.reg5, tunnel.ofport << 16, 0xffff0000),
     resubmit(OFTABLE.LOCAL_OUTPUT),
   ]
 }
+
+/** A multicast group's key got a bit of its own in the 12 that VXLAN has. */
+const VXLAN_MULTICAST_BIT = VXLAN_MULTICAST << 12
+const VXLAN_MULTICAST_ACTIONS: readonly Action[] = [
+  set(F.reg15, MULTICAST, MULTICAST),
+  move(sub(F.tun_id, 12, 11), sub(F.reg15, 0, 11)),
+  move(sub(F.tun_id, 0, 12), sub(F.metadata, 0, 12)),
+  resubmit(OFTABLE.LOCAL_OUTPUT),
+]
 
 const TOO_BIG: readonly (readonly FieldMatch[])[] = [
   // ICMP "fragmentation needed" and ICMPv6 "packet too big".
@@ -76,7 +83,11 @@ export function tunnelFlows(tunnel: Tunnel): Flow[] {
   const received = 1 << FLAG.tunnel_rx
   const again = [set(F.reg10, received, received), resubmit(OFTABLE.CT_ZONE_LOOKUP)]
   const out = [flow(100, [], [])]
-  if (tunnel.type === 'geneve') for (const error of TOO_BIG) out.push(flow(120, error, again))
+  for (const error of TOO_BIG) out.push(flow(120, error, again))
+  if (tunnel.type === 'vxlan') {
+    const multicast = is(F.tun_id, VXLAN_MULTICAST_BIT, VXLAN_MULTICAST_BIT)
+    out.push({ ...flow(105, [multicast], []), actions: VXLAN_MULTICAST_ACTIONS })
+  }
   return out
 }
 
