@@ -89,6 +89,7 @@ export const LOCAL_REQUESTS: TableRequests<OpenVSwitch> = {
     columns: ['name', 'ports', 'datapath_type', 'external_ids', 'fail_mode', 'flow_tables', 'mirrors', 'other_config'],
   },
   Port: { columns: ['name', 'interfaces', 'external_ids', 'qos'] },
+  Flow_Table: { columns: ['prefixes'] },
   QoS: { columns: ['type', 'queues', 'other_config', 'external_ids'] },
   Queue: { columns: ['other_config', 'external_ids'] },
   Interface: {

@@ -7,6 +7,25 @@ import { mapChanges, sameMap } from './map-changes.ts'
 type Local = Replica<OpenVSwitch>
 type StringMap = ReadonlyMap<string, string>
 
+/** Fields by which the switch's classifier keeps a trie: lookups then need not look at whole addresses. */
+const PREFIXES = ['ip_dst', 'ip_src', 'ipv6_dst', 'ipv6_src'] as const
+/** All tables that flows may be in; 255 stands for any. */
+const TABLES = 255
+
+/** Gives all flow tables of a bridge the prefixes that OVN's flows match by. */
+export function prefixOperations(ovs: Local, bridge: Bridge, random: Random): Operation[] {
+  const present = bridge.flow_tables.get(0)
+  const row = present === undefined ? undefined : ovs.table('Flow_Table').get(present)
+  const same = bridge.flow_tables.size === TABLES && [...bridge.flow_tables.values()].every((t) => t === present)
+  if (same && row && row.prefixes.join() === PREFIXES.join()) return []
+  const uuid = uuid4(random)
+  const tables = new Map(Array.from({ length: TABLES }, (_, table) => [table, uuid]))
+  return [
+    { op: 'insert', table: 'Flow_Table', uuid, row: { prefixes: PREFIXES } },
+    { op: 'update', table: 'Bridge', where: [['_uuid', '==', bridge._uuid]], row: { flow_tables: tables } },
+  ]
+}
+
 /** A port with one interface of the same name, as the controller makes them. */
 export interface WantedPort {
   readonly name: string

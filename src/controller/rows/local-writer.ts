@@ -12,7 +12,14 @@ import type { DesiredQueue } from '../qos/desired.ts'
 import { egressPorts, queueOperations } from '../qos/rows.ts'
 import { effectiveSettings, parseMappings } from '../settings.ts'
 import type { Zones } from '../zones/zones.ts'
-import { bridgeNamed, integrationBridge, portNamed, portOperations, removePort } from './bridge-rows.ts'
+import {
+  bridgeNamed,
+  integrationBridge,
+  portNamed,
+  portOperations,
+  prefixOperations,
+  removePort,
+} from './bridge-rows.ts'
 import { mapChanges } from './map-changes.ts'
 import { Reconciler } from './reconciler.ts'
 import type { Acknowledgement } from './southbound-writer.ts'
@@ -53,6 +60,9 @@ export class LocalWriter {
       enabled: () => true,
     })
     this.rows.watch('bridge', () => this.bridge(), { on: { Bridge: () => ['br-int'], Open_vSwitch: () => ['br-int'] } })
+    this.rows.watch('prefixes', () => this.prefixes(), {
+      on: { Bridge: () => ['br-int'], Flow_Table: () => ['br-int'] },
+    })
     this.rows.watch('zones', () => this.bridgeIds(), { on: { Bridge: () => ['zones'] } })
     const ofPort = ({ old, new: row }: { old?: Port; new?: Port }) => {
       const ids = [old, row].flatMap((p) => p?.external_ids.get('ovn-chassis-id') ?? [])
@@ -102,6 +112,7 @@ export class LocalWriter {
   all(): void {
     const { ovs } = this.parts
     this.rows.mark('bridge', 'br-int')
+    this.rows.mark('prefixes', 'br-int')
     this.rows.mark('zones', 'zones')
     this.rows.mark('queues', 'all')
     for (const id of this.parts.tunnels.contents.keys()) this.rows.mark('tunnel', id)
@@ -176,6 +187,14 @@ export class LocalWriter {
       if (mutations.length)
         out.push({ op: 'mutate', table: 'Open_vSwitch', where: [['_uuid', '==', root._uuid]], mutations })
     }
+    return out
+  }
+
+  private prefixes(): readonly Operation[] {
+    const bridge = bridgeNamed(this.parts.ovs, this.bridgeName())
+    const out = bridge ? prefixOperations(this.parts.ovs, bridge, this.parts.random) : []
+    if (out.length)
+      this.parts.log.child('main').info('Setting flow table prefixes: ip_src, ip_dst, ipv6_src, ipv6_dst.')
     return out
   }
 

@@ -21,6 +21,8 @@ export interface Watch<T> {
 }
 
 const RETRY_MS = 1000
+/** What is refused again and again is tried ever less often. */
+const MAX_RETRY_MS = 60_000
 
 /**
  * Brings rows of a database to what they should be. Keys are marked as dirty and compared with the
@@ -35,7 +37,7 @@ export class Reconciler<T> {
   private scheduled = false
   private retry: Timer | undefined
   /** Keys of refused transactions, and from when on they may be tried again. */
-  private readonly suspects = new Map<string, number>()
+  private readonly suspects = new Map<string, { readonly due: number; readonly pause: number }>()
   private closed = false
   /** Called when nothing is under way and nothing is dirty. */
   onIdle: (() => void) | undefined
@@ -133,7 +135,7 @@ export class Reconciler<T> {
       const keys = this.dirty.get(name)
       if (!keys) continue
       for (const key of keys) {
-        const due = this.suspects.get(`${name} ${key}`)
+        const due = this.suspects.get(`${name} ${key}`)?.due
         if (due !== undefined) {
           if (due <= now) suspect ??= { name, key }
           continue
@@ -164,18 +166,24 @@ export class Reconciler<T> {
   private failed(error: TransactError, sent: readonly Mark[]): void {
     this.options.log.warn(`transaction failed: ${describeTransactError(error)}`, { code: 'TRANSACTION_FAILED' })
     const { clock } = this.options
+    let wait = MAX_RETRY_MS
     for (const { name, key } of sent) {
       const keys = this.dirty.get(name)
       if (keys) keys.add(key)
       else this.dirty.set(name, new Set([key]))
       if (error.kind !== 'refused') continue
       // The first time it may have been another's fault; what is refused by itself waits.
-      const pause = sent.length === 1 ? RETRY_MS : 0
-      this.suspects.set(`${name} ${key}`, clock.monotonic() + pause)
+      const before = this.suspects.get(`${name} ${key}`)?.pause ?? 0
+      const pause = sent.length > 1 ? 0 : Math.min(MAX_RETRY_MS, Math.max(RETRY_MS, 2 * before))
+      this.suspects.set(`${name} ${key}`, { due: clock.monotonic() + pause, pause })
+      wait = Math.min(wait, pause)
     }
     // What refused it may take time to change; what raced with it has changed already.
-    this.retry?.cancel()
-    this.retry = clock.after(error.kind === 'refused' ? RETRY_MS : 0, () => this.schedule())
+    if (error.kind === 'refused') clock.after(wait, () => this.schedule())
+    else {
+      this.retry?.cancel()
+      this.retry = clock.after(0, () => this.schedule())
+    }
   }
 }
 
