@@ -125,7 +125,7 @@ export class Tracer {
       const flow = flows.find((f) => evaluate(f.match, state, env))
       if (!flow) {
         const stage = flows[0]?.stage
-        if (flows.length) add(siblings, 'table', `${number(table)}${stage ? `${stage}: ` : ''}no match (implicit drop)`)
+        add(siblings, 'table', `${number(table)}${stage ? `${stage}: ` : ''}no match (implicit drop)`)
         break
       }
       // A flow that matches all and only goes on is not worth a line.
@@ -308,7 +308,7 @@ export class Tracer {
         return true
       }
       case 'get_remote_fdb':
-        note(siblings, 'The remote FDB table is different per each chassis.')
+        remark(siblings, 'The remote FDB table is different per each chassis.')
         return true
       case 'lookup_fdb': {
         const mac = Number(state.get(a.mac))
@@ -404,7 +404,7 @@ export class Tracer {
         state.set(a.dst, 0n)
         return true
       case 'flood_remote':
-        note(siblings, 'Flood to all remote chassis')
+        remark(siblings, 'Flood to all remote chassis')
         return true
       case 'mirror':
         this.mirror(a.port, state, at, siblings)
@@ -557,16 +557,15 @@ export class Tracer {
   }
 
   private mirror(name: string, state: FlowState, at: Place, siblings: TraceNode[]): void {
-    const inside = add(siblings, 'transformation', 'clone')
     const mirror = at.datapath.keys.get(name)
     const port = mirror === undefined ? undefined : at.datapath.portsByKey.get(mirror)
     if (!port) {
-      remark(inside, 'omitting output because no taget port found.')
+      add(siblings, 'error', '/* omitting output because no taget port found. */')
       return
     }
     const copy = state.clone()
     copy.write(LOG_OUTPORT, BigInt(port.key))
-    this.trace(at.datapath, copy, 'egress', 0, inside)
+    this.trace(at.datapath, copy, 'egress', 0, add(siblings, 'transformation', 'clone'))
   }
 
   private output(state: FlowState, at: Place, siblings: TraceNode[]): void {

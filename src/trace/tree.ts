@@ -66,7 +66,9 @@ export function printNested(nodes: readonly TraceNode[], level = 0): string {
   for (const node of nodes) {
     const margin = ' '.repeat(level * 4)
     out += margin + node.name
-    if (node.children.length) out += ` {\n${printNested(node.children, level + 1)}${margin}};\n`
+    // The outermost pipeline has braces even around nothing.
+    if (node.children.length || (level === 0 && node.type === 'pipeline'))
+      out += ` {\n${printNested(node.children, level + 1)}${margin}};\n`
     else out += node.type === 'action' ? '\n' : ';\n'
   }
   return out
