@@ -25,6 +25,7 @@ import type { LearnedFlow } from './pipeline/learn.ts'
 import type { Rule } from './pipeline/rule.ts'
 import { translate, translateActions } from './pipeline/translate.ts'
 import { type Device, type DeviceDriver, FrameDevice, InternalDevice } from './ports/device.ts'
+import { type QueueCounters, Shaper, type ShaperConfig } from './ports/shaper.ts'
 import type { TunnelConfig } from './tunnels/config.ts'
 import { BfdMonitor } from './tunnels/monitor.ts'
 import { TunnelPorts } from './tunnels/ports.ts'
@@ -60,12 +61,13 @@ export interface PortSpec {
 
 class DevicePort implements DpPort {
   readonly counters = newCounters()
+  shaper: Shaper | undefined = undefined
   constructor(
     readonly number: number,
     readonly name: string,
     readonly device: Device,
   ) {}
-  transmit(frame: Uint8Array): void {
+  transmit(frame: Uint8Array, packet: Packet): void {
     // an Ethernet header and a tag are not part of the MTU
     if (frame.length > this.device.mtu + 18) {
       this.counters.txDropped++
@@ -73,7 +75,8 @@ class DevicePort implements DpPort {
       this.counters.txBytes -= frame.length
       return
     }
-    this.device.send(frame)
+    if (!this.shaper) this.device.send(frame)
+    else if (!this.shaper.offer(packet.key[K.SKB_PRIORITY] as number, frame)) this.counters.txDropped++
   }
 }
 
@@ -217,6 +220,7 @@ export class Switch implements World, DatapathHost {
       this.byDatapath.delete(dp.number)
       this.datapath.flushStatistics()
       this.datapath.removePort(dp.number)
+      dp.shaper?.close()
       dp.device.onFrame = undefined
       dp.device.onChange = undefined
       dp.device.close()
@@ -233,6 +237,19 @@ export class Switch implements World, DatapathHost {
 
   device(port: BridgePort): Device | undefined {
     return port.datapath instanceof DevicePort ? port.datapath.device : undefined
+  }
+
+  /** Shapes what leaves by a port; undefined: no longer. */
+  setShaper(port: BridgePort, config: ShaperConfig | undefined): void {
+    const dp = port.datapath
+    if (!(dp instanceof DevicePort)) return
+    dp.shaper?.close()
+    dp.shaper = config && new Shaper(this.clock, (frame) => dp.device.send(frame), config)
+  }
+
+  /** What went through the queues of a port. */
+  queues(port: BridgePort): QueueCounters[] {
+    return port.datapath instanceof DevicePort ? (port.datapath.shaper?.counters() ?? []) : []
   }
 
   /** Joins a cable to the interface of that name, now or when a bridge gets a port of that name. */

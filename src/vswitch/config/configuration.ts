@@ -11,7 +11,7 @@ import { type BridgePort, LINK_DOWN } from '../ofproto/port.ts'
 import { Mirror, type MirrorSpec } from '../pipeline/mirror.ts'
 import type { Switch } from '../switch.ts'
 import { CAPABILITIES } from './capabilities.ts'
-import { DATAPATH_TYPES, INTERFACE_TYPES, identity, optionsText, portSpec, vlanOf } from './desired.ts'
+import { DATAPATH_TYPES, INTERFACE_TYPES, identity, optionsText, portSpec, shaperConfig, vlanOf } from './desired.ts'
 import { controllerStatus, interfaceStatistics, interfaceStatus } from './status.ts'
 
 /** What a daemon does beside: sockets are not the switch's business. */
@@ -47,6 +47,8 @@ export class Configuration {
   private wasReady = false
   private closed = false
   private readonly reported = new Set<string>()
+  /** How ports are shaped, as text. */
+  private readonly shapes = new WeakMap<BridgePort, string>()
 
   constructor(
     private readonly sw: Switch,
@@ -126,6 +128,15 @@ export class Configuration {
       this.mirrors(bridge, row)
       this.hooks.bridgeChanged?.(bridge, row, controllers)
     }
+  }
+
+  private shape(p: BridgePort, port: OVS.Port): void {
+    const row = port.qos === undefined ? undefined : this.db.table('QoS').get(port.qos)
+    const config = row && shaperConfig(row, (uuid) => this.db.table('Queue').get(uuid))
+    const text = config ? JSON.stringify([config.maxRate, [...config.queues]]) : ''
+    if ((this.shapes.get(p) ?? '') === text) return
+    this.shapes.set(p, text)
+    this.sw.setShaper(p, config)
   }
 
   private mirrors(bridge: Bridge, row: OVS.Bridge): void {
@@ -230,6 +241,7 @@ export class Configuration {
       bridge.portModified(p)
     }
     this.sw.bfd.configure(p, iface.bfd)
+    this.shape(p, port)
     const device = this.sw.device(p)
     if (device && iface.mtu_request !== undefined && device.mtu !== iface.mtu_request)
       device.setMtu?.(iface.mtu_request)

@@ -1,6 +1,7 @@
 import { parseMac } from '../../address/mac.ts'
 import type { OVS } from '../../schema/index.ts'
 import type { PortVlan, VlanMode } from '../ofproto/port.ts'
+import { DEFAULT_RATE, type QueueRates, type ShaperConfig } from '../ports/shaper.ts'
 import type { PortSpec } from '../switch.ts'
 import { tunnelConfig } from '../tunnels/config.ts'
 
@@ -17,6 +18,27 @@ export function vlanOf(port: OVS.Port): PortVlan {
   mode ??= port.tag !== undefined ? 'access' : 'trunk'
   const tag = mode === 'trunk' ? 0 : (port.tag ?? 0)
   return { mode, tag, trunks: mode === 'access' ? new Set() : trunks, priorityTags }
+}
+
+/** The shaping that a QoS row asks for; undefined for types that shape nothing here. */
+export function shaperConfig(row: OVS.QoS, queue: (uuid: string) => OVS.Queue | undefined): ShaperConfig | undefined {
+  if (row.type !== 'linux-htb' && row.type !== 'linux-hfsc') return undefined
+  const number = (map: ReadonlyMap<string, string>, key: string): number => {
+    const n = Number(map.get(key))
+    return Number.isFinite(n) && n > 0 ? n : 0
+  }
+  const queues = new Map<number, QueueRates>()
+  for (const [id, uuid] of row.queues) {
+    const settings = queue(uuid)?.other_config
+    if (!settings) continue
+    queues.set(id, {
+      minRate: number(settings, 'min-rate'),
+      maxRate: number(settings, 'max-rate'),
+      burst: number(settings, 'burst'),
+      priority: number(settings, 'priority'),
+    })
+  }
+  return { maxRate: number(row.other_config, 'max-rate') || DEFAULT_RATE, queues }
 }
 
 /** What an Interface row asks for, or what is wrong with it. */

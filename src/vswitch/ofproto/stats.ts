@@ -19,6 +19,8 @@ import { TABLE_DESC, TABLE_FEATURES, tableDescriptions, tableFeatures } from './
 /** Bytes of flows in one part: a message has 64 kB at most. */
 const PART_BYTES = 40_000
 const UNKNOWN = 0xffffffffffffffffn
+const UNKNOWN_32 = 0xffffffff
+const ALL_QUEUES = 0xffffffff
 
 /** The parts of the answer to a multipart request, or an error. */
 export function answer(sw: Switch, bridge: Bridge, r: StatsRequest): StatsReply[] | ErrorName {
@@ -98,8 +100,25 @@ export function answer(sw: Switch, bridge: Bridge, r: StatsRequest): StatsReply[
         parts.push({ kind: 'port_desc', ports: ports.slice(i, i + 500).map((p) => p.describe()) })
       return parts
     }
-    case 'queue':
-      return [{ kind: 'queue', queues: [] }]
+    case 'queue': {
+      const ports = choose(bridge, r.port)
+      if (!ports) return 'OFPQOFC_BAD_PORT'
+      const queues = ports.flatMap((p) =>
+        sw
+          .queues(p)
+          .filter((q) => r.queue === ALL_QUEUES || q.queue === r.queue)
+          .map((q) => ({
+            port: p.number,
+            queue: q.queue,
+            txBytes: BigInt(q.bytes),
+            txPackets: BigInt(q.packets),
+            txErrors: BigInt(q.dropped),
+            durationSec: UNKNOWN_32,
+            durationNsec: UNKNOWN_32,
+          })),
+      )
+      return queues.length === 0 && r.queue !== ALL_QUEUES ? 'OFPQOFC_BAD_QUEUE' : [{ kind: 'queue', queues }]
+    }
     case 'group': {
       const groups = r.group === GROUP_ALL ? [...bridge.groups.values()] : one(bridge.groups.get(r.group))
       groups.sort((a, b) => a.id - b.id)
