@@ -43,6 +43,10 @@ beforeAll(async () => {
   )) {
     if (line && !line.startsWith('#')) lab.nbctl(...words(line))
   }
+  lab.vsctl(
+    ...['--', '--id=@br', 'get', 'bridge', 'br-int', '--', '--id=@i', 'create', 'ipfix', 'targets="127.0.0.1:4739"'],
+    ...['--', 'create', 'Flow_Sample_Collector_Set', 'id=1', 'bridge=@br', 'ipfix=@i'],
+  )
   lab.sync()
   lab.sync()
   dump = await dumpSwitch(`${lab.dir}/br-int.mgmt`)
