@@ -8,7 +8,8 @@ import { SystemClock } from '../io/clock.ts'
 import { systemRandom } from '../io/random.ts'
 import { listen } from '../io/socket.ts'
 import { isArray, isObject, type Json, printJson } from '../jsonrpc/json.ts'
-import { JsonFrames } from '../ovsdb/client/framing.ts'
+import { JsonError } from '../jsonrpc/parser.ts'
+import { MessageReader } from '../jsonrpc/reader.ts'
 import { RemoteReplica } from '../ovsdb/client/remote.ts'
 import { type CtlMain, databaseOf, remotesOf } from './_ctl.ts'
 import { dialer } from './_dial.ts'
@@ -137,8 +138,8 @@ function answer(stream: ByteStream, commands: Readonly<Record<string, Handler>>)
   const encoder = new TextEncoder()
   const pending = new Set<() => void>()
   const send = (json: Json) => stream.write(encoder.encode(printJson(json)))
-  const frames = new JsonFrames({
-    message(json) {
+  const reader = new MessageReader(
+    (json) => {
       const { id = null, method, params } = isObject(json) ? json : {}
       const args = isArray(params) && params.every((p) => typeof p === 'string') ? (params as string[]) : undefined
       const command = typeof method === 'string' && Object.hasOwn(commands, method) ? commands[method] : undefined
@@ -154,9 +155,16 @@ function answer(stream: ByteStream, commands: Readonly<Record<string, Handler>>)
       })
       if (giveUp) pending.add(giveUp)
     },
-    error: () => stream.close(),
-  })
-  stream.onData = (bytes) => frames.feed(bytes)
+    { size: 16 << 20 },
+  )
+  stream.onData = (bytes) => {
+    try {
+      reader.push(bytes)
+    } catch (e) {
+      if (!(e instanceof JsonError)) throw e
+      stream.close(e)
+    }
+  }
   // a command that waits for something waits for nobody any more
   stream.onClose = () => {
     for (const giveUp of pending) giveUp()

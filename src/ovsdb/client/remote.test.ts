@@ -5,8 +5,8 @@ import { keptLog } from '../../base/log.ts'
 import { ok } from '../../base/result.ts'
 import { type ByteStream, streamPair } from '../../base/stream.ts'
 import { isArray, isObject, type Json, printJson } from '../../jsonrpc/json.ts'
+import { MessageReader } from '../../jsonrpc/reader.ts'
 import { contents, itemSchema, World } from './_fixture.ts'
-import { JsonFrames } from './framing.ts'
 import { RemoteReplica } from './remote.ts'
 import type { ReplicaChange } from './replica.ts'
 
@@ -25,17 +25,14 @@ class Scripted {
     const [client, server] = streamPair(clock)
     this.client = client
     this.stream = server
-    const frames = new JsonFrames({
-      message: (json) => {
-        if (!isObject(json) || typeof json['method'] !== 'string' || !isArray(json['params'])) return
-        const { method, params, id = null } = json
-        this.asked.push({ method, params, id })
-        const reply = this.answer(method, params)
-        if (reply !== undefined) this.send({ id, ...(isObject(reply) ? reply : {}) })
-      },
-      error: () => {},
+    const frames = new MessageReader((json) => {
+      if (!isObject(json) || typeof json['method'] !== 'string' || !isArray(json['params'])) return
+      const { method, params, id = null } = json
+      this.asked.push({ method, params, id })
+      const reply = this.answer(method, params)
+      if (reply !== undefined) this.send({ id, ...(isObject(reply) ? reply : {}) })
     })
-    server.onData = (bytes) => frames.feed(bytes)
+    server.onData = (bytes) => frames.push(bytes)
   }
 
   send(json: Json): void {
@@ -153,9 +150,9 @@ describe('a remote replica', () => {
     expect(servers.length).toBe(2)
     // the other way round: a server that asks gets its answer
     const answers: Json[] = []
-    const frames = new JsonFrames({ message: (m) => answers.push(m), error: () => {} })
+    const frames = new MessageReader((m) => answers.push(m))
     const last = servers.at(-1)
-    if (last) last.stream.onData = (bytes) => frames.feed(bytes)
+    if (last) last.stream.onData = (bytes) => frames.push(bytes)
     last?.send({ method: 'echo', params: [1, 'x'], id: 'probe' })
     clock.settle()
     expect(answers).toContainEqual({ id: 'probe', result: [1, 'x'], error: null })
@@ -171,17 +168,14 @@ describe('a remote replica', () => {
         const [client, mine] = streamPair(world.clock)
         const [toServer, server] = streamPair(world.clock)
         world.server.accept(server)
-        const frames = new JsonFrames({
-          message: (json) => {
-            const message = isObject(json) ? json : {}
-            const { method, id = null } = message
-            const reply = typeof method === 'string' && known.includes(method)
-            if (reply) mine.write(encode({ id, result: null, error: { error: 'unknown method' } }))
-            else toServer.write(encode(json))
-          },
-          error: () => {},
+        const frames = new MessageReader((json) => {
+          const message = isObject(json) ? json : {}
+          const { method, id = null } = message
+          const reply = typeof method === 'string' && known.includes(method)
+          if (reply) mine.write(encode({ id, result: null, error: { error: 'unknown method' } }))
+          else toServer.write(encode(json))
         })
-        mine.onData = (bytes) => frames.feed(bytes)
+        mine.onData = (bytes) => frames.push(bytes)
         toServer.onData = (bytes) => void mine.write(bytes)
         done(ok(client))
         return () => {}
@@ -287,32 +281,3 @@ describe('a remote replica', () => {
 })
 
 const encode = (json: Json): Uint8Array => new TextEncoder().encode(printJson(json))
-
-describe('frames', () => {
-  it('are found wherever the bytes are cut', () => {
-    const messages: Json[] = [{ a: 'x}]"\\', b: [1, { c: 'é€😀' }] }, [], { d: '{[' }]
-    const bytes = new TextEncoder().encode(messages.map((m) => printJson(m)).join(' \n'))
-    for (let size = 1; size < 12; size++) {
-      const seen: Json[] = []
-      const frames = new JsonFrames({ message: (m) => seen.push(m), error: (e) => expect.fail(e) })
-      for (let at = 0; at < bytes.length; at += size) frames.feed(bytes.subarray(at, at + size))
-      expect(seen).toEqual(messages)
-    }
-  })
-
-  it.each(['}', 'x', '{"a":}', ' 1 ', '{]'])('refuse %s', (text) => {
-    const errors: string[] = []
-    const frames = new JsonFrames({ message: () => {}, error: (e) => errors.push(e) })
-    frames.feed(new TextEncoder().encode(text))
-    frames.feed(new TextEncoder().encode('{}'))
-    expect(errors.length).toBe(1)
-  })
-
-  it('refuse a message that is too long', () => {
-    const errors: string[] = []
-    const frames = new JsonFrames({ message: () => {}, error: (e) => errors.push(e) }, 10)
-    frames.feed(new TextEncoder().encode('{"a":"'))
-    frames.feed(new TextEncoder().encode('bbbbbbbbbb'))
-    expect(errors).toEqual(['message longer than 10 bytes'])
-  })
-})
