@@ -1,18 +1,16 @@
-import { formatMac, parseMac } from '../../address/mac.ts'
+import { parseMac } from '../../address/mac.ts'
 import type { Timer } from '../../base/clock.ts'
-import type { Operation } from '../../ovsdb/client/operation.ts'
 import type { Replica } from '../../ovsdb/client/replica.ts'
-import type { Datum } from '../../ovsdb/schema/index.ts'
 import type { OpenVSwitch, OVS } from '../../schema/index.ts'
 import { DEFAULT_TIMEOUTS, type Timeouts } from '../conntrack/connection.ts'
 import type { Bridge } from '../ofproto/bridge.ts'
 import { applyFlowMod } from '../ofproto/flow-mod.ts'
-import { type BridgePort, LINK_DOWN } from '../ofproto/port.ts'
+import type { BridgePort } from '../ofproto/port.ts'
 import { Mirror, type MirrorSpec } from '../pipeline/mirror.ts'
 import type { Switch } from '../switch.ts'
-import { CAPABILITIES } from './capabilities.ts'
-import { DATAPATH_TYPES, INTERFACE_TYPES, identity, optionsText, portSpec, shaperConfig, vlanOf } from './desired.ts'
-import { controllerStatus, interfaceStatistics, interfaceStatus } from './status.ts'
+import { asksForMore } from './changes.ts'
+import { identity, optionsText, portSpec, shaperConfig, vlanOf } from './desired.ts'
+import { WriteBack } from './write-back.ts'
 
 /** What a daemon does beside: sockets are not the switch's business. */
 export interface ConfigurationHooks {
@@ -28,6 +26,9 @@ interface Configured {
   readonly error: string | undefined
   readonly identity: string
   options: string
+  /** The rows as they were carried out. */
+  iface: OVS.Interface | undefined
+  row: OVS.Port | undefined
 }
 
 /** Ethernet statistics go to the database this often, milliseconds (other_config:stats-update-interval). */
@@ -41,9 +42,13 @@ export class Configuration {
   private readonly interfaces = new Map<string, Configured>()
   private readonly stop: (() => void)[] = []
   private scheduled: Timer | undefined
+  private scheduledWrite: Timer | undefined
   private statistics: Timer | undefined
-  private inFlight = false
-  private again = false
+  private readonly back: WriteBack
+  /** Devices came or went: interfaces that have none are tried again. */
+  private retry = false
+  /** Something changed that ports refer to, beside their own rows. */
+  private all = false
   private wasReady = false
   private closed = false
   private readonly reported = new Set<string>()
@@ -55,13 +60,21 @@ export class Configuration {
     private readonly db: Replica<OpenVSwitch>,
     private readonly hooks: ConfigurationHooks = {},
   ) {
+    this.back = new WriteBack(sw, db, (name) => this.interfaces.get(name))
     this.stop.push(
-      db.onChange(() => this.schedule()),
+      db.onChange((change) => {
+        if (!asksForMore(change)) return
+        if (change.tables.QoS || change.tables.Queue) this.all = true
+        this.schedule()
+      }),
       db.onSynced(() => this.schedule()),
     )
-    sw.onPortsChanged = () => this.schedule()
-    sw.onConnections = () => this.schedule()
-    sw.bfd.onStatus = () => this.schedule()
+    sw.onPortsChanged = () => {
+      this.retry = true
+      this.schedule()
+    }
+    sw.onConnections = () => this.scheduleWrite()
+    sw.bfd.onStatus = () => this.scheduleWrite()
     this.armStatistics()
   }
 
@@ -70,6 +83,16 @@ export class Configuration {
     this.scheduled ??= this.sw.clock.after(0, () => {
       this.scheduled = undefined
       if (this.db.state === 'synced') this.run()
+    })
+  }
+
+  /** Only the switch has news: nothing is to be configured. */
+  private scheduleWrite(): void {
+    if (this.closed || this.scheduled) return
+    this.scheduledWrite ??= this.sw.clock.after(0, () => {
+      this.scheduledWrite = undefined
+      const root = this.root
+      if (root && this.db.state === 'synced' && this.wasReady) this.back.run(root, false)
     })
   }
 
@@ -83,9 +106,11 @@ export class Configuration {
     if (!root) return
     this.sw.tunnelAddress = firstAddress(root.external_ids.get('ovn-encap-ip')) ?? this.sw.tunnelAddress
     this.bridges(root)
+    this.retry = false
+    this.all = false
     this.sw.tunnels.rebind()
     this.zones(root)
-    this.writeBack(root, false)
+    this.back.run(root, false)
     if (!this.wasReady) {
       this.wasReady = true
       this.hooks.ready?.()
@@ -209,8 +234,8 @@ export class Configuration {
       this.interfaces.delete(p.name)
     }
     for (const [name, c] of this.interfaces) {
-      // those that failed are tried again: a device may have come
-      if (!c.port && wanted.has(name)) this.interfaces.delete(name)
+      const w = wanted.get(name)
+      if (!c.port && w && (this.retry || c.iface !== w.iface)) this.interfaces.delete(name)
     }
     for (const { port, iface } of wanted.values()) this.oneInterface(bridge, port, iface)
   }
@@ -226,6 +251,9 @@ export class Configuration {
       }
     }
     const p = c.port
+    if (!this.all && c.iface === iface && c.row === port) return
+    c.iface = iface
+    c.row = port
     if (!p) return
     const options = optionsText(iface)
     if (c.options !== options) {
@@ -245,10 +273,11 @@ export class Configuration {
     const device = this.sw.device(p)
     if (device && iface.mtu_request !== undefined && device.mtu !== iface.mtu_request)
       device.setMtu?.(iface.mtu_request)
+    p.revision++
   }
 
   private open(bridge: Bridge, iface: OVS.Interface): Configured {
-    const base = { identity: identity(iface), options: optionsText(iface) }
+    const base = { identity: identity(iface), options: optionsText(iface), iface: undefined, row: undefined }
     if (iface.name === bridge.name) return { ...base, port: bridge.local, error: undefined }
     const taken = this.sw.portByName(iface.name)
     if (taken)
@@ -302,112 +331,15 @@ export class Configuration {
     const wanted = Number(this.root?.other_config.get('stats-update-interval'))
     this.statistics = this.sw.clock.after(wanted >= 5000 ? wanted : STATISTICS_INTERVAL, () => {
       const root = this.root
-      if (root && this.db.state === 'synced' && this.wasReady) this.writeBack(root, true)
+      if (root && this.db.state === 'synced' && this.wasReady) this.back.run(root, true)
       this.armStatistics()
-    })
-  }
-
-  private writeBack(root: OVS.OpenVSwitchRow, statistics: boolean): void {
-    if (this.inFlight) {
-      this.again = true
-      return
-    }
-    const operations: Operation[] = []
-    const update = (table: string, row: { readonly _uuid: string }, columns: Record<string, Datum>) => {
-      const changed: Record<string, Datum> = {}
-      let any = false
-      for (const [k, v] of Object.entries(columns)) {
-        if (equalDatum((row as unknown as Record<string, Datum>)[k], v)) continue
-        changed[k] = v
-        any = true
-      }
-      if (any) operations.push({ op: 'update', table, where: [['_uuid', '==', row._uuid]], row: changed })
-    }
-    for (const uuid of root.bridges) {
-      const row = this.db.table('Bridge').get(uuid)
-      const bridge = row && this.sw.bridge(row.name)
-      if (!row || !bridge) continue
-      update('Bridge', row, {
-        datapath_id: bridge.datapathId.toString(16).padStart(16, '0'),
-        datapath_version: this.sw.version,
-      })
-      for (const u of row.controller) {
-        const controller = this.db.table('Controller').get(u)
-        if (controller) update('Controller', controller, controllerStatus(this.sw, bridge, controller.target))
-      }
-      for (const p of row.ports) {
-        for (const i of this.db.table('Port').get(p)?.interfaces ?? []) {
-          const iface = this.db.table('Interface').get(i)
-          if (iface) this.writeInterface(iface, update, statistics)
-        }
-      }
-    }
-    for (const uuid of root.datapaths.values()) {
-      const row = this.db.table('Datapath').get(uuid)
-      if (row) update('Datapath', row, { datapath_version: this.sw.version, capabilities: CAPABILITIES })
-    }
-    update('Open_vSwitch', root, {
-      cur_cfg: root.next_cfg,
-      ovs_version: this.sw.version,
-      iface_types: INTERFACE_TYPES,
-      datapath_types: DATAPATH_TYPES,
-    })
-    if (operations.length === 0) return
-    this.inFlight = true
-    this.db.transact(operations, (outcome) => {
-      this.inFlight = false
-      if (!outcome.ok && outcome.error.kind === 'refused')
-        this.sw.log.warn(`could not write to the database: ${outcome.error.error.error}`, { code: 'database-write' })
-      if (this.again) {
-        this.again = false
-        this.schedule()
-      }
-    })
-  }
-
-  private writeInterface(
-    iface: OVS.Interface,
-    update: (table: string, row: OVS.Interface, columns: Record<string, Datum>) => void,
-    statistics: boolean,
-  ): void {
-    const c = this.interfaces.get(iface.name)
-    const port = c?.port
-    if (!port) {
-      update('Interface', iface, {
-        ofport: -1,
-        error: c?.error,
-        mac_in_use: undefined,
-        admin_state: undefined,
-        link_state: undefined,
-        ifindex: undefined,
-        mtu: undefined,
-        status: EMPTY,
-        statistics: EMPTY,
-        bfd_status: EMPTY,
-      })
-      return
-    }
-    const device = this.sw.device(port)
-    const peerless = port.kind === 'patch' && !this.sw.patchPeer(port)
-    const up = (port.state & LINK_DOWN) === 0
-    update('Interface', iface, {
-      ofport: port.number,
-      mac_in_use: formatMac(port.mac),
-      admin_state: up ? 'up' : 'down',
-      link_state: up ? 'up' : 'down',
-      link_resets: 0,
-      ifindex: device?.index ?? 0,
-      mtu: device?.mtu,
-      error: peerless ? `No usable peer '${port.peer ?? ''}' exists in 'system' datapath.` : undefined,
-      status: interfaceStatus(this.sw, port),
-      bfd_status: bfdStatus(this.sw, port),
-      ...(statistics || iface.statistics.size === 0 ? { statistics: interfaceStatistics(port) } : {}),
     })
   }
 
   close(): void {
     this.closed = true
     this.scheduled?.cancel()
+    this.scheduledWrite?.cancel()
     this.statistics?.cancel()
     for (const s of this.stop) s()
     this.sw.onPortsChanged = undefined
@@ -415,8 +347,6 @@ export class Configuration {
     this.sw.bfd.onStatus = undefined
   }
 }
-
-const EMPTY: ReadonlyMap<string, string> = new Map()
 
 function firstAddress(list: string | undefined): string | undefined {
   const first = list?.split(',')[0]?.trim()
@@ -431,28 +361,4 @@ function timeoutsOf(t: ReadonlyMap<string, number>): Timeouts {
   const out: Record<string, number> = { ...DEFAULT_TIMEOUTS }
   for (const [k, seconds] of t) if (k in out) out[k] = seconds * 1000
   return out as unknown as Timeouts
-}
-
-function bfdStatus(sw: Switch, port: BridgePort): ReadonlyMap<string, string> {
-  const s = sw.bfd.status(port)
-  if (!s) return EMPTY
-  return new Map([
-    ['diagnostic', s.diagnostic],
-    ['flap_count', String(s.flapCount)],
-    ['forwarding', String(s.forwarding)],
-    ['remote_diagnostic', s.remoteDiagnostic],
-    ['remote_state', s.remoteState],
-    ['state', s.state],
-  ])
-}
-
-function equalDatum(a: Datum | undefined, b: Datum | undefined): boolean {
-  if (a === b) return true
-  if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((x, i) => x === b[i])
-  if (a instanceof Map && b instanceof Map) {
-    if (a.size !== b.size) return false
-    for (const [k, v] of a) if (b.get(k) !== v) return false
-    return true
-  }
-  return false
 }

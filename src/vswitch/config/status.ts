@@ -58,3 +58,19 @@ export function controllerStatus(
   }
   return { is_connected: false, role: undefined, status: new Map([['state', 'BACKOFF']]) }
 }
+
+const NO_BFD: ReadonlyMap<string, string> = new Map()
+
+/** Interface.bfd_status. */
+export function bfdStatus(sw: Switch, port: BridgePort): ReadonlyMap<string, string> {
+  const s = sw.bfd.status(port)
+  if (!s) return NO_BFD
+  return new Map([
+    ['diagnostic', s.diagnostic],
+    ['flap_count', String(s.flapCount)],
+    ['forwarding', String(s.forwarding)],
+    ['remote_diagnostic', s.remoteDiagnostic],
+    ['remote_state', s.remoteState],
+    ['state', s.state],
+  ])
+}

@@ -25,6 +25,7 @@ export class Bridge {
   readonly groups = new Map<number, Group>()
   readonly meters = new Map<number, Meter>()
   readonly ports = new Map<number, BridgePort>()
+  private readonly byName = new Map<string, BridgePort>()
   readonly portsChanged: Dependency
   readonly groupsChanged: Dependency
   readonly metersChanged: Dependency
@@ -69,8 +70,7 @@ export class Bridge {
   }
 
   portByName(name: string): BridgePort | undefined {
-    for (const p of this.ports.values()) if (p.name === name) return p
-    return undefined
+    return this.byName.get(name)
   }
 
   get local(): BridgePort | undefined {
@@ -79,6 +79,7 @@ export class Bridge {
 
   addPort(port: BridgePort): void {
     this.ports.set(port.number, port)
+    this.byName.set(port.name, port)
     this.sorted = undefined
     this.portsChanged.changed()
     for (const e of this.events) e.portChanged?.(port, 'add')
@@ -87,6 +88,7 @@ export class Bridge {
   removePort(port: BridgePort): void {
     if (this.ports.get(port.number) !== port) return
     this.ports.delete(port.number)
+    this.byName.delete(port.name)
     this.sorted = undefined
     this.macs.flush((e) => e.port === port)
     this.portsChanged.changed()
@@ -95,6 +97,7 @@ export class Bridge {
 
   /** Says that something about a port changed that controllers and flows depend on. */
   portModified(port: BridgePort): void {
+    port.revision++
     this.portsChanged.changed()
     for (const e of this.events) e.portChanged?.(port, 'modify')
   }

@@ -66,6 +66,8 @@ export class BridgePort {
   state = 0
   /** Whether floods of NORMAL leave it out (`other_config:protected` and the like). */
   protectedPort = false
+  /** Rises with every change that Interface's columns show. */
+  revision = 0
   /** For patch and tunnel ports, which have no counters of the datapath of their own. */
   rxPackets = 0
   rxBytes = 0

@@ -75,6 +75,7 @@ export class BfdMonitor {
             port.bfdUp = up
             port.bridge.portModified(port)
           }
+          port.revision++
           this.onStatus?.(port)
         },
       ),
@@ -86,6 +87,7 @@ export class BfdMonitor {
     this.entries.set(port, entry)
     port.bfdUp = false
     port.bridge.portsChanged.changed()
+    port.revision++
     this.onStatus?.(port)
   }
 
@@ -96,6 +98,7 @@ export class BfdMonitor {
     this.entries.delete(port)
     port.bfdUp = undefined
     port.bridge.portsChanged.changed()
+    port.revision++
     this.onStatus?.(port)
   }
 
