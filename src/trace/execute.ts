@@ -51,8 +51,15 @@ const DNAT = 1n << BigInt(CT_STATE.dnat)
 const SNAT = 1n << BigInt(CT_STATE.snat)
 const DEFAULT_CT = TRK | (1n << BigInt(CT_STATE.est))
 const CUSTOMIZE = ' /* default (use --ct to customize) */'
-/** Table lookups inside each other: beyond, a network forwards in a circle. */
-const MAX_DEPTH = 2000
+// Beyond these, a network forwards in a circle.
+/** Flows hit one after the other. */
+const MAX_DEPTH = 1500
+/** Pipelines and copies inside each other. */
+const MAX_NESTING = 150
+/** Flows hit in all, at such a depth: where the circle also multiplies. */
+const DEEP = 30
+const MAX_HITS = 5000
+const CIRCLE = '*** packet goes in circles'
 
 /** Where a list of actions stands. */
 interface Place {
@@ -65,6 +72,8 @@ interface Place {
 export class Tracer {
   private ctUsed = 0
   private depth = 0
+  private hits = 0
+  private nesting = 0
 
   constructor(
     private readonly model: TraceModel,
@@ -113,22 +122,22 @@ export class Tracer {
   }
 
   private trace(datapath: Datapath, state: FlowState, pipeline: Pipeline, from: number, siblings: TraceNode[]): void {
-    if (this.depth >= MAX_DEPTH) {
-      add(siblings, 'error', '*** packet goes in circles')
+    if (this.nesting >= MAX_NESTING) {
+      add(siblings, 'error', CIRCLE)
       return
     }
-    this.depth++
+    const outer = this.depth
+    this.nesting++
     const env = this.env(datapath)
-    let table = from
-    for (; table < PIPELINE_LENGTH[pipeline]; table++) {
+    let at = siblings
+    for (let table = from; table < PIPELINE_LENGTH[pipeline]; ) {
       const flows = datapath.flows.get(`${pipeline} ${table}`) ?? []
       const flow = flows.find((f) => evaluate(f.match, state, env))
       if (!flow) {
         const stage = flows[0]?.stage
-        add(siblings, 'table', `${number(table)}${stage ? `${stage}: ` : ''}no match (implicit drop)`)
+        add(at, 'table', `${number(table)}${stage ? `${stage}: ` : ''}no match (implicit drop)`)
         break
       }
-      // A flow that matches all and only goes on is not worth a line.
       const [only, more] = flow.actions
       if (
         flow.matchText === '1' &&
@@ -137,13 +146,22 @@ export class Tracer {
         only.pipeline === pipeline &&
         only.table === table + 1
       ) {
+        // A flow that matches all and only goes on is not worth a line.
+        table++
         continue
       }
-      const inside = add(siblings, 'table', this.heading(flow))
-      this.execute(flow.actions, state, { datapath, pipeline, table }, inside)
-      break
+      if ((this.nesting > DEEP && ++this.hits >= MAX_HITS) || ++this.depth >= MAX_DEPTH) {
+        add(at, 'error', CIRCLE)
+        break
+      }
+      const inside = add(at, 'table', this.heading(flow))
+      const goesOn = this.execute(flow.actions, state, { datapath, pipeline, table }, inside)
+      if (goesOn === undefined) break
+      at = inside
+      table = goesOn
     }
-    this.depth--
+    this.depth = outer
+    this.nesting--
   }
 
   private heading(flow: Flow): string {
@@ -152,15 +170,24 @@ export class Tracer {
     return `${number(flow.table)}${stage}${match}, priority ${flow.priority}, uuid ${flow.uuid.slice(0, 8)}`
   }
 
-  private execute(actions: readonly LogicalAction[], state: FlowState, at: Place, siblings: TraceNode[]): void {
+  /** The table in which a last `next` goes on with the same packet; undefined where there is none. */
+  private execute(
+    actions: readonly LogicalAction[],
+    state: FlowState,
+    at: Place,
+    siblings: TraceNode[],
+    nested = false,
+  ): number | undefined {
     if (actions.length === 0) {
       add(siblings, 'action', 'drop;')
-      return
+      return undefined
     }
-    for (const a of actions) {
+    for (const [i, a] of actions.entries()) {
       add(siblings, 'action', this.friendly(formatAction(a, at)))
-      if (!this.run(a, state, at, siblings)) return
+      if (!nested && a.type === 'next' && a.pipeline === at.pipeline && i === actions.length - 1) return a.table
+      if (!this.run(a, state, at, siblings)) return undefined
     }
+    return undefined
   }
 
   /** False: the packet ends here. */
@@ -220,7 +247,7 @@ export class Tracer {
         this.output(state, at, siblings)
         return true
       case 'clone':
-        this.execute(a.actions, state.clone(), at, add(siblings, 'transformation', 'clone'))
+        this.execute(a.actions, state.clone(), at, add(siblings, 'transformation', 'clone'), true)
         return true
       case 'arp':
       case 'icmp4':
@@ -553,7 +580,7 @@ export class Tracer {
         swapEnds(packet, v4)
         break
     }
-    this.execute(a.actions, packet, at, add(siblings, 'transformation', name))
+    this.execute(a.actions, packet, at, add(siblings, 'transformation', name), true)
   }
 
   private mirror(name: string, state: FlowState, at: Place, siblings: TraceNode[]): void {

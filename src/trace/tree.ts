@@ -43,21 +43,27 @@ export function printDetailed(nodes: readonly TraceNode[], level = 0): string {
 
 /** ovn-trace(8), Summary Output: without tables. */
 export function summary(nodes: readonly TraceNode[]): TraceNode[] {
-  return nodes.flatMap((n) => {
-    if (n.type === 'modify' || n.type === 'output' || n.name.startsWith('next(')) return []
+  const out: TraceNode[] = []
+  for (const n of nodes) {
+    if (n.type === 'modify' || n.type === 'output' || n.name.startsWith('next(')) continue
     const children = summary(n.children)
-    return n.type === 'table' ? children : [{ ...n, children }]
-  })
+    if (n.type === 'table') out.push(...children)
+    else out.push({ ...n, children })
+  }
+  return out
 }
+
+const NOT_MINIMAL: ReadonlySet<NodeType> = new Set(['table', 'action', 'remark', 'pipeline'])
 
 /** ovn-trace(8), Minimal Output: what happens to the packet, and where it comes out. */
 export function minimal(nodes: readonly TraceNode[]): TraceNode[] {
-  return nodes.flatMap((n) => {
+  const out: TraceNode[] = []
+  for (const n of nodes) {
     const children = minimal(n.children)
-    return n.type === 'table' || n.type === 'action' || n.type === 'remark' || n.type === 'pipeline'
-      ? children
-      : [{ ...n, children }]
-  })
+    if (NOT_MINIMAL.has(n.type)) out.push(...children)
+    else out.push({ ...n, children })
+  }
+  return out
 }
 
 /** The summary's and the minimal form's layout: that of a programming language. */
