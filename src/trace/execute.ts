@@ -56,9 +56,8 @@ const CUSTOMIZE = ' /* default (use --ct to customize) */'
 const MAX_DEPTH = 1500
 /** Pipelines and copies inside each other. */
 const MAX_NESTING = 150
-/** Flows hit in all, at such a depth: where the circle also multiplies. */
-const DEEP = 30
-const MAX_HITS = 5000
+/** Flows hit, each as often as pipelines are around it: a flood of a large network is fine, a circle that doubles is not. */
+const MAX_WORK = 2_000_000
 const CIRCLE = '*** packet goes in circles'
 
 /** Where a list of actions stands. */
@@ -72,7 +71,7 @@ interface Place {
 export class Tracer {
   private ctUsed = 0
   private depth = 0
-  private hits = 0
+  private work = 0
   private nesting = 0
 
   constructor(
@@ -122,7 +121,7 @@ export class Tracer {
   }
 
   private trace(datapath: Datapath, state: FlowState, pipeline: Pipeline, from: number, siblings: TraceNode[]): void {
-    if (this.nesting >= MAX_NESTING) {
+    if (this.nesting >= MAX_NESTING || this.work >= MAX_WORK) {
       add(siblings, 'error', CIRCLE)
       return
     }
@@ -150,7 +149,8 @@ export class Tracer {
         table++
         continue
       }
-      if ((this.nesting > DEEP && ++this.hits >= MAX_HITS) || ++this.depth >= MAX_DEPTH) {
+      this.work += this.nesting
+      if (this.work >= MAX_WORK || ++this.depth >= MAX_DEPTH) {
         add(at, 'error', CIRCLE)
         break
       }
