@@ -179,7 +179,8 @@ export function parseInvocation<T>(program: Program<T>, args: readonly string[])
   const local: Options = new Map()
   const start = readLeading(knownOptions(program), program.options, program.name !== 'ovs-vsctl', args, globals, local)
   program.check(globals)
-  if (globals.has('help') || globals.has('version')) return { args, globals, calls: [], words: [] }
+  if (['help', 'version', 'commands', 'options'].some((o) => globals.has(o)))
+    return { args, globals, calls: [], words: [] }
   const commands = new Map(program.commands.map((c) => [c.name, c]))
   const calls: Written<T>[] = []
   let words: string[] = []

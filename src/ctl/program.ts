@@ -1,3 +1,4 @@
+import type { Clock } from '../base/clock.ts'
 import type { Draft } from '../ovsdb/client/draft.ts'
 import type { Operation, OperationResult } from '../ovsdb/client/operation.ts'
 import type { Replica, TableName, TypedSchema } from '../ovsdb/client/replica.ts'
@@ -11,9 +12,18 @@ export interface GlobalOption {
   readonly value: 'none' | 'required' | 'optional'
 }
 
+/** What waiting adds to a run's outputs. */
+export interface CtlEnding {
+  readonly stdout?: string
+  readonly stderr?: string
+  readonly status?: number
+}
+
 /** How a run waits for its change to arrive: what it adds to the transaction, and when it has arrived. */
 export interface Waiting<T> {
   readonly operations: readonly Operation[]
+  /** What the run says at its end, once the change has arrived, and its status. */
+  ending?(replica: Replica<T>, results: readonly OperationResult[]): CtlEnding
   /** Given the outcomes of `operations`: a test of the replica that comes true. */
   done(results: readonly OperationResult[]): (replica: Replica<T>) => boolean
 }
@@ -39,5 +49,5 @@ export interface Program<T> {
   /** Checks global options; throws CtlError. */
   check(options: ReadonlyMap<string, string>): void
   /** How to wait, if the options ask for it. `forced`: even when nothing changed. */
-  wait(draft: Draft<T>, options: ReadonlyMap<string, string>, forced: boolean): Waiting<T> | undefined
+  wait(draft: Draft<T>, options: ReadonlyMap<string, string>, forced: boolean, clock: Clock): Waiting<T> | undefined
 }

@@ -7,7 +7,7 @@ import { describeTransactError, type Replica, type TransactError } from '../ovsd
 import { type Call, TryAgain } from './command.ts'
 import { CtlError } from './error.ts'
 import { type Invocation, parseInvocation, type Written } from './grammar.ts'
-import { helpText } from './help.ts'
+import { commandsText, helpText, optionsText } from './help.ts'
 import { styleOf } from './options.ts'
 import type { Program, Waiting } from './program.ts'
 import { SymbolTable } from './symbols.ts'
@@ -59,6 +59,8 @@ export function runCtl<T>(
 export function informationText<T>(program: Program<T>, invocation: Invocation<T>): string | undefined {
   if (invocation.globals.has('help')) return helpText(program)
   if (invocation.globals.has('version')) return program.version
+  if (invocation.globals.has('commands')) return commandsText(program)
+  if (invocation.globals.has('options')) return optionsText(program)
   return undefined
 }
 
@@ -145,7 +147,7 @@ class Run<T> {
       this.finish({ stdout: output.text, stderr: this.stderr(), status: 0 })
       return
     }
-    const waiting = program.wait(draft, globals, forced)
+    const waiting = program.wait(draft, globals, forced, environment.clock)
     if (draft.changed) draft.comment(program.comment(invocation.args))
     const own = draft.operations()
     const operations = [...own, ...(waiting?.operations ?? [])]
@@ -163,15 +165,20 @@ class Run<T> {
   }
 
   private committed(stdout: string, waiting: Waiting<T> | undefined, results: readonly OperationResult[]): void {
-    const end = () => this.finish({ stdout, stderr: this.stderr(), status: 0 })
     if (!waiting) {
-      end()
+      this.finish({ stdout, stderr: this.stderr(), status: 0 })
       return
     }
+    const { replica } = this.environment
     const arrived = waiting.done(results)
     const check = () => {
-      if (arrived(this.environment.replica)) end()
-      else this.afterChange(check)
+      if (!arrived(replica)) {
+        this.afterChange(check)
+        return
+      }
+      const ending = waiting.ending?.(replica, results) ?? {}
+      const stderr = this.stderr() + (ending.stderr ?? '')
+      this.finish({ stdout: stdout + (ending.stdout ?? ''), stderr, status: ending.status ?? 0 })
     }
     check()
   }

@@ -52,6 +52,14 @@ function removeHaChassis(call: NbCall): void {
   call.db.delete('HA_Chassis', member._uuid)
 }
 
+function setHaPriority(call: NbCall): void {
+  const group = needHaGroup(call, call.arg(0))
+  const priority = readPriority(call.arg(2))
+  const member = chassisOf(call, group).find((c) => c.chassis_name === call.arg(1))
+  if (!member) fatal(`${call.arg(1)}: ha chassis not found in ${call.arg(0)} ha chassis group`)
+  call.db.update('HA_Chassis', member._uuid, { priority })
+}
+
 const PG = ['Port_Group', 'Logical_Switch_Port'] as const
 const HA = ['HA_Chassis_Group', 'HA_Chassis'] as const
 const MANY = Number.POSITIVE_INFINITY
@@ -113,6 +121,14 @@ export const groupCommands: readonly NbCommand[] = [
     access: 'rw',
     tables: HA,
     run: addHaChassis,
+  },
+  {
+    name: 'ha-chassis-group-set-chassis-prio',
+    args: [3, 3],
+    usage: 'GRP CHASSIS PRIORITY',
+    access: 'rw',
+    tables: HA,
+    run: setHaPriority,
   },
   {
     name: 'ha-chassis-group-remove-chassis',

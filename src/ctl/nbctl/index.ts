@@ -1,5 +1,7 @@
+import type { Clock } from '../../base/clock.ts'
 import type { Draft } from '../../ovsdb/client/draft.ts'
 import type { Operation, OperationResult } from '../../ovsdb/client/operation.ts'
+import type { Replica } from '../../ovsdb/client/replica.ts'
 import { type Northbound, northbound } from '../../schema/index.ts'
 import type { Command } from '../command.ts'
 import { connectionCommands } from '../connection.ts'
@@ -79,11 +81,26 @@ function waitOf(options: ReadonlyMap<string, string>): 'none' | 'sb' | 'hv' {
     : fatal('argument to --wait must be "none", "sb", or "hv"')
 }
 
+/** --print-wait-time: how long after the start each part was as far, by the moments they report. */
+function waitTimes(replica: Replica<Northbound>, kind: 'sb' | 'hv', start: number): string {
+  const [global] = replica.table('NB_Global').values()
+  if (!global) return ''
+  const since = (moment: number) => `${Math.max(0, Math.round(moment - start))}ms\n`
+  const lines = [
+    `Time spent on processing nb_cfg ${global.nb_cfg}:\n`,
+    `\tovn-northd delay before processing:\t${since(global.nb_cfg_timestamp)}`,
+    `\tovn-northd completion:\t\t\t${since(global.sb_cfg_timestamp)}`,
+    ...(kind === 'hv' ? [`\tovn-controller(s) completion:\t\t${since(global.hv_cfg_timestamp)}`] : []),
+  ]
+  return lines.join('')
+}
+
 /** ovn-nb(5) NB_Global: northd copies nb_cfg to sb_cfg, and what all chassis have reached to hv_cfg. */
 function wait(
   draft: Draft<Northbound>,
   options: ReadonlyMap<string, string>,
   forced: boolean,
+  clock: Clock,
 ): Waiting<Northbound> | undefined {
   const kind = waitOf(options)
   const global = draft.rows('NB_Global')[0]
@@ -94,8 +111,10 @@ function wait(
     { op: 'select', table: 'NB_Global', where, columns: ['nb_cfg'] },
   ]
   const column = kind === 'sb' ? 'sb_cfg' : 'hv_cfg'
+  const start = clock.now()
   return {
     operations,
+    ...(options.has('print-wait-time') ? { ending: (replica) => ({ stdout: waitTimes(replica, kind, start) }) } : {}),
     done(results: readonly OperationResult[]) {
       const target = Number(results[1]?.rows?.[0]?.['nb_cfg'] ?? 0)
       return (replica) => {

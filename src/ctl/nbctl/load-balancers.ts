@@ -76,9 +76,10 @@ function add(call: NbCall): void {
     ? { vip: vipText, backends: backendsText, ported: true }
     : readVip(vipText, backendsText)
   if (!ported && protocol !== undefined) fatal('Protocol is unnecessary when no port of vip is given.')
-  if (ported) protocol ??= 'tcp'
+  protocol ??= 'tcp'
   const options: [string, string][] = []
   if (call.has('reject')) options.push(['reject', 'true'])
+  if (call.has('add-route')) options.push(['add_route', 'true'])
   if (call.has('event')) options.push(['event', 'true'])
   if (template) options.push(['template', 'true'], ['address-family', familyText ?? 'ipv4'])
   if (!call.has('add-duplicate')) {
@@ -205,7 +206,7 @@ export const loadBalancerCommands: readonly NbCommand[] = [
     name: 'lb-add',
     args: [3, 5],
     usage: 'LB VIP[:PORT] IP[:PORT]... [PROTOCOL]',
-    options: ['may-exist', 'add-duplicate', 'reject', 'event', 'template'],
+    options: ['may-exist', 'add-duplicate', 'reject', 'event', 'template', 'add-route'],
     access: 'rw',
     tables: LB,
     run: add,

@@ -69,7 +69,6 @@ function addRule(call: NbCall): void {
   const action = call.arg(3)
   if (action !== 'mirror' && action !== 'skip') fatal(`${action}: action must be one of "mirror", "skip"`)
   if (rulesOf(call, mirror).some((r) => r.priority === priority && r.match === match)) {
-    if (call.has('may-exist')) return
     fatal(`Same mirror-rule already exists on the mirror ${mirror.name}.`)
   }
   const uuid = call.db.insert('Mirror_Rule', { priority, match, action })
@@ -106,6 +105,7 @@ export const mirrorCommands: readonly NbCommand[] = [
     name: 'mirror-add',
     args: [4, 5],
     usage: 'NAME TYPE [INDEX] FILTER {IP | MIRROR-ID | TARGET-PORT}',
+    options: ['may-exist'],
     access: 'rw',
     tables: MIRRORS,
     run: add,
@@ -116,7 +116,6 @@ export const mirrorCommands: readonly NbCommand[] = [
     name: 'mirror-rule-add',
     args: [4, 4],
     usage: 'MIRROR PRIORITY MATCH ACTION',
-    options: ['may-exist'],
     access: 'rw',
     tables: MIRRORS,
     run: addRule,

@@ -2,6 +2,7 @@ import { parseIp } from '../../address/ip.ts'
 import { parseIpv4 } from '../../address/ipv4.ts'
 import { parseMac } from '../../address/mac.ts'
 import { formatNetwork, parsePrefix } from '../../address/prefix.ts'
+import { parseUuid } from '../../ovsdb/schema/index.ts'
 import type { NB } from '../../schema/index.ts'
 import { fatal } from '../error.ts'
 import { type NbCall, type NbCommand, needRouter, needRouterPort, needSwitchPort, readPriority } from './lookup.ts'
@@ -70,16 +71,10 @@ const natsOf = (call: NbCall, router: NB.LogicalRouter): NB.NAT[] =>
   router.nat.map((n) => call.db.get('NAT', n)).filter((n) => n !== undefined)
 
 /** Whether a NAT like this is there already; true: leave it at that. */
-function exists(
-  call: NbCall,
-  router: NB.LogicalRouter,
-  want: Request,
-  gateway: string | undefined,
-  match: string,
-): boolean {
+function exists(call: NbCall, router: NB.LogicalRouter, want: Request, gateway: string | undefined): boolean {
   const snat = want.type === 'snat'
   for (const nat of natsOf(call, router)) {
-    if (nat.type !== want.type || nat.gateway_port !== gateway || nat.match !== match) continue
+    if (nat.type !== want.type || nat.gateway_port !== gateway) continue
     const sameLogical = formatIfPrefix(nat.logical_ip) === want.logical_ip
     const sameExternal = nat.external_ip === want.external_ip
     if (!(snat ? sameLogical : sameExternal)) continue
@@ -110,7 +105,7 @@ function add(call: NbCall): void {
   const priorityText = call.options.get('priority')
   if (priorityText !== undefined && !match) fatal('priority can be set only with --match option.')
   const priority = priorityText === undefined ? 0 : readPriority(priorityText)
-  if (exists(call, router, want, gateway, match)) return
+  if (exists(call, router, want, gateway)) return
   const options = new Map<string, string>()
   if (call.has('add-route')) options.set('add_route', 'true')
   options.set('stateless', String(call.has('stateless')))
@@ -136,10 +131,12 @@ function del(call: NbCall): void {
   if (ip !== undefined && gatewayName === undefined && !parsePrefix(ip)) [ip, gatewayName] = [undefined, ip]
   const gateway = gatewayName === undefined ? undefined : needRouterPort(call, gatewayName)._uuid
   const wanted = ip === undefined ? undefined : formatIfPrefix(ip)
+  const match = call.options.get('match')
   const found = nats.filter((nat) => {
     const own = type === 'snat' ? nat.logical_ip : nat.external_ip
     return (
       nat.type === type &&
+      (match === undefined || nat.match === match) &&
       (wanted === undefined || formatIfPrefix(own) === wanted) &&
       (gateway === undefined || nat.gateway_port === gateway)
     )
@@ -149,6 +146,21 @@ function del(call: NbCall): void {
     fatal(`no matching NAT with the type (${type}), ${what} (${wanted}) and gateway_port (${gatewayName})`)
   }
   for (const nat of found) remove(call, router, nat)
+}
+
+function updateExternal(call: NbCall): void {
+  const router = needRouter(call, call.arg(0))
+  const type = readType(call.arg(1))
+  const ip = formatIfPrefix(call.arg(2))
+  const name = call.arg(3)
+  const uuid = parseUuid(name)
+  const set = call.db.rows('Address_Set').find((a) => a._uuid === uuid || a.name === name)
+  if (!set) fatal(`${name}: Address Set ${uuid ? 'UUID' : 'name'} not found`)
+  const own = (nat: NB.NAT) => formatIfPrefix(type === 'snat' ? nat.logical_ip : nat.external_ip)
+  const nat = natsOf(call, router).find((n) => n.type === type && own(n) === ip)
+  if (!nat) fatal(`${call.arg(1)}: Could not locate nat rule for: ${call.arg(2)}.`)
+  const column = call.has('is-exempted') ? 'exempted_ext_ips' : 'allowed_ext_ips'
+  call.db.update('NAT', nat._uuid, { [column]: set._uuid })
 }
 
 const WIDTHS = [17, 22, 22, 19, 17, 20, 21]
@@ -200,10 +212,19 @@ export const natCommands: readonly NbCommand[] = [
     name: 'lr-nat-del',
     args: [1, 4],
     usage: 'ROUTER [TYPE [IP] [GATEWAY_PORT]]',
-    options: ['if-exists'],
+    options: ['if-exists', 'match='],
     access: 'rw',
     tables: TABLES,
     run: del,
+  },
+  {
+    name: 'lr-nat-update-ext-ip',
+    args: [4, 4],
+    usage: 'ROUTER TYPE IP ADDRESS_SET',
+    options: ['is-exempted'],
+    access: 'rw',
+    tables: [...TABLES, 'Address_Set'],
+    run: updateExternal,
   },
   { name: 'lr-nat-list', args: [1, 1], usage: 'ROUTER', access: 'ro', tables: TABLES, run: list },
 ]

@@ -3,7 +3,15 @@ import { contains, parsePrefix } from '../../address/prefix.ts'
 import { parseUuid } from '../../ovsdb/schema/index.ts'
 import type { NB } from '../../schema/index.ts'
 import { fatal } from '../error.ts'
-import { type NbCall, type NbCommand, needRouter, readPriority, sortedMap, sortedSet } from './lookup.ts'
+import {
+  findRouterPort,
+  type NbCall,
+  type NbCommand,
+  needRouter,
+  readPriority,
+  sortedMap,
+  sortedSet,
+} from './lookup.ts'
 
 type Policy = NB.LogicalRouterPolicy
 type Action = Policy['action']
@@ -51,6 +59,12 @@ function add(call: NbCall): void {
   if (action === 'reroute') {
     nexthops = readNexthops(rest.shift() ?? fatal('Nexthop is required when action is reroute.'))
   } else if (action === 'jump') jump_chain = rest.shift() ?? fatal('Chain name is required when action is jump.')
+  const portName = call.options.get('output-port')
+  if (portName !== undefined && action !== 'reroute') {
+    fatal('Specifying output-port is only allowed for reroute policies.')
+  }
+  const port = portName === undefined ? undefined : findRouterPort(call, portName)
+  if (portName !== undefined && !port) fatal(`unknown output-port: ${portName}`)
   const alike = policiesOf(call, router).some(
     (p) => p.priority === priority && p.match === match && (p.chain ?? '') === (chain ?? ''),
   )
@@ -69,6 +83,7 @@ function add(call: NbCall): void {
     action,
     chain,
     jump_chain,
+    output_port: port?._uuid,
     nexthops: sortedSet(nexthops.map(formatIp)),
     options: sortedMap(options),
     bfd_sessions: call.has('bfd') && action === 'reroute' ? sortedSet(bfdSessions(call, router, nexthops)) : [],
@@ -98,7 +113,7 @@ function del(call: NbCall): void {
   }
 }
 
-function describe(policy: Policy): string {
+function describe(call: NbCall, policy: Policy): string {
   const words = [String(policy.priority).padStart(10), policy.match.padStart(50), policy.action.padStart(15)]
   let line = words.join(' ')
   if (policy.jump_chain !== undefined) line += ` -> ${policy.jump_chain}`
@@ -106,6 +121,8 @@ function describe(policy: Policy): string {
   nexthops.forEach((ip, i) => {
     line += i === 0 ? ` ${ip.padStart(25)}` : `, ${ip}`
   })
+  const port = policy.output_port === undefined ? undefined : call.db.get('Logical_Router_Port', policy.output_port)
+  if (port) line += ` ${port.name}`
   const settings = [...policy.options].map(([k, v]) => `${k}=${v}`)
   if (policy.bfd_sessions.length) settings.unshift('bfd')
   if (settings.length) line += ' '.repeat(15) + settings.join(',')
@@ -120,7 +137,7 @@ function list(call: NbCall): void {
   const named = chains.some((c) => c !== '')
   const sections = chains.map((chain) => {
     const own = policies.filter((p) => (p.chain ?? '') === chain)
-    return (named ? `Chain ${chain === '' ? '<Default>' : chain}:\n` : '') + own.map(describe).join('')
+    return (named ? `Chain ${chain === '' ? '<Default>' : chain}:\n` : '') + own.map((p) => describe(call, p)).join('')
   })
   call.print(`Routing Policies\n${sections.join('\n')}`)
 }
@@ -132,7 +149,7 @@ export const policyCommands: readonly NbCommand[] = [
     name: 'lr-policy-add',
     args: [4, Number.POSITIVE_INFINITY],
     usage: 'ROUTER PRIORITY MATCH ACTION [NEXTHOP,[NEXTHOP,...]] [KEY=VALUE]...',
-    options: ['may-exist', 'bfd?', 'chain='],
+    options: ['may-exist', 'bfd?', 'chain=', 'output-port='],
     access: 'rw',
     tables: TABLES,
     run: add,

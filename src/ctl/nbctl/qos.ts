@@ -51,7 +51,7 @@ function del(call: NbCall): void {
   let gone = rulesOf(call, sw)
   if (uuid !== undefined) {
     gone = gone.filter((q) => q._uuid === uuid)
-    if (!gone.length && !call.has('if-exists')) fatal('uuid is not found')
+    if (!gone.length) fatal('uuid is not found')
   } else if (first !== undefined) {
     const direction = readDirection(first)
     const priority = priorityText === undefined ? undefined : readPriority(priorityText)
@@ -82,7 +82,8 @@ function list(call: NbCall): void {
 
 function meterAdd(call: NbCall): void {
   const [name = '', action = '', rateText = '', unit = '', burstText] = call.args
-  if (call.db.rows('Meter').some((m) => m.name === name)) fatal(`meter with name "${name}" already exists`)
+  const known = call.db.rows('Meter').find((m) => m.name === name)
+  if (known && !call.has('may-exist')) fatal(`meter with name "${name}" already exists`)
   if (name.startsWith('__')) fatal('meter names that begin with "__" are reserved')
   if (action !== 'drop') fatal('action must be "drop"')
   const rate = readNumber(rateText) ?? 0
@@ -91,6 +92,11 @@ function meterAdd(call: NbCall): void {
   const burst = burstText === undefined ? 0 : (readNumber(burstText) ?? -1)
   if (burst < 0 || burst > UINT32) fatal(`burst must be in the range 0...${UINT32}`)
   const band = call.db.insert('Meter_Band', { action, rate, burst_size: burst })
+  if (known) {
+    for (const old of known.bands) call.db.delete('Meter_Band', old)
+    call.db.update('Meter', known._uuid, { unit, bands: [band], ...(call.has('fair') ? { fair: true } : {}) })
+    return
+  }
   call.db.insert('Meter', { name, unit, bands: [band], ...(call.has('fair') ? { fair: true } : {}) })
 }
 
@@ -131,7 +137,6 @@ export const qosCommands: readonly NbCommand[] = [
     name: 'qos-del',
     args: [1, 4],
     usage: 'SWITCH [{DIRECTION | UUID} [PRIORITY MATCH]]',
-    options: ['if-exists'],
     access: 'rw',
     tables: QOS,
     run: del,
@@ -141,7 +146,7 @@ export const qosCommands: readonly NbCommand[] = [
     name: 'meter-add',
     args: [4, 5],
     usage: 'NAME ACTION RATE UNIT [BURST]',
-    options: ['fair'],
+    options: ['fair', 'may-exist'],
     access: 'rw',
     tables: METERS,
     run: meterAdd,

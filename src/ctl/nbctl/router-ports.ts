@@ -156,6 +156,7 @@ export const routerPortCommands: readonly NbCommand[] = [
     name: 'lrp-set-gateway-chassis',
     args: [2, 3],
     usage: 'PORT CHASSIS [PRIORITY]',
+    options: ['may-exist'],
     access: 'rw',
     tables: GATEWAYS,
     run: setGateway,

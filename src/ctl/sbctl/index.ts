@@ -5,6 +5,7 @@ import { databaseCommands } from '../database.ts'
 import { fatal } from '../error.ts'
 import { COMMON_OPTIONS, checkCommon, DAEMON_OPTIONS, flag, withValue } from '../options.ts'
 import type { Program } from '../program.ts'
+import { findRecord } from '../records.ts'
 import { showCommand } from '../show-tree.ts'
 import { LIST_STYLE } from '../table.ts'
 import { flowCommands } from './lflows.ts'
@@ -67,6 +68,16 @@ function unbind(call: SbCall): void {
   call.db.update('Port_Binding', port._uuid, { chassis: undefined, up: undefined })
 }
 
+/** Asks every chassis to forget what it has snooped for a switch: they watch the sequence number. */
+function flushMulticast(call: SbCall): void {
+  const table = call.db.schema.tables.get('Datapath_Binding')
+  const datapath = table && findRecord(call.db, RECORDS, table, call.arg(0))
+  if (!datapath) fatal(`${call.arg(0)} is not a valid datapath`)
+  for (const row of call.db.rows('IP_Multicast')) {
+    if (row.datapath === datapath._uuid) call.db.update('IP_Multicast', row._uuid, { seq_no: row.seq_no + 1 })
+  }
+}
+
 const CHASSIS = ['Chassis', 'Encap'] as const
 const PORTS = ['Port_Binding', 'Chassis'] as const
 
@@ -123,6 +134,14 @@ export const sbctl: Program<Southbound> = {
       tables: PORTS,
       run: unbind,
     },
+    {
+      name: 'ip-multicast-flush',
+      args: [1, 1],
+      usage: 'SWITCH',
+      access: 'rw',
+      tables: ['IP_Multicast', 'Datapath_Binding'],
+      run: flushMulticast,
+    },
     ...flowCommands,
     ...connectionCommands('SB_Global', 'sbctl'),
     ...databaseCommands(southbound, RECORDS),
@@ -130,6 +149,8 @@ export const sbctl: Program<Southbound> = {
   options: [
     ...COMMON_OPTIONS,
     ...DAEMON_OPTIONS,
+    withValue('wait'),
+    flag('print-wait-time'),
     flag('leader-only'),
     flag('no-leader-only'),
     flag('shuffle-remotes'),
@@ -145,6 +166,9 @@ export const sbctl: Program<Southbound> = {
     draft.verifyEmpty('SB_Global')
     draft.insert('SB_Global', {})
   },
-  check: checkCommon,
+  check(options) {
+    checkCommon(options)
+    if (options.has('wait')) fatal('--wait not supported')
+  },
   wait: () => undefined,
 }

@@ -1,9 +1,10 @@
 import type { Draft } from '../../ovsdb/client/draft.ts'
 import type { Operation, OperationResult } from '../../ovsdb/client/operation.ts'
+import type { Replica } from '../../ovsdb/client/replica.ts'
 import { type OpenVSwitch, openVSwitch } from '../../schema/index.ts'
 import { databaseCommands } from '../database.ts'
-import { COMMON_OPTIONS, checkCommon, flag } from '../options.ts'
-import type { Program, Waiting } from '../program.ts'
+import { COMMON_OPTIONS, checkCommon, flag, withValue } from '../options.ts'
+import type { CtlEnding, Program, Waiting } from '../program.ts'
 import type { RecordNames } from '../records.ts'
 import { showCommand } from '../show-tree.ts'
 import { LIST_STYLE } from '../table.ts'
@@ -32,6 +33,20 @@ const RECORDS: RecordNames = {
   sFlow: ['Bridge.sflow/name'],
 }
 
+/** What the switch says of interfaces that were made and that it could not open (ovs-vsctl(8), EXIT STATUS). */
+function setupErrors(replica: Replica<OpenVSwitch>, created: readonly string[]): CtlEnding {
+  const lines: string[] = []
+  for (const uuid of created) {
+    const row = replica.table('Interface').get(uuid)
+    if (row?.ofport !== -1) continue
+    const why = row.error === undefined ? '' : `: ${row.error}`
+    lines.push(`ovs-vsctl: Error detected while setting up '${row.name}'${why}.  See ovs-vswitchd log for details.\n`)
+  }
+  if (!lines.length) return {}
+  lines.sort().push('ovs-vsctl: The default log directory is "/var/log/openvswitch".\n')
+  return { stderr: lines.join(''), status: 65 }
+}
+
 /** Waits until ovs-vswitchd has taken the change over: cur_cfg reaches next_cfg (ovs-vswitchd.conf.db(5)). */
 function wait(draft: Draft<OpenVSwitch>, options: ReadonlyMap<string, string>): Waiting<OpenVSwitch> | undefined {
   const root = draft.rows('Open_vSwitch')[0]
@@ -41,8 +56,10 @@ function wait(draft: Draft<OpenVSwitch>, options: ReadonlyMap<string, string>): 
     { op: 'mutate', table: 'Open_vSwitch', where, mutations: [['next_cfg', '+=', 1]] },
     { op: 'select', table: 'Open_vSwitch', where, columns: ['next_cfg'] },
   ]
+  const created = draft.created('Interface')
   return {
     operations,
+    ending: (replica) => setupErrors(replica, created),
     done(results: readonly OperationResult[]) {
       const target = Number(results[1]?.rows?.[0]?.['next_cfg'] ?? 0)
       return (replica) => {
@@ -76,11 +93,21 @@ export const vsctl: Program<OpenVSwitch> = {
     ...zoneCommands,
     ...databaseCommands(openVSwitch, RECORDS),
   ],
-  options: [...COMMON_OPTIONS, flag('retry')],
+  options: [
+    ...COMMON_OPTIONS,
+    ...[
+      flag('retry'),
+      flag('leader-only'),
+      flag('no-leader-only'),
+      flag('shuffle-remotes'),
+      flag('no-shuffle-remotes'),
+    ],
+    withValue('peer-ca-cert'),
+  ],
   style: LIST_STYLE,
   version: `ovs-vsctl (Open vSwitch) 4.0.0\nDB Schema ${openVSwitch.version}\n`,
   comment: (args) => `ovs-vsctl: ovs-vsctl${args.map((a) => ` ${a}`).join('')}`,
-  always: ['Open_vSwitch'],
+  always: ['Open_vSwitch', 'Interface'],
   begin(draft) {
     if (draft.rows('Open_vSwitch').length) return
     draft.verifyEmpty('Open_vSwitch')

@@ -199,6 +199,11 @@ export class Draft<T> {
     this.comments.push(text)
   }
 
+  /** The rows of a table that were created here. */
+  created(table: TableName<T>): string[] {
+    return [...(this.edits.get(table) ?? [])].filter(([, e]) => e.created && e.row).map(([uuid]) => uuid)
+  }
+
   /** Whether any row written here refers to a row. */
   refersTo(table: string, uuid: string): boolean {
     for (const [name, edits] of this.edits) {
