@@ -3,6 +3,13 @@ import { err } from '../base/result.ts'
 import { dial, parseActive } from '../io/socket.ts'
 import type { Dial } from '../ovsdb/client/remote.ts'
 
+/** What TLS needs, by the option that gives it. */
+const NEEDED = [
+  ['private-key', 'Private key'],
+  ['certificate', 'Certificate'],
+  ['ca-cert', 'CA certificate'],
+] as const
+
 /** Opens `unix:FILE`, `tcp:HOST:PORT` and `ssl:HOST:PORT`; keys for TLS come from the tools' options. */
 export function dialer(options: ReadonlyMap<string, string>): Dial {
   return (remote, done) => {
@@ -12,6 +19,15 @@ export function dialer(options: ReadonlyMap<string, string>): Dial {
       return () => {}
     }
     if (endpoint.kind !== 'ssl') return dial(endpoint, done)
+    const missing = NEEDED.filter(([option]) => !options.has(option) && !options.has(`bootstrap-${option}`))
+    if (missing.length) {
+      const time = new Date().toISOString().replace(/\.\d+Z$/, 'Z')
+      missing.forEach(([, what], i) => {
+        process.stderr.write(`${time}|0000${i + 1}|stream_ssl|ERR|${what} must be configured to use SSL\n`)
+      })
+      done(err('Protocol not available'))
+      return () => {}
+    }
     let stop = () => {}
     let stopped = false
     // TLS takes long to load, and few connections need it
