@@ -11,7 +11,7 @@ import { readColumnArgument } from './records.ts'
 import { readDatum, readWholeAtom, type Symbols } from './value.ts'
 
 /** The operators of `find` and `wait-until`, in the order in which errors list them. */
-export const OPERATORS = [
+const OPERATORS = [
   ...['=', '!=', '<', '>', '<=', '>='],
   ...['{=}', '{!=}', '{<}', '{>}', '{<=}', '{>=}', '{in}', '{not-in}'],
 ] as const

@@ -25,7 +25,7 @@ import type { Cell } from './table.ts'
 import { readDatum, readWholeAtom } from './value.ts'
 
 /** The rows of a table in an order of their own: by name where they have one, then by uuid. */
-export function sortRows(table: TableSchema, rows: readonly Row[]): Row[] {
+function sortRows(table: TableSchema, rows: readonly Row[]): Row[] {
   const named = table.columns.get('name')?.type.shape === 'scalar'
   const key = (row: Row) => (named ? String(row['name']) : '')
   return [...rows].sort((a, b) => compare(key(a), key(b)) || compare(a._uuid, b._uuid))

@@ -38,7 +38,7 @@ export function formatDatum(type: ColumnType, value: Datum): string {
 }
 
 /** Without punctuation. */
-export function bareDatum(type: ColumnType, value: Datum): string {
+function bareDatum(type: ColumnType, value: Datum): string {
   if (isMap(value)) {
     const valueType = type.value?.type ?? 'string'
     return [...value].map(([k, v]) => `${bareAtom(type.key.type, k)}=${bareAtom(valueType, v)}`).join(' ')

@@ -2,7 +2,7 @@ import type { Command } from './command.ts'
 import type { Program } from './program.ts'
 
 /** One command as help shows it: `[--may-exist] ls-add [SWITCH]`. */
-export function usageLine<T>(command: Command<T>): string {
+function usageLine<T>(command: Command<T>): string {
   const options = (command.options ?? []).map((o) =>
     o.endsWith('=')
       ? `[--${o}${o.slice(0, -1).toUpperCase()}]`

@@ -39,7 +39,7 @@ export function findTable(schema: { readonly tables: ReadonlyMap<string, TableSc
   return fatal(`"${text}" matches multiple table names: ${names.join(', ')}`)
 }
 
-export function findColumn(table: TableSchema, text: string): ColumnSchema {
+function findColumn(table: TableSchema, text: string): ColumnSchema {
   const found = matches(table.columns, text)
   const [only] = found
   if (!only) return fatal(`${table.name} does not contain a column whose name matches "${text}"`)

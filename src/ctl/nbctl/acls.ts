@@ -11,7 +11,7 @@ interface Holder {
   readonly row: NB.LogicalSwitch | NB.PortGroup
 }
 
-export function findPortGroup(call: NbCall, text: string): NB.PortGroup | undefined {
+function findPortGroup(call: NbCall, text: string): NB.PortGroup | undefined {
   const uuid = parseUuid(text)
   return (uuid && call.db.get('Port_Group', uuid)) || call.db.rows('Port_Group').find((g) => g.name === text)
 }

@@ -105,8 +105,3 @@ export function sortedMap<V>(pairs: Iterable<readonly [string, V]>): ReadonlyMap
 }
 
 export const sortedSet = (members: Iterable<string>): readonly string[] => [...new Set(members)].sort()
-
-/** The map with another value under one key. */
-export function withKey(map: ReadonlyMap<string, string>, key: string, value: string): ReadonlyMap<string, string> {
-  return sortedMap([...map, [key, value]])
-}
