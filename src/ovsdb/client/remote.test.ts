@@ -243,6 +243,22 @@ describe('a remote replica', () => {
     expect(replica.state).toBe('synced')
   })
 
+  it('sends a big transaction in pieces', () => {
+    const world = new World()
+    const replica = world.remote()
+    world.clock.settle()
+    let results = 0
+    const note = 'é"\\ '.repeat(200)
+    const many = Array.from({ length: 1500 }, (_, i) => ({ ...insert(`item ${i}`), row: { name: `item ${i}`, note } }))
+    replica.transact(many, (o) => {
+      results = o.ok ? o.results.length : -1
+    })
+    world.clock.settle()
+    expect(results).toBe(1500)
+    expect(contents(replica.table('Item').values())).toEqual(contents(world.rows('Item')))
+    expect(replica.table('Item').values().next().value?.note).toBe(note)
+  })
+
   it('survives whatever a server sends', () => {
     const json = fc.oneof(
       fc.jsonValue() as fc.Arbitrary<Json>,

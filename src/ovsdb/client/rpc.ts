@@ -11,6 +11,10 @@ const encoder = new TextEncoder()
 /** Up to this many bytes a message is parsed at once: the engine's own parser is the fastest. */
 const WHOLE = 128 << 20
 
+/** From this many parameters on a message goes out in pieces of this many characters. */
+const MANY = 1000
+const PIECE = 1 << 18
+
 /** The asking side of a JSON-RPC 1.0 session (RFC 7047 §4). Requests of the other side are answered if they are `echo`. */
 export class RpcClient {
   private next = 0
@@ -51,7 +55,8 @@ export class RpcClient {
     const id = this.next++
     this.pending.set(id, done)
     if (lost) this.losses.set(id, lost)
-    this.send({ method, params, id })
+    if (isArray(params) && params.length > MANY) this.sendPieces(method, params, id)
+    else this.send({ method, params, id })
   }
 
   private readonly losses = new Map<number, () => void>()
@@ -62,6 +67,18 @@ export class RpcClient {
 
   private send(message: Json): void {
     this.stream.write(encoder.encode(printJson(message)))
+  }
+
+  /** A message with many parameters, as a big transaction is: its text is never whole in memory. */
+  private sendPieces(method: string, params: readonly Json[], id: number): void {
+    let text = `{"id":${id},"method":"${method}","params":[`
+    params.forEach((param, i) => {
+      text += (i ? ',' : '') + printJson(param)
+      if (text.length < PIECE) return
+      this.stream.write(encoder.encode(text))
+      text = ''
+    })
+    this.stream.write(encoder.encode(`${text}]}`))
   }
 
   private receive(json: Json): void {
