@@ -13,8 +13,14 @@ import { EVENT_OPTIONS, ND_RA_OPTIONS, type OptionTable } from './dhcp-options.t
 import { type FieldRef, LanguageError } from './match.ts'
 import { type ActionParser, describe } from './parse-actions.ts'
 
+/**
+ * What the real parser gives up without a word: no action, and a complaint only if there is no
+ * semicolon where it stopped.
+ */
+export const NOTHING = 'nothing'
+
 /** `verb;` or `verb(...);` where the lexer is at the verb; undefined if it is none. */
-export function parseCall(p: ActionParser, verb: string): LogicalAction | undefined {
+export function parseCall(p: ActionParser, verb: string): LogicalAction | typeof NOTHING | undefined {
   const read = CALLS[verb]
   if (!read) return undefined
   p.lexer.next()
@@ -22,7 +28,11 @@ export function parseCall(p: ActionParser, verb: string): LogicalAction | undefi
 }
 
 /** `R = verb(...)` where the lexer is at the verb; undefined if it is none. */
-export function parseArguments(p: ActionParser, verb: string, dst: FieldRef): LogicalAction | undefined {
+export function parseArguments(
+  p: ActionParser,
+  verb: string,
+  dst: FieldRef,
+): LogicalAction | typeof NOTHING | undefined {
   const read = ANSWERS[verb]
   if (!read) return undefined
   p.lexer.next()
@@ -30,8 +40,9 @@ export function parseArguments(p: ActionParser, verb: string, dst: FieldRef): Lo
   return read(p, dst)
 }
 
-type Call = (p: ActionParser) => LogicalAction
-type Answer = (p: ActionParser, dst: FieldRef) => LogicalAction
+type Parsed = LogicalAction | typeof NOTHING
+type Call = (p: ActionParser) => Parsed
+type Answer = (p: ActionParser, dst: FieldRef) => Parsed
 
 /** A field of this width, then a comma or the closing parenthesis. */
 function argument(p: ActionParser, bits: number, last: boolean): FieldRef {
@@ -107,8 +118,7 @@ const CALLS: Readonly<Record<string, Call>> = {
   set_queue: (p: ActionParser) => {
     start(p)
     const queue = p.integerToken()
-    // What is no number makes the real parser give up here and complain about the missing `;'.
-    if (queue === undefined || queue > 0x7fffffffn) p.fail("expecting `;'")
+    if (queue === undefined || queue > 0x7fffffffn) return NOTHING
     p.lexer.next()
     p.force(')')
     if (queue > 61440n) {
@@ -169,23 +179,24 @@ const lookupIp =
   (type: 'lookup_arp_ip' | 'lookup_nd_ip', bits: number): Answer =>
   (p, dst) => ({ type, dst: p.result(dst, 1), port: argument(p, 0, false), ip: argument(p, bits, true) })
 
+/** Where a port is left: a port field, or 32 bits. */
+function portResult(p: ActionParser, dst: FieldRef): FieldRef {
+  return dst.bits === 0 ? dst : p.result(dst, 32)
+}
+
 const relay =
   (type: 'dhcp_relay_req_chk' | 'dhcp_relay_resp_chk'): Answer =>
   (p: ActionParser, dst) => {
     p.result(dst, 1)
-    const ip = (what: string) => {
-      const { type: t, integer } = p.lexer.token
-      if (t !== 'integer' || integer?.format !== 'ipv4') p.fail(what)
-      p.lexer.next()
-      return Number(integer.value)
-    }
-    const first = ip('expecting IPv4 dhcp relay and server ips')
-    const comma = p.lexer.match(',')
-    if (!comma) {
-      p.force(')')
-      p.fail("expecting `)'")
-    }
-    const server = ip('expecting IPv4 dhcp server ip')
+    const { type: t, integer } = p.lexer.token
+    if (t !== 'integer' || integer?.format !== 'ipv4') p.fail('expecting IPv4 dhcp relay and server ips')
+    const first = Number(integer.value)
+    p.lexer.next()
+    p.lexer.match(',')
+    const second = p.lexer.token
+    if (second.type === 'integer' && second.integer?.format !== 'ipv4') p.fail('expecting IPv4 dhcp server ip')
+    const server = Number(second.integer?.value ?? 0n)
+    p.lexer.next()
     p.force(')')
     return { type, dst, relay: first, server }
   }
@@ -211,8 +222,8 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   lookup_nd: lookup('lookup_nd', 128),
   lookup_arp_ip: lookupIp('lookup_arp_ip', 32),
   lookup_nd_ip: lookupIp('lookup_nd_ip', 128),
-  get_fdb: (p, dst) => ({ type: 'get_fdb', dst, mac: argument(p, 48, true) }),
-  get_remote_fdb: (p, dst) => ({ type: 'get_remote_fdb', dst, mac: argument(p, 48, true) }),
+  get_fdb: (p, dst) => ({ type: 'get_fdb', dst: portResult(p, dst), mac: argument(p, 48, true) }),
+  get_remote_fdb: (p, dst) => ({ type: 'get_remote_fdb', dst: portResult(p, dst), mac: argument(p, 48, true) }),
   lookup_fdb: (p, dst) => ({
     type: 'lookup_fdb',
     dst: p.result(dst, 1),
@@ -222,7 +233,7 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   check_pkt_larger: (p, dst) => {
     p.result(dst, 1)
     const length = p.integerToken()
-    if (length === undefined || length > 0x7fffffffn) p.fail("expecting `;'")
+    if (length === undefined || length > 0x7fffffffn) return NOTHING
     p.lexer.next()
     p.force(')')
     return { type: 'check_pkt_larger', dst, length: Number(length) & 0xffff }
@@ -320,20 +331,20 @@ function parseLog(p: ActionParser): LogicalAction {
 function parseMeter(p: ActionParser): LogicalAction {
   start(p)
   const number = () => {
-    const n = p.integerToken() ?? 0n
+    const n = p.lexer.token.integer?.value ?? 0n
     p.lexer.next()
     return n
   }
   const rate = number()
   const burst = p.lexer.match(',') ? number() : 0n
-  if (rate === 0n) throw new LanguageError('Rate 0 for set_meter is not in valid.')
   p.force(')')
+  if (rate === 0n) throw new LanguageError('Rate 0 for set_meter is not in valid.')
   return { type: 'set_meter', rate, burst }
 }
 
-function parseForwardGroup(p: ActionParser): LogicalAction {
+function parseForwardGroup(p: ActionParser): Parsed {
   const lexer = p.lexer
-  start(p)
+  if (!lexer.match('(')) return NOTHING
   let liveness = false
   const ports: string[] = []
   if (lexer.matchId('liveness')) {
@@ -344,11 +355,12 @@ function parseForwardGroup(p: ActionParser): LogicalAction {
     lexer.next()
     p.force(',')
   }
-  if (!lexer.matchId('childports')) p.fail("expecting `;'")
+  if (!lexer.matchId('childports')) return NOTHING
   p.force('=')
-  do ports.push(p.string('expecting logical switch port'))
-  while (lexer.match(','))
-  p.force(')')
+  while (!lexer.match(')')) {
+    ports.push(p.string('expecting logical switch port'))
+    lexer.match(',')
+  }
   return { type: 'fwd_group', liveness, ports }
 }
 
@@ -375,20 +387,25 @@ function parseSample(p: ActionParser): LogicalAction {
   let collectorSet = 0
   let domain = 0
   let point: number | 'cookie' | FieldRef = 0
-  start(p)
-  while (!lexer.match(')')) {
+  const open = lexer.match('(')
+  while (open && !lexer.match(')')) {
     const argumentName = lexer.token.type === 'id' ? lexer.token.text : ''
-    const number = (max: bigint, complaint: string): number => {
+    // Anything but a number is passed over; behind `probability' it is read again as an argument.
+    const number = (max: bigint, complaint: string, old: number): number => {
       lexer.next()
       p.force('=')
-      const n = p.integerToken()
-      if (n === undefined || n > max) p.fail(complaint)
+      const n = p.lexer.token.type === 'integer' ? p.lexer.token.integer?.value : undefined
+      if (n === undefined) {
+        if (argumentName !== 'probability') lexer.next()
+        return old
+      }
+      if (n > max) p.fail(complaint)
       lexer.next()
       return Number(n)
     }
     switch (argumentName) {
       case 'probability':
-        probability = number(65535n, 'expecting probability')
+        probability = number(65535n, 'expecting probability', probability)
         break
       case 'collector_set': {
         lexer.next()
@@ -399,7 +416,7 @@ function parseSample(p: ActionParser): LogicalAction {
         break
       }
       case 'obs_domain':
-        domain = number(255n, 'obs_domain must be 8-bit long')
+        domain = number(255n, 'obs_domain must be 8-bit long', domain)
         break
       case 'obs_point':
         lexer.next()
@@ -454,7 +471,8 @@ function optionList(p: ActionParser, table: OptionTable, kind: string): OptionSe
   const out: OptionSetting[] = []
   while (!lexer.match(')')) {
     const name = lexer.token.text
-    const definition = lexer.token.type === 'id' ? table.get(name) : undefined
+    if (lexer.token.type !== 'id') p.fail('')
+    const definition = table.get(name)
     if (!definition) p.fail(`expecting ${kind} option name`)
     lexer.next()
     p.force('=')

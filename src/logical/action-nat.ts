@@ -47,7 +47,7 @@ export function parseNat(p: ActionParser, type: NatVerb): LogicalAction {
 
 /** `= "field,field"` behind `hash_fields`. */
 export function parseHashFields(p: ActionParser): string {
-  if (!p.lexer.match('=')) p.fail("expecting `='")
+  if (!p.lexer.match('=')) p.fail('invalid hash_fields')
   return p.string('invalid hash_fields')
 }
 
@@ -59,7 +59,7 @@ export function parseBackends(p: ActionParser, type: LbVerb): LogicalAction {
   }
   p.require('ip')
   const backends: Backend[] = []
-  if (!lexer.match('(')) return { type, backends }
+  if (!lexer.match('(') || lexer.match(')')) return { type, backends }
   if (!lexer.matchId('backends')) p.fail('expecting backends')
   if (!lexer.match('=')) p.fail("expecting `='")
   while (!lexer.is(';') && !lexer.is(')')) {
@@ -68,11 +68,9 @@ export function parseBackends(p: ActionParser, type: LbVerb): LogicalAction {
   }
   let hashFields: string | undefined
   let flag: 'skip_snat' | 'force_snat' | undefined
-  if (lexer.match(';')) {
-    if (lexer.matchId('hash_fields')) {
-      hashFields = parseHashFields(p)
-      if (lexer.match(';')) flag = ctFlag(p)
-    } else flag = ctFlag(p)
+  while (lexer.match(';')) {
+    if (lexer.matchId('hash_fields')) hashFields = parseHashFields(p)
+    else flag = ctFlag(p)
   }
   p.force(')')
   return {

@@ -205,7 +205,7 @@ export class Lexer {
     const value = this.number(start)
     if (typeof value === 'string') return this.error(value, start)
     const s = this.text
-    if (s[this.at] !== '/' || s[this.at + 1] === '/' || s[this.at + 1] === '*') {
+    if (s[this.at] !== '/') {
       return this.make('integer', s.slice(start, this.at), start, value)
     }
     const slash = this.at + 1
@@ -242,12 +242,12 @@ export class Lexer {
       i = start + 2
       while (i < s.length && isHex(s.charCodeAt(i))) i++
       this.at = i
-      if (i === start + 2) return `Hex digits expected following 0${c1}.`
-      if (i < s.length && isId(s.charCodeAt(i))) {
-        while (i < s.length && isId(s.charCodeAt(i))) i++
+      if (i < s.length && isIdStart(s.charCodeAt(i)) && s[i] !== '_') {
+        while (i < s.length && /[0-9a-zA-Z]/.test(s[i] as string)) i++
         this.at = i
         return 'Invalid syntax in hexadecimal constant.'
       }
+      if (i === start + 2) return `Hex digits expected following 0${c1}.`
       const value = BigInt(s.slice(start, i))
       return value > MAX128 ? 'Hexadecimal constant requires more than 128 bits.' : { format: 'hexadecimal', value }
     }
@@ -259,6 +259,11 @@ export class Lexer {
         if (s[i] === '.' && s[i + 1] === '.') break
         i++
       }
+      if (i < s.length && isIdStart(s.charCodeAt(i))) {
+        while (i < s.length && (isDigit(s.charCodeAt(i)) || /[a-zA-Z.:]/.test(s[i] as string))) i++
+        this.at = i
+        return 'Invalid numeric constant.'
+      }
       this.at = i
       const text = s.slice(start, i)
       if (/^([0-9a-fA-F]{1,2}:){5}[0-9a-fA-F]{1,2}$/.test(text)) {
@@ -269,8 +274,8 @@ export class Lexer {
     }
     i = start
     while (i < s.length && (isDigit(s.charCodeAt(i)) || (s[i] === '.' && s[i + 1] !== '.'))) i++
-    if (i < s.length && isIdStart(s.charCodeAt(i))) {
-      while (i < s.length && isId(s.charCodeAt(i)) && !(s[i] === '.' && s[i + 1] === '.')) i++
+    if (i < s.length && isIdStart(s.charCodeAt(i)) && s[i] !== '_') {
+      while (i < s.length && /[0-9a-zA-Z.:]/.test(s[i] as string) && !(s[i] === '.' && s[i + 1] === '.')) i++
       this.at = i
       return 'Invalid numeric constant.'
     }

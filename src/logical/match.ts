@@ -52,6 +52,11 @@ export const FALSE: Expression = { type: 'boolean', value: false }
 /** Thrown inside the parsers of this folder and turned into a Result by their entry points. */
 export class LanguageError extends Error {}
 
+/** What went wrong: what the lexer could not read comes before what it means. */
+export function complaint(lexer: Lexer, e: LanguageError): string {
+  return lexer.token.type === 'error' ? lexer.token.text : e.message
+}
+
 /** Flattens nested operators of one kind and drops what does not matter. */
 export function combine(type: 'and' | 'or', parts: readonly Expression[]): Expression {
   const out: Expression[] = []
@@ -119,11 +124,11 @@ export function parseFieldRef(lexer: Lexer, symbols: SymbolTable): FieldRef | Pr
   let to = width - 1
   const brackets = lexer.match('[')
   if (brackets) {
+    if (width === 0) throw new LanguageError(`Cannot select subfield of string field ${symbol.name}.`)
     from = smallInteger(lexer)
     to = lexer.match('..') ? smallInteger(lexer) : from
     if (!lexer.match(']')) throw new LanguageError(lexer.syntaxError("expecting `]'"))
     if (to < from) throw new LanguageError(`Invalid bit range ${from} to ${to}.`)
-    if (width === 0) throw new LanguageError(`Cannot select subfield of string field ${symbol.name}.`)
     if (to >= width) {
       throw new LanguageError(`Cannot select bits ${from} to ${to} of ${width}-bit field ${symbol.name}.`)
     }
@@ -211,6 +216,9 @@ export class MatchParser {
       if (ahead.type === 'punctuation' && ahead.text === '(') return { expression: this.call(not), atomic: true }
       const field = parseFieldRef(lexer, this.symbols)
       const relation = this.relation()
+      if (!relation && (lexer.is('=') || this.broken())) {
+        throw new LanguageError(lexer.syntaxError('expecting relational operator'))
+      }
       if (!relation) return { expression: this.mention(field, not, at), atomic: true }
       return { expression: this.compare(field, relation, this.constants(), not, at), atomic: false }
     }
@@ -240,6 +248,11 @@ export class MatchParser {
     }
   }
 
+  /** The lexer could make nothing of what comes next. */
+  private broken(): boolean {
+    return this.lexer.token.type === 'error'
+  }
+
   private call(not: boolean): Expression {
     const lexer = this.lexer
     const at = lexer.token.start
@@ -267,6 +280,10 @@ export class MatchParser {
   private mention(field: FieldRef | PredicateSymbol, not: boolean, at: number): Expression {
     if (!('symbol' in field)) return this.compare(field, '==', ONE, not, at)
     if (field.bits === 0) throw new LanguageError(this.lexer.syntaxError('expecting relational operator'))
+    if (field.bits > 1 && not) {
+      // `!reg0' says that it is zero.
+      return this.compare(field, '==', ZERO, false, at)
+    }
     if (field.bits > 1) {
       throw new LanguageError("Explicit `!= 0' is required for inequality test of multibit field against 0.")
     }
@@ -415,6 +432,7 @@ export function compareValues(relation: Relation, a: bigint, b: bigint, mask: bi
 }
 
 const ONE: ConstantSet = { kind: 'integer', values: [{ format: 'decimal', value: 1n }], set: false }
+const ZERO: ConstantSet = { kind: 'integer', values: [{ format: 'decimal', value: 0n }], set: false }
 const TURNED: Readonly<Record<Relation, Relation>> = {
   '==': '==',
   '!=': '!=',

@@ -7,11 +7,19 @@ import {
   type Pipeline,
   type PlainVerb,
 } from './action.ts'
-import { parseArguments, parseCall } from './action-calls.ts'
+import { NOTHING, parseArguments, parseCall } from './action-calls.ts'
 import { DHCP_OPTIONS, DHCPV6_OPTIONS, type OptionTable } from './dhcp-options.ts'
 import { expandText, prerequisiteOf } from './expand.ts'
 import { type Integer, Lexer } from './lexer.ts'
-import { checkWidth, combine, type Expression, type FieldRef, LanguageError, parseFieldRef } from './match.ts'
+import {
+  checkWidth,
+  combine,
+  complaint,
+  type Expression,
+  type FieldRef,
+  LanguageError,
+  parseFieldRef,
+} from './match.ts'
 import { CT_COMMIT_SYMBOLS, SYMBOLS, type SymbolTable } from './symbols.ts'
 
 /** What parsing a flow's actions depends on. */
@@ -80,12 +88,13 @@ export function parseActions(text: string, env: ActionEnv): Result<ParsedActions
 }
 
 function parse(text: string, env: ActionEnv): Result<ParsedActions> {
+  const lexer = new Lexer(text)
   try {
-    const parser = new ActionParser(new Lexer(text), env)
+    const parser = new ActionParser(lexer, env)
     const actions = parser.all()
     return ok({ text, actions, prerequisites: parser.prerequisites() })
   } catch (e) {
-    if (e instanceof LanguageError) return err(e.message)
+    if (e instanceof LanguageError) return err(complaint(lexer, e))
     throw e
   }
 }
@@ -159,7 +168,8 @@ export class ActionParser {
     if (lexer.token.type !== 'id') this.fail('')
     const ahead = lexer.peek()
     if (ahead.type === 'punctuation' && (ahead.text === '=' || ahead.text === '<->' || ahead.text === '[')) {
-      return [this.assignment()]
+      const assigned = this.assignment()
+      return assigned === NOTHING ? [] : [assigned]
     }
     const verb = lexer.token.text
     if (PLAIN.has(verb)) {
@@ -195,7 +205,7 @@ export class ActionParser {
     }
     const call = parseCall(this, verb)
     if (!call) this.fail('expecting action')
-    return [call]
+    return call === NOTHING ? [] : [call]
   }
 
   /** `next;`, `next(table);`, `next(pipeline=egress, table=3);` */
@@ -204,7 +214,7 @@ export class ActionParser {
     let pipeline = env.pipeline
     let table = env.table + 1
     if (lexer.match('(')) {
-      if (lexer.token.type === 'integer') table = this.smallInteger()
+      if (this.integerToken() !== undefined) table = this.smallInteger()
       else {
         do {
           if (lexer.matchId('pipeline')) {
@@ -326,7 +336,7 @@ export class ActionParser {
   }
 
   /** `field = constant`, `field = field`, `field <-> field`, `field = call(...)`. */
-  private assignment(): LogicalAction {
+  private assignment(): LogicalAction | typeof NOTHING {
     const lexer = this.lexer
     const mtu = lexer.token.text
     if ((mtu === 'icmp4.frag_mtu' || mtu === 'icmp6.frag_mtu') && lexer.peek().text !== '[') return this.mtu(mtu)
@@ -340,6 +350,10 @@ export class ActionParser {
     }
     if (!lexer.match('=')) this.fail("expecting `=' or `<->'")
     if (lexer.token.type === 'id') {
+      if (/^dhcp_relay_re(q|sp)_chk$/.test(lexer.token.text) && lexer.peek().text !== '(') {
+        lexer.next()
+        this.fail("expecting `('")
+      }
       if (lexer.peek().text === '(') {
         const call = parseArguments(this, lexer.token.text, dst)
         if (call) return call
@@ -349,6 +363,8 @@ export class ActionParser {
       this.checkWritable(dst)
       return { type: 'move', dst, src }
     }
+    if (lexer.token.type === 'error') this.fail('')
+    this.checkWritable(dst)
     const value = this.constant()
     if ('string' in value !== (dst.bits === 0)) {
       throw new LanguageError(
@@ -358,7 +374,6 @@ export class ActionParser {
       )
     }
     if (!('string' in value)) checkWidth(value, dst.symbol.width, dst.symbol.name)
-    this.checkWritable(dst)
     return { type: 'load', dst, value }
   }
 

@@ -1,7 +1,7 @@
 import { err, ok, type Result } from '../base/result.ts'
 import { expand } from './expand.ts'
 import { type Integer, Lexer } from './lexer.ts'
-import { type Expression, LanguageError, MatchParser, type NameSets, NO_SETS } from './match.ts'
+import { complaint, type Expression, LanguageError, MatchParser, type NameSets, NO_SETS } from './match.ts'
 import { CT_TRANSLATION_SYMBOLS, SYMBOLS, type SymbolTable } from './symbols.ts'
 
 /** A match, parsed, checked and expanded. Equal texts without named sets give one object. */
@@ -47,8 +47,8 @@ export interface MatchOptions {
 }
 
 function parse(text: string, recorder: Recorder, symbols: SymbolTable): Result<ParsedMatch> {
+  const lexer = new Lexer(text)
   try {
-    const lexer = new Lexer(text)
     const tree = new MatchParser(lexer, recorder, symbols).parse()
     if (lexer.token.type !== 'end') return err(lexer.syntaxError('expecting end of input'))
     const ports = new Set<string>()
@@ -64,7 +64,7 @@ function parse(text: string, recorder: Recorder, symbols: SymbolTable): Result<P
       residents: [...residents],
     })
   } catch (e) {
-    if (e instanceof LanguageError) return err(e.message)
+    if (e instanceof LanguageError) return err(complaint(lexer, e))
     throw e
   }
 }
