@@ -193,8 +193,9 @@ export class Session implements LockHolder {
         bad('reply must have "id"')
         return
       }
-      if (id !== 'echo')
-        this.server.log.child('ovsdb_jsonrpc_server').warn(`${this.name}: received unexpected reply message`)
+      if (id === 'echo') return
+      this.server.log.child('ovsdb_jsonrpc_server').warn(`${this.name}: received unexpected reply message`)
+      this.close(new Error('unexpected reply message'))
       return
     }
     if (typeof method !== 'string') {
