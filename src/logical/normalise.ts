@@ -54,16 +54,35 @@ export function normalise(e: Expression, env: MatchEnv): readonly Clause[] {
     case 'or':
       return alternatives(e.of, env)
     case 'and': {
-      let out: readonly Clause[] = ALWAYS
-      // Small operands first: the product stays small.
-      const parts = e.of.map((x) => normalise(x, env)).sort((a, b) => a.length - b.length)
-      for (const p of parts) {
-        out = product(out, p)
-        if (out.length === 0) return NEVER
+      const single: (readonly Clause[])[] = []
+      const several: (readonly Clause[])[] = []
+      for (const x of e.of) {
+        const clauses = normalise(x, env)
+        if (clauses.length === 0) return NEVER
+        if (clauses.length === 1) single.push(clauses)
+        else several.push(clauses)
       }
+      // Single clauses by pairs: a thousand `!=' are so ten rounds, not a thousand. Then the others,
+      // small ones first.
+      let out = tournament(single)
+      for (const p of several.sort((x, y) => x.length - y.length)) out = product(out, p)
       return out
     }
   }
+}
+
+function tournament(parts: readonly (readonly Clause[])[]): readonly Clause[] {
+  let round = parts
+  while (round.length > 1) {
+    const next: (readonly Clause[])[] = []
+    for (let i = 0; i < round.length; i += 2) {
+      const a = round[i] as readonly Clause[]
+      const b = round[i + 1]
+      next.push(b ? product(a, b) : a)
+    }
+    round = next
+  }
+  return round[0] ?? ALWAYS
 }
 
 const NEVER: readonly Clause[] = []
@@ -147,12 +166,44 @@ function meet(a: Clause, b: Clause): Clause | undefined {
 }
 
 function intersect(a: readonly Term[], b: readonly Term[]): readonly Term[] {
-  if (a.length * b.length > MAX_CLAUSES) throw new LanguageError(TOO_MANY)
   const out: Term[] = []
-  for (const x of a) {
-    for (const y of b) {
-      const common = x.mask & y.mask
-      if ((x.value & common) === (y.value & common)) out.push({ value: x.value | y.value, mask: x.mask | y.mask })
+  const take = (x: Term, y: Term) => {
+    out.push({ value: x.value | y.value, mask: x.mask | y.mask })
+    if (out.length > MAX_CLAUSES) throw new LanguageError(TOO_MANY)
+  }
+  const [few, many] = a.length < b.length ? [a, b] : [b, a]
+  if (few.length < 8) {
+    for (const x of few) {
+      for (const y of many) {
+        const common = x.mask & y.mask
+        if ((x.value & common) === (y.value & common)) take(x, y)
+      }
+    }
+    return minimal(out)
+  }
+  // Terms of one mask agree with another term where their common bits do: found by those bits.
+  const groups = new Map<bigint, Term[]>()
+  for (const y of few) {
+    const group = groups.get(y.mask)
+    if (group) group.push(y)
+    else groups.set(y.mask, [y])
+  }
+  const indexes = [...groups].map(([mask, terms]) => ({ mask, terms, byCommon: new Map<bigint, Map<bigint, Term[]>>() }))
+  for (const x of many) {
+    for (const { mask, terms, byCommon } of indexes) {
+      const common = x.mask & mask
+      let index = byCommon.get(common)
+      if (!index) {
+        index = new Map()
+        for (const y of terms) {
+          const key = y.value & common
+          const list = index.get(key)
+          if (list) list.push(y)
+          else index.set(key, [y])
+        }
+        byCommon.set(common, index)
+      }
+      for (const y of index.get(x.value & common) ?? []) take(x, y)
     }
   }
   return minimal(out)

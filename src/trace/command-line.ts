@@ -84,7 +84,9 @@ export function parseTraceArguments(args: readonly string[]): Result<TraceReques
     }
     if (arg === '-h') return ok({ kind: 'help' })
     if (arg === '-V') return ok({ kind: 'version' })
-    if (/^-v/.test(arg) || /^--verbose/.test(arg) || /^--ovs(=|$)/.test(arg)) continue
+    if (/^-v/.test(arg) || /^--verbose/.test(arg)) continue
+    const absent = /^--(ovs|detach)(=|$)/.exec(arg)
+    if (absent) return err(`--${absent[1]} is not supported`)
     if (!arg.startsWith('--')) {
       if (arg.startsWith('-') && arg.length > 1) return err(`invalid option -- '${arg[1]}'`)
       rest.push(arg)
