@@ -188,7 +188,11 @@ function intersect(a: readonly Term[], b: readonly Term[]): readonly Term[] {
     if (group) group.push(y)
     else groups.set(y.mask, [y])
   }
-  const indexes = [...groups].map(([mask, terms]) => ({ mask, terms, byCommon: new Map<bigint, Map<bigint, Term[]>>() }))
+  const indexes = [...groups].map(([mask, terms]) => ({
+    mask,
+    terms,
+    byCommon: new Map<bigint, Map<bigint, Term[]>>(),
+  }))
   for (const x of many) {
     for (const { mask, terms, byCommon } of indexes) {
       const common = x.mask & mask

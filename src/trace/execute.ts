@@ -1,12 +1,9 @@
 import { formatIpv4 } from '../address/ipv4.ts'
 import { formatIpv6 } from '../address/ipv6.ts'
-import { formatMac } from '../address/mac.ts'
 import type { Random } from '../base/random.ts'
 import {
-  applyToFields,
   CT_STATE,
   evaluate,
-  type FieldRef,
   FLAG,
   type FlowState,
   formatAction,
@@ -21,7 +18,8 @@ import {
 } from '../logical/index.ts'
 import type { Field } from '../openflow/fields/field.ts'
 import { F, REGISTERS } from '../openflow/fields/table.ts'
-import { formatCtState, formatFlow } from './format-flow.ts'
+import { applyEffect } from './effects.ts'
+import { formatCtState } from './format-flow.ts'
 import {
   forgetOriginal,
   icmp4Error,
@@ -32,7 +30,6 @@ import {
   rememberOriginal,
   tcpReset,
 } from './packets.ts'
-import { passesInbound, passesOutbound } from './port-security.ts'
 import type { Datapath, Flow, Port, TraceModel } from './southbound.ts'
 import { add, type TraceNode } from './tree.ts'
 
@@ -193,52 +190,7 @@ export class Tracer {
   /** False: the packet ends here. */
   private run(a: LogicalAction, state: FlowState, at: Place, siblings: TraceNode[]): boolean {
     const { datapath, pipeline, table } = at
-    const env = this.env(datapath)
     switch (a.type) {
-      case 'load':
-        applyToFields(a, state, env)
-        if (!isRegister(a.dst)) add(siblings, 'modify', formatAction(a, at).slice(0, -1))
-        return true
-      case 'move': {
-        const value = formatValue(a.src, state.get(a.src))
-        applyToFields(a, state, env)
-        if (!isRegister(a.dst)) add(siblings, 'modify', `${formatField(a.dst)} = ${value}`)
-        return true
-      }
-      case 'exchange': {
-        const x = formatValue(a.a, state.get(a.a))
-        const y = formatValue(a.b, state.get(a.b))
-        applyToFields(a, state, env)
-        if (!isRegister(a.a)) add(siblings, 'modify', `${formatField(a.a)} = ${y}`)
-        if (!isRegister(a.b)) add(siblings, 'modify', `${formatField(a.b)} = ${x}`)
-        return true
-      }
-      case 'push':
-        add(siblings, 'modify', `push(${formatField(a.field)}) -> ${hex(state.get(a.field))}`)
-        state.push(state.get(a.field))
-        return true
-      case 'pop': {
-        const empty = state.stackDepth === 0
-        if (!empty) applyToFields(a, state, env)
-        const value = empty ? '/* empty stack */' : hex(state.get(a.field))
-        add(siblings, 'modify', `pop(${formatField(a.field)}) <- ${value}`)
-        return true
-      }
-      case 'dec_ttl': {
-        const type = state.read(F.eth_type)
-        if (type !== 0x800n && type !== 0x86ddn) {
-          add(siblings, 'error', '*** TTL decrement of non-IP packet')
-          return true
-        }
-        const ttl = state.read(F.nw_ttl)
-        if (ttl === 0n) {
-          add(siblings, 'error', '*** TTL underflow')
-          return false
-        }
-        state.write(F.nw_ttl, ttl - 1n)
-        add(siblings, 'modify', 'ip.ttl--')
-        return true
-      }
       case 'next':
         if (a.pipeline === pipeline) this.trace(datapath, state.clone(), pipeline, a.table, siblings)
         else this.jump(a.pipeline, a.table, state, datapath, siblings)
@@ -291,10 +243,6 @@ export class Tracer {
       case 'ct_lb_mark_local':
         this.balance(a, state, at, siblings)
         return true
-      case 'ct_clear':
-        for (const f of [F.ct_state, F.ct_mark, F.ct_label, F.ct_zone]) state.write(f, 0n)
-        forgetOriginal(state)
-        return true
       case 'select': {
         const given = a.values.find((v) => v.id === this.options.selectId)
         const chosen = given ?? a.values[this.options.random.u32() % a.values.length]
@@ -304,141 +252,19 @@ export class Tracer {
         this.goOn(state, at, inside, (s) => s.set(a.dst, BigInt(id)))
         return true
       }
-      case 'get_arp':
-      case 'get_nd': {
-        const mac = this.binding(datapath, state.get(a.port), state.get(a.ip))
-        state.write(F.eth_dst, BigInt(mac ?? 0))
-        add(siblings, 'modify', `eth.dst = ${formatMac(mac ?? 0)}`)
-        note(siblings, mac === undefined ? 'No MAC binding.' : `MAC binding to ${formatMac(mac)}.`)
-        return true
-      }
-      case 'lookup_arp':
-      case 'lookup_nd': {
-        const mac = this.binding(datapath, state.get(a.port), state.get(a.ip))
-        const hit = mac !== undefined && BigInt(mac) === state.get(a.mac)
-        state.set(a.dst, hit ? 1n : 0n)
-        note(siblings, hit ? `MAC binding to ${formatMac(mac)} found.` : 'lookup failed - No MAC binding.')
-        return true
-      }
-      case 'lookup_arp_ip':
-      case 'lookup_nd_ip': {
-        const mac = this.binding(datapath, state.get(a.port), state.get(a.ip))
-        state.set(a.dst, mac === undefined ? 0n : 1n)
-        note(siblings, mac === undefined ? 'lookup failed - No MAC binding.' : 'MAC binding found.')
-        return true
-      }
-      case 'get_fdb': {
-        const mac = Number(state.get(a.mac))
-        const key = this.model.fdb.get(`${datapath.key} ${mac}`)
-        state.set(a.dst, BigInt(key ?? 0))
-        if (key !== undefined) note(siblings, `MAC lookup for ${formatMac(mac)} found in FDB.`)
-        return true
-      }
-      case 'get_remote_fdb':
-        remark(siblings, 'The remote FDB table is different per each chassis.')
-        return true
-      case 'lookup_fdb': {
-        const mac = Number(state.get(a.mac))
-        const hit = this.model.fdb.get(`${datapath.key} ${mac}`) === Number(state.get(a.port))
-        state.set(a.dst, hit ? 1n : 0n)
-        note(
-          siblings,
-          hit ? `MAC lookup for ${formatMac(mac)} found in FDB.` : 'lookup mac failed in mac learning table.',
-        )
-        return true
-      }
-      case 'put_dhcp_opts':
-      case 'put_dhcpv6_opts':
-      case 'put_nd_ra_opts': {
-        if (a.type !== 'put_nd_ra_opts') {
-          add(siblings, 'error', '/* We assume that this packet is DHCPDISCOVER or DHCPREQUEST. */')
-        }
-        state.set(a.dst, 1n)
-        add(
-          siblings,
-          'modify',
-          formatAction(a, at)
-            .replace(/^[^=]* = /, '')
-            .slice(0, -1),
-        )
-        return true
-      }
-      case 'dhcp_relay_req_chk':
-      case 'dhcp_relay_resp_chk':
-        state.set(a.dst, 1n)
-        if (a.type === 'dhcp_relay_resp_chk') {
-          state.write(F.eth_dst, 0xffff_ffff_ffffn)
-          state.write(F.ip_dst, 0xffff_ffffn)
-        }
-        add(
-          siblings,
-          'error',
-          a.type === 'dhcp_relay_req_chk'
-            ? '/* We assume that this packet is DHCPDISCOVER or DHCPREQUEST. */'
-            : '/* We assume that this packet is DHCPOFFER or DHCPACK and DHCP broadcast flag is set. Dest IP is set to broadcast. Dest MAC is set to broadcast but in real network this is unicast which is extracted from DHCP header. */',
-        )
-        return true
-      case 'dns_lookup':
-        add(siblings, 'error', '*** dns_lookup action not implemented')
-        return true
-      case 'log': {
-        const name = a.name ?? '<unnamed>'
-        const direction = pipeline === 'ingress' ? 'IN' : 'OUT'
-        const packet = formatFlow(state)
-        add(
-          siblings,
-          'transformation',
-          `LOG: ACL name=${name}, direction=${direction}, verdict=${a.verdict}, severity=${a.severity}, packet="${packet}"`,
-        )
-        return true
-      }
-      case 'icmp4.frag_mtu':
-      case 'icmp6.frag_mtu':
-        add(siblings, 'modify', `${a.type} = ${a.mtu}`)
-        return true
-      case 'check_pkt_larger':
-        state.set(a.dst, 0n)
-        return true
-      case 'chk_lb_hairpin':
-      case 'chk_lb_hairpin_reply':
-        state.set(a.dst, 0n)
-        add(siblings, 'modify', `${formatField(a.dst)} = 0`)
-        return true
-      case 'ct_tp_dst':
-      case 'ct_proto': {
-        const proto = state.read(F.nw_proto)
-        const port = proto === 6n ? F.tcp_dst : proto === 17n ? F.udp_dst : F.sctp_dst
-        const value = a.type === 'ct_proto' ? proto : state.read(port)
-        state.set(a.dst, value)
-        add(siblings, 'modify', `${formatField(a.dst)} = ${value}`)
-        return true
-      }
-      case 'ct_state_save':
-        state.set(a.dst, state.read(F.ct_state) & 0xffn)
-        note(siblings, `${formatField(a.dst)} = ${state.get(a.dst)};`)
-        return true
-      case 'check_in_port_sec':
-      case 'check_out_port_sec': {
-        const inbound = a.type === 'check_in_port_sec'
-        const port = datapath.portsByKey.get(Number(state.read(inbound ? LOG_INPORT : LOG_OUTPORT)))
-        const passes = (inbound ? passesInbound : passesOutbound)(port?.security ?? [], state)
-        state.set(a.dst, passes ? 0n : 1n)
-        return true
-      }
-      case 'chk_ecmp_nh_mac':
-      case 'chk_ecmp_nh':
-      case 'chk_lb_aff':
-        state.set(a.dst, 0n)
-        return true
-      case 'flood_remote':
-        remark(siblings, 'Flood to all remote chassis')
-        return true
       case 'mirror':
         this.mirror(a.port, state, at, siblings)
         return true
-      default:
-        // What is left needs state that a trace does not have, or none at all: no-ops.
-        return table >= 0
+      default: {
+        // What is neither needs state that a trace does not have, or none at all: a no-op.
+        const effect = applyEffect(
+          a,
+          state,
+          { model: this.model, datapath, pipeline, table, env: this.env(datapath) },
+          siblings,
+        )
+        return effect !== 'end'
+      }
     }
   }
 
@@ -457,10 +283,6 @@ export class Tracer {
     const name = this.portName(datapath.portsByKey.get(key))
     const inside = add(siblings, 'pipeline', `${pipeline}(dp="${this.datapathName(datapath)}", ${side}="${name}")`)
     this.trace(datapath, state.clone(), pipeline, table, inside)
-  }
-
-  private binding(datapath: Datapath, port: bigint, ip: bigint): number | undefined {
-    return this.model.macBindings.get(`${datapath.key} ${port} ${ip}`)
   }
 
   /** The connection's state for an action that only sets it where nothing did before. */
@@ -693,33 +515,8 @@ function remark(siblings: TraceNode[], text: string): void {
   add(siblings, 'remark', `/* ${text} */`)
 }
 
-function isRegister(f: FieldRef): boolean {
-  const { name } = f.symbol.root.field
-  return /^x*reg\d+$/.test(name)
-}
-
 function clearRegisters(state: FlowState): void {
   for (const field of REGISTERS.slice(0, 10)) state.write(field, 0n)
-}
-
-const hex = (v: bigint) => (v === 0n ? '0' : `0x${v.toString(16)}`)
-
-/** A value as the field that it came from prints it: part of a field in hexadecimal. */
-function formatValue(f: FieldRef, value: bigint): string {
-  const { field } = f.symbol.root
-  if (f.bits !== 0 && f.bits !== field.bits) return hex(value)
-  switch (field.format) {
-    case 'ethernet':
-      return formatMac(Number(value))
-    case 'ipv4':
-      return formatIpv4(Number(value))
-    case 'ipv6':
-      return formatIpv6(value)
-    case 'decimal':
-      return value.toString()
-    default:
-      return hex(value)
-  }
 }
 
 function swapEnds(s: FlowState, v4: boolean): void {
