@@ -39,6 +39,8 @@ const words = (text: string | undefined): string[] => (text ?? '').split(/\s+/).
 
 /** Runs a ctl tool: the whole program but its name. */
 export function ctlMain<T>(main: CtlMain<T>): void {
+  // whoever read the output has seen enough
+  process.stdout.on('error', () => process.exit(1))
   const { program } = main
   const args = process.argv.slice(2)
   const own = main.optionsVariable ? words(process.env[main.optionsVariable]) : []

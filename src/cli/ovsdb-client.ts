@@ -57,6 +57,8 @@ const help = (): string =>
 const isServer = (word: string): boolean => /^[a-z]+:/i.test(word)
 
 function main(): void {
+  // whoever read the output has seen enough
+  process.stdout.on('error', () => process.exit(1))
   const { globals: options, rest } = readOptions(OPTIONS, process.argv.slice(2))
   checkCommon(options)
   const [name, ...words] = rest

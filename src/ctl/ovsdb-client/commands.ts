@@ -116,11 +116,15 @@ function printTable(
   result: Json | undefined,
 ): void {
   const rows = isObject(result) && isArray(result['rows']) ? result['rows'] : fatal(printJson(result ?? null, true))
-  const cells = rows.map((row) =>
-    columns.map((c) => ({ type: c.type, value: readDatum(c.type, (isObject(row) ? row[c.name] : undefined) ?? null) })),
-  )
-  const key = (row: (typeof cells)[number]) => row.map((c) => formatDatum(c.type, c.value)).join('\0')
-  cells.sort((a, b) => (key(a) < key(b) ? -1 : 1))
+  const keyed = rows.map((row) => {
+    const cells = columns.map((c) => ({
+      type: c.type,
+      value: readDatum(c.type, (isObject(row) ? row[c.name] : undefined) ?? null),
+    }))
+    return { cells, key: cells.map((c) => formatDatum(c.type, c.value)).join('\0') }
+  })
+  keyed.sort((a, b) => (a.key < b.key ? -1 : 1))
+  const cells = keyed.map((k) => k.cells)
   session.table({ caption: `${table.name} table`, headings: columns.map((c) => c.name), rows: cells })
 }
 
