@@ -131,7 +131,7 @@ export function readConditionChange(
     const table = schema.tables.get(name)
     if (!table) fail('syntax error', `no table named ${name}`)
     const old = before.get(name)
-    if (!old) fail('syntax error', `no condition monitored for table ${name}`)
+    if (!old) fail('syntax error', `no table named ${name} in monitor session`)
     if (!isArray(requests)) fail('syntax error', `table ${name} no monitor-cond-change JSON array`)
     for (const request of requests) {
       const members = new Members(request, `table ${name}`)

@@ -66,10 +66,17 @@ function countReferences(overlay: Overlay): ReferenceDeltas {
     if (!strong.length) continue
     for (const change of changes.values()) {
       const columns = changedColumns(strong, change)
-      if (change.old) eachReference(change.old, columns, (t, uuid) => adjust(deltas, tableOf(overlay, t), uuid, -1))
+      const { old } = change
+      // A row's reference to its own uuid is not looked at, and keeps nothing alive.
+      if (old) {
+        eachReference(old, columns, (t, uuid) => {
+          if (uuid !== old._uuid) adjust(deltas, tableOf(overlay, t), uuid, -1)
+        })
+      }
       const row = change.new
       if (!row) continue
       eachReference(row, columns, (t, uuid, column) => {
+        if (uuid === row._uuid) return
         const target = tableOf(overlay, t)
         if (!overlay.get(target, uuid) && !target.rows.has(uuid)) {
           fail(
@@ -129,6 +136,7 @@ function collectGarbage(overlay: Overlay, deltas: ReferenceDeltas): void {
     const row = overlay.get(table, uuid)
     if (!row || references(deltas, table, uuid) > 0) continue
     eachReference(row, table.strong, (t, target) => {
+      if (target === uuid) return
       const to = tableOf(overlay, t)
       adjust(deltas, to, target, -1)
       if (!to.schema.isRoot) work.push([to, target])
@@ -341,7 +349,7 @@ export function rebuild(tables: ReadonlyMap<string, Table>): void {
       for (const index of table.indexes) index.rows.set(index.key(row), row._uuid)
       eachReference(row, table.strong, (t, uuid) => {
         const target = tables.get(t)
-        if (target) addReferences(target, uuid, 1)
+        if (target && uuid !== row._uuid) addReferences(target, uuid, 1)
       })
       addReferrers(tables, table, row)
     }

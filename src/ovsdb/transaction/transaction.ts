@@ -103,7 +103,6 @@ export class Transaction {
 
   private insert(op: Operand<'insert'>, trusted: boolean): OperationResult {
     const table = this.table(op.table)
-    const values = this.values(table.schema, op.row, trusted, false)
     const uuid = op.uuid ?? uuid4(this.random)
     if (op.uuid !== undefined && (table.rows.has(uuid) || this.overlay.get(table, uuid))) {
       throw new Failure({
@@ -112,6 +111,7 @@ export class Transaction {
         syntax: `"${uuid}"`,
       })
     }
+    const values = this.values(table.schema, op.row, trusted, false)
     const row: MutableRow = table.blank(uuid)
     for (const name of Object.keys(values)) row[name] = values[name]
     // RFC 7047 §5.2.1: a default must satisfy the constraints too.

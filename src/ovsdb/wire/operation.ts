@@ -49,8 +49,13 @@ function readMutation(table: TableSchema, json: Json, named: NamedUuids): Mutati
   if (!isMutator(mutator)) fail('unknown mutator', `No mutator named ${mutator}.`)
   const [type, keys] = mutationTypes(column.type, mutator)
   if (!type) syntaxError(json, mismatch(mutator, column))
-  if (keys && !(isArray(value) && value[0] === 'map')) return [name, mutator, setOf(readDatum(keys, value, named))]
-  return [name, mutator, readDatum(type, value, named)]
+  try {
+    return [name, mutator, readDatum(type, value, named)]
+  } catch (e) {
+    // From a map, keys alone can be deleted too (RFC 7047 §5.1).
+    if (!(e instanceof Failure) || !keys) throw e
+    return [name, mutator, setOf(readDatum(keys, value, named))]
+  }
 }
 
 const setOf = (datum: Datum): Datum => (typeof datum === 'object' ? datum : datum === undefined ? [] : [datum])
@@ -202,10 +207,19 @@ export class WireOperations implements OperationSource {
       if (uuid === undefined) uuid = symbol.uuid
       else if (!known) symbol.uuid = uuid
     }
-    const values = readRow(table, rowJson, this.named)
-    const row: Record<string, Datum> = {}
-    for (const column of Object.keys(values)) if (table.columns.has(column)) row[column] = values[column]
-    return { op: 'insert', table: table.name, row, ...(uuid === undefined ? {} : { uuid }) }
+    const { named } = this
+    return {
+      op: 'insert',
+      table: table.name,
+      ...(uuid === undefined ? {} : { uuid }),
+      // Read only once the uuid is found to be free: its error comes first.
+      get row() {
+        const values = readRow(table, rowJson, named)
+        const row: Record<string, Datum> = {}
+        for (const column of Object.keys(values)) if (table.columns.has(column)) row[column] = values[column]
+        return row
+      },
+    }
   }
 
   private wait(members: Members): Operation {
