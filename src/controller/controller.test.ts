@@ -237,6 +237,34 @@ describe('logical flows', () => {
   })
 })
 
+describe('flooding', () => {
+  test('goes to patch ports, also to those that lead nowhere, but not to switch ports without a place', () => {
+    const w = makeWorld()
+    w.clock.settle()
+    network(w)
+    w.plug('tap1', { 'iface-id': 'vm1' })
+    w.sb(portRow('sw0-r', 'sw0', 9, { type: 'patch', options: new Map([['peer', 'gone']]) }), {
+      op: 'insert',
+      table: 'Multicast_Group',
+      row: {
+        name: '_MC_flood',
+        datapath: uuidOf('sw0'),
+        tunnel_key: 32768,
+        ports: ['pb-vm1', 'pb-vm2', 'pb-sw0-r'].map(uuidOf),
+      },
+    })
+    w.clock.settle()
+    const to = (table: number, priority: number) =>
+      flowsOf(w, table)
+        .filter((f) => f.priority === priority && exact(f.match, F.reg15) === 32768n)
+        .map((f) => f.actions.filter((a) => a.type === 'resubmit').length)
+    expect(to(OFTABLE.REMOTE_OUTPUT, 100)).toEqual([2])
+    expect(to(OFTABLE.REMOTE_OUTPUT, 120)).toEqual([2])
+    expect(to(OFTABLE.LOCAL_OUTPUT, 100)).toEqual([1])
+    expect(flowsOf(w, OFTABLE.LOG_TO_PHY).some((f) => exact(f.match, F.reg15) === 9n)).toBe(false)
+  })
+})
+
 describe('incremental', () => {
   const step = fc.oneof(
     fc.record({ do: fc.constant('plug' as const), n: fc.integer({ min: 1, max: 4 }) }),

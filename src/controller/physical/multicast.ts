@@ -34,6 +34,7 @@ export function multicastFlows(group: MulticastGroup, datapathKey: number, ctx: 
     const here = [set(F.reg15, p.key), resubmit(OFTABLE.CHECK_LOOPBACK)]
     switch (p.at) {
       case 'patch':
+      case 'unpaired':
         patches.push(...here)
         everywhere.push(...here)
         break

@@ -70,6 +70,8 @@ export type Place =
   | (Common & { readonly at: 'redirect'; readonly chassis: readonly string[] })
   /** A localport without an interface here. */
   | (Common & { readonly at: 'absent' })
+  /** A patch port whose other end is not there (any more): leads nowhere, yet is flooded to as the others. */
+  | (Common & { readonly at: 'unpaired' })
   /** A chassis redirect port whose packets go to its chassis over the physical network. */
   | (Common & {
       readonly at: 'bridged'
@@ -153,7 +155,9 @@ function placeOf(row: PortBinding, dp: LocalDatapath, ctx: Context): Place | und
       const peerName = row.options.get('peer')
       const peer = peerName === undefined ? undefined : bindings.portsByName.first(peerName)
       const peerRow = peer && sb.Datapath_Binding.get(peer.datapath)
-      if (!peer || !peerRow || peer.type !== row.type) return undefined
+      if (!peer || !peerRow || peer.type !== row.type) {
+        return row.type === 'patch' ? { ...common, at: 'unpaired' } : undefined
+      }
       const peerDp = ctx.datapaths.local.get(peer.datapath)
       const peerZones = peerDp ? zonesOf(ctx.zones, peer.logical_port, peerDp) : NO_ZONES
       return { ...common, at: row.type, peerKey: peer.tunnel_key, peerDatapath: peerRow.tunnel_key, peerZones }

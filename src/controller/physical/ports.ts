@@ -161,6 +161,7 @@ export function portFlows(place: Place, ctx: PortContext): Flow[] {
       remoteFlows(b, place, ctx)
       break
     case 'absent':
+    case 'unpaired':
       return []
     case 'behind-localnet':
       b.add(OFTABLE.LOCAL_OUTPUT, 100, b.outport, [set(F.reg15, place.localnet), resubmit(OFTABLE.LOCAL_OUTPUT)])
