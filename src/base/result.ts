@@ -19,8 +19,3 @@ export function unwrap<T, E>(result: Result<T, E>): T {
 export function invariant(condition: unknown, what: string): asserts condition {
   if (!condition) throw new Error(`invariant broken: ${what}`)
 }
-
-/** Makes the compiler prove that a union was handled whole. */
-export function unreachable(value: never): never {
-  throw new Error(`unreachable: ${String(value)}`)
-}

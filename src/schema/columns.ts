@@ -26,7 +26,6 @@ export interface Table {
 const one = (key: BaseType): Column => ({ key, min: 1, max: 1 })
 
 export const integer: Column = one({ type: 'integer' })
-export const real: Column = one({ type: 'real' })
 export const boolean: Column = one({ type: 'boolean' })
 export const string: Column = one({ type: 'string' })
 export const uuid: Column = one({ type: 'uuid' })

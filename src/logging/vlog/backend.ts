@@ -1,7 +1,7 @@
 import type { Level } from '../../base/log.ts'
 import { err, ok, type Result } from '../../base/result.ts'
 import type { Appender, Backend, Layout, LogEvent } from '../event.ts'
-import { DESTINATIONS, type Destination, parseSpec, VLOG_LEVELS, type VlogLevel } from './levels.ts'
+import { DESTINATIONS, type Destination, parseSpec, type VlogLevel } from './levels.ts'
 import { patternLayout } from './pattern.ts'
 
 const DEFAULT_PATTERNS: Readonly<Record<Destination, string>> = {
@@ -152,5 +152,3 @@ export class VlogBackend implements Backend {
     })
   }
 }
-
-export { VLOG_LEVELS }

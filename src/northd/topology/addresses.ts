@@ -1,5 +1,5 @@
-import { formatIpv4, type Ipv4, ipv4Mask, parseIpv4 } from '../../address/ipv4.ts'
-import { formatIpv6, type Ipv6, ipv6Mask, linkLocal, parseIpv6, solicitedNode } from '../../address/ipv6.ts'
+import { formatIpv4, type Ipv4, ipv4Mask } from '../../address/ipv4.ts'
+import { formatIpv6, type Ipv6, ipv6Mask, linkLocal, solicitedNode } from '../../address/ipv6.ts'
 import { formatMac, type Mac, parseMac } from '../../address/mac.ts'
 import { parsePrefix } from '../../address/prefix.ts'
 
@@ -113,19 +113,6 @@ export function routerAddresses(mac: string, networks: readonly string[]): PortA
 
 export function isLinkLocal(n: Network6): boolean {
   return n.value >> 118n === 0x3fan
-}
-
-/** The family of a bare address or prefix; undefined when it is neither. */
-export function familyOf(text: string): 4 | 6 | undefined {
-  return parsePrefix(text)?.family
-}
-
-export function isIpv4(text: string): boolean {
-  return parseIpv4(text) !== undefined
-}
-
-export function isIpv6(text: string): boolean {
-  return parseIpv6(text) !== undefined
 }
 
 /** Whether an address lies in a port's network. */

@@ -40,11 +40,6 @@ export function codeOf(field: Field, version: number): FieldCode | undefined {
   return best
 }
 
-/** Bytes of a header without value: 4, or 8 with an experimenter. */
-export function headerLength(field: Field, version: number): number {
-  return codeOf(field, version)?.class === 0xffff ? 8 : 4
-}
-
 function writeHeader(w: Writer, field: Field, version: number, masked: boolean, length: number): void {
   const code = codeOf(field, version)
   if (!code) throw new Error(`field ${field.name} has no number on the wire`)

@@ -508,5 +508,3 @@ function readTransactionId(json: Json | undefined): string {
 function seconds(ms: number): string {
   return String(Number((ms / 1000).toPrecision(3)))
 }
-
-export { ZERO_UUID }
