@@ -288,6 +288,7 @@ export function comparable(json: Json): Json {
       .replace(RANDOM, (uuid) => (uuid.endsWith('-0000-4000-8000-000000000000') ? uuid : 'UUID'))
       .replace(/to have identical values .*/, 'to have identical values ...')
       .replace(/^Table . column .. row .* references nonexistent row .*/, 'references nonexistent row')
+      .replace(/^Attempted to store \d+ /, 'Attempted to store N ')
       .replace(/^(Deletion of|Weak reference column).*/, 'weak reference')
   }
   if (isArray(json)) {

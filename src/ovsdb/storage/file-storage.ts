@@ -187,16 +187,13 @@ export class FileStorage implements Storage {
     })
   }
 
-  private snapshot(database: Database): ReadonlyMap<string, readonly Row[]> {
-    return new Map([...database.tables].map(([name, table]) => [name, [...table.rows.values()]]))
-  }
-
   private get temporary(): string {
     return `${this.options.files.resolve(this.name)}.tmp`
   }
 
-  rewrite(database: Database): string | undefined {
-    const writer = new Snapshot(this.options.files, this.temporary, database, this.snapshot(database), this.comment())
+  rewrite(database: Database, comment = 'compacting database online'): string | undefined {
+    const note = { date: this.options.clock.now(), comment }
+    const writer = new Snapshot(this.options.files, this.temporary, database, snapshot(database), note)
     try {
       while (!writer.step());
       this.adopt(writer.finish([]), writer.size)
@@ -232,7 +229,7 @@ export class FileStorage implements Storage {
     }
     let writer: Snapshot
     try {
-      writer = new Snapshot(this.options.files, this.temporary, database, this.snapshot(database), this.comment())
+      writer = new Snapshot(this.options.files, this.temporary, database, snapshot(database), this.comment())
     } catch (e) {
       end(errorText(e))
       return
@@ -293,6 +290,25 @@ export class FileStorage implements Storage {
     this.file.close()
     this.lock.release()
   }
+}
+
+function snapshot(database: Database): ReadonlyMap<string, readonly Row[]> {
+  return new Map([...database.tables].map(([name, table]) => [name, [...table.rows.values()]]))
+}
+
+/** Writes a database to a file of its own, whatever was there. Throws the system's errors. */
+export function writeFile(
+  files: FileSystem,
+  path: string,
+  database: Database,
+  note: { readonly date: number; readonly comment: string },
+): void {
+  const temporary = `${files.resolve(path)}.tmp`
+  const writer = new Snapshot(files, temporary, database, snapshot(database), note)
+  while (!writer.step());
+  writer.finish([]).close()
+  files.rename(temporary, files.resolve(path))
+  files.syncDirectory(path)
 }
 
 /** Writes a new log beside the old: the schema, and all rows in one record. */

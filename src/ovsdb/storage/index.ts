@@ -1,4 +1,12 @@
-export { createFile, FileStorage, type FileStorageOptions, type OpenedFile, openFile } from './file-storage.ts'
+export {
+  createFile,
+  FileStorage,
+  type FileStorageOptions,
+  type OpenedFile,
+  openFile,
+  writeFile,
+} from './file-storage.ts'
 export type { FileSystem, LogFile } from './files.ts'
-export { encodeRecord, readRecord } from './log.ts'
+export { encodeRecord, type LogRecord, readRecord } from './log.ts'
+export { loadTransaction } from './record.ts'
 export { MemoryStorage, type Storage } from './storage.ts'

@@ -1,0 +1,107 @@
+import { readFileSync } from 'node:fs'
+import { err, ok, type Result } from '../base/result.ts'
+import { SystemClock } from '../io/clock.ts'
+import { errorText } from '../io/errors.ts'
+import { systemFiles } from '../io/files.ts'
+import { systemRandom } from '../io/random.ts'
+import type { Json } from '../jsonrpc/json.ts'
+import { JsonError, parseJson } from '../jsonrpc/parser.ts'
+import { type DatabaseSchema, describeError, Failure, readSchema } from '../ovsdb/schema/index.ts'
+import { type LogRecord, loadTransaction, readRecord } from '../ovsdb/storage/index.ts'
+import { Database } from '../ovsdb/transaction/index.ts'
+
+/** A database file read without touching it. */
+export interface ReadFile {
+  readonly schema: DatabaseSchema
+  readonly database: Database
+}
+
+/** A schema from a file of JSON. */
+export function readSchemaFile(path: string): Result<DatabaseSchema> {
+  const json = readJsonFile(path)
+  if (!json.ok) return err(`failed to read schema: "${path}" could not be read as JSON (${json.error})`)
+  try {
+    return ok(readSchema(json.value))
+  } catch (e) {
+    if (!(e instanceof Failure)) throw e
+    const { error, details = '' } = e.error
+    return err(describeError({ ...e.error, error, details: `failed to parse "${path}" as ovsdb schema: ${details}` }))
+  }
+}
+
+function readJsonFile(path: string): Result<Json> {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (e) {
+    return err(`error opening "${path}": ${errorText(e)}`)
+  }
+  try {
+    return ok(parseJson(text))
+  } catch (e) {
+    if (!(e instanceof JsonError)) throw e
+    return err(`error parsing "${path}": ${e.message}`)
+  }
+}
+
+/** Calls `visit` for each record of a database file, the schema first. */
+export function eachRecord(path: string, visit: (record: LogRecord, index: number) => void): Result<void> {
+  let file: ReturnType<typeof systemFiles.open>
+  try {
+    file = systemFiles.open(path, 'read')
+  } catch (e) {
+    return err(`I/O error: ${path}: open failed (${errorText(e)})`)
+  }
+  try {
+    let offset = 0
+    for (let index = 0; index === 0 || offset < file.size; index++) {
+      const record = readRecord(file, path, offset)
+      if (!record.ok) {
+        const tag = record.error.kind === 'torn' || record.error.kind === 'corrupt' ? 'syntax error' : 'ovsdb error'
+        return err(`${tag}: ${record.error.message}`)
+      }
+      visit(record.value, index)
+      offset = record.value.end
+    }
+    return ok(undefined)
+  } catch (e) {
+    if (!(e instanceof Failure)) throw e
+    return err(describeError(e.error))
+  } finally {
+    file.close()
+  }
+}
+
+/** The schema in a database file. */
+export function readFileSchema(path: string): Result<DatabaseSchema> {
+  class Found extends Error {
+    constructor(readonly schema: DatabaseSchema) {
+      super()
+    }
+  }
+  try {
+    const read = eachRecord(path, (record) => {
+      throw new Found(readSchema(record.json))
+    })
+    return read.ok ? err(`${path}: no schema`) : read
+  } catch (e) {
+    if (e instanceof Found) return ok(e.schema)
+    throw e
+  }
+}
+
+/** Everything in a database file. */
+export function readDatabaseFile(path: string): Result<ReadFile> {
+  let found: ReadFile | undefined
+  const read = eachRecord(path, (record) => {
+    if (found) loadTransaction(found.database, record.json)
+    else {
+      const schema = readSchema(record.json)
+      found = { schema, database: new Database(schema, new SystemClock(), systemRandom) }
+    }
+  })
+  if (!read.ok) return read
+  if (!found) return err(`${path}: no schema`)
+  found.database.loaded()
+  return ok(found)
+}
