@@ -1,3 +1,4 @@
+// Over 600 lines: one function for each kind of action, in the order of ovs-actions(7).
 import { parseIpv4 } from '../../address/ipv4.ts'
 import { parseIpv6 } from '../../address/ipv6.ts'
 import { parseMac } from '../../address/mac.ts'
