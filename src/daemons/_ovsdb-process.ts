@@ -202,7 +202,7 @@ export class DaemonProcess {
     process.send?.('ready', () => process.disconnect())
   }
 
-  exit(signal?: string): void {
+  exit(signal?: string, code = 0): void {
     if (signal)
       this.logging
         .log('fatal_signal')
@@ -217,7 +217,7 @@ export class DaemonProcess {
       }
     }
     this.logging.use([])
-    process.exit(0)
+    process.exit(code)
   }
 }
 

@@ -1,8 +1,9 @@
 import type { Clock, Timer } from '../../base/clock.ts'
 import { type Random, uuid4 } from '../../base/random.ts'
 import { type DatabaseSchema, Failure, type OvsdbError, type Row } from '../schema/index.ts'
-import { apply, type ReferenceDeltas, rebuild, settle } from './commit.ts'
+import { apply, type ReferenceDeltas, rebuild, settle, settleUnchecked } from './commit.ts'
 import type { Delta, Operation, OperationResult, Requester } from './operation.ts'
+import { Overlay } from './overlay.ts'
 import { Table } from './table.ts'
 import { Blocked, Transaction } from './transaction.ts'
 
@@ -155,12 +156,30 @@ export class Database {
     const { overlay } = transaction
     if (!overlay.changes.size) return undefined
     const deltas = settle(overlay)
-    return this.publish(transaction, deltas)
+    const { durable } = transaction
+    return this.publish(overlay, deltas, { comment: transaction.comments.join('\n'), durable, id: uuid4(this.random) })
   }
 
-  private publish(transaction: Transaction, deltas: ReferenceDeltas): Delta | undefined {
-    const { overlay } = transaction
-    const id = uuid4(this.random)
+  /**
+   * Takes over what another server committed: each row as it is now, or undefined for one that is
+   * gone. Nothing is checked; read-only databases take it too. @param id of that transaction.
+   */
+  adopt(rows: ReadonlyMap<string, ReadonlyMap<string, Row | undefined>>, id?: string): Delta | undefined {
+    const overlay = new Overlay(this.tables)
+    for (const [name, changes] of rows) {
+      const table = this.tables.get(name)
+      if (table) for (const [uuid, row] of changes) overlay.put(table, uuid, row)
+    }
+    const deltas = settleUnchecked(overlay)
+    return this.publish(overlay, deltas, { comment: '', durable: false, id: id ?? uuid4(this.random) })
+  }
+
+  private publish(
+    overlay: Overlay,
+    deltas: ReferenceDeltas,
+    note: { readonly comment: string; readonly durable: boolean; readonly id: string },
+  ): Delta | undefined {
+    const { id } = note
     const tables = new Map<string, ReadonlyMap<string, { old?: Row; new?: Row }>>()
     for (const [name, changes] of overlay.changes) {
       if (!changes.size) continue
@@ -171,7 +190,7 @@ export class Database {
       }
     }
     if (!tables.size) return undefined
-    const delta: Delta = { id, tables, comment: transaction.comments.join('\n'), durable: transaction.durable }
+    const delta: Delta = { ...note, tables }
     const error = this.journal?.append(delta, this.clock.now())
     if (error !== undefined) throw new Failure({ error: 'I/O error', details: error })
     apply(overlay, deltas)
