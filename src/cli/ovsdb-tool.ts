@@ -111,7 +111,7 @@ function execute(database: Database, text: string, how: Invocation, done: () => 
     return
   }
   const operations = json.slice(1)
-  const requester: Requester = { owns: () => false, role: how.role, id: 'ovsdb-tool' }
+  const requester: Requester = { owns: () => false, role: how.role }
   database.submit(new WireOperations(database.schema, operations, systemRandom), requester, (r) => {
     say(writeResults(database.schema, operations, r.results, r.error))
   })

@@ -15,7 +15,7 @@ import { compileCondition, pinnedUuid } from './condition.ts'
 import { mutateDatum, mutationArgument } from './mutation.ts'
 import type { ColumnValues, Condition, Operation, OperationResult, Requester } from './operation.ts'
 import { Overlay } from './overlay.ts'
-import { allowDelete, allowInsert, allowModify, type Permission, permissionOf } from './permission.ts'
+import { allowAnyone, allowDelete, allowInsert, allowModify, type Permission, permissionOf } from './permission.ts'
 import type { MutableRow, Table } from './table.ts'
 
 /** Thrown by a `wait` whose test fails and whose time is not yet over. */
@@ -178,10 +178,11 @@ export class Transaction {
     const values = this.values(table.schema, op.row, trusted, true)
     const names = Object.keys(values)
     const permission = this.permission(table)
+    if (permission) allowAnyone(permission, 'modification of')
     let count = 0
     this.matching(table, op.where, trusted, (row) => {
       count++
-      if (permission) allowModify(permission, row, names)
+      if (permission) allowModify(permission, row, names, 'modification of')
       if (names.length) this.overlay.put(table, row._uuid, { ...row, ...values })
     })
     return { count }
@@ -196,11 +197,12 @@ export class Transaction {
       return { column, mutator, argument: trusted ? value : mutationArgument(column, mutator, value) }
     })
     const permission = this.permission(table)
+    if (permission) allowAnyone(permission, 'mutate operation on')
     const names = mutations.map((m) => m.column.name)
     let count = 0
     this.matching(table, op.where, trusted, (row) => {
       count++
-      if (permission) allowModify(permission, row, names)
+      if (permission) allowModify(permission, row, names, 'mutate operation on')
       let next: MutableRow | undefined
       for (const { column, mutator, argument } of mutations) {
         const before = (next ?? row)[column.name]
@@ -217,6 +219,7 @@ export class Transaction {
   private delete(op: Operand<'delete'>, trusted: boolean): OperationResult {
     const table = this.table(op.table)
     const permission = this.permission(table)
+    if (permission) allowAnyone(permission, 'row deletion from')
     let count = 0
     this.matching(table, op.where, trusted, (row) => {
       count++
