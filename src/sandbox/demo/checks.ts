@@ -257,7 +257,8 @@ export const CHECKS: readonly Check[] = [
     name: 'failover',
     async run(demo) {
       const { sandbox, vm1 } = demo
-      await sandbox.chassis('gw1').stop()
+      const wire = sandbox.physical.capture('gw2')
+      sandbox.chassis('gw1').stop()
       const begin = sandbox.clock.monotonic()
       await sandbox.until('gw2 has the gateway port', () => gateway(sandbox) === 'gw2')
       const moved = sandbox.clock.monotonic() - begin
@@ -266,6 +267,11 @@ export const CHECKS: readonly Check[] = [
       expectThat(answered === 1, 'no answer from outside through gw2')
       const outage = sandbox.clock.monotonic() - begin
       await snatThrough(demo, 'gw2')
+      wire.stop()
+      const announced = packets(wire).some(
+        (p) => p.arp && p.arp.spa === p.arp.tpa && formatIp(p.arp.spa) === DEMO.router.publicIp,
+      )
+      expectThat(announced, 'gw2 sent no gratuitous ARP for the router')
       return `gw1 stopped: gw2 has the gateway port after ${Math.round(moved)} ms, traffic goes on after ${Math.round(outage)} ms`
     },
   },
@@ -273,7 +279,7 @@ export const CHECKS: readonly Check[] = [
     name: 'failback',
     async run(demo) {
       const { sandbox } = demo
-      await sandbox.chassis('gw1').start()
+      sandbox.chassis('gw1').start()
       const begin = sandbox.clock.monotonic()
       await sandbox.until('gw1 has the gateway port', () => gateway(sandbox) === 'gw1')
       const moved = sandbox.clock.monotonic() - begin
