@@ -26,6 +26,8 @@ const program = new Command('ovn-sandbox')
   .addOption(new Option('--sb-port <port>', 'TCP port of the southbound database on 127.0.0.1').default('6642'))
   .addOption(new Option('--rundir <directory>', 'where the unix sockets go; a temporary directory unless given'))
   .addOption(new Option('-v, --verbose', 'print the log of all parts'))
+// Whoever reads the output may go before we do.
+process.stdout.on('error', () => {})
 program.parse()
 const options = program.opts<Options>()
 

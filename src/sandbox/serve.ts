@@ -28,7 +28,7 @@ export interface Served {
 function listening(server: Server, method: string): Promise<number> {
   return new Promise((resolve, reject) => {
     server.listen(method, (error) => {
-      if (error !== undefined) reject(new Error(`${method}: ${error}`))
+      if (error !== undefined) reject(new Error(error.startsWith(method) ? error : `${method}: ${error}`))
       else resolve(server.remotes.port(method))
     })
   })
