@@ -163,7 +163,8 @@ export function aclPipeline(context: Context): void {
     const tracked = facts.stateful || balanced
     if (facts.stateful) preAcl(flow)
     hints(flow, facts.any || balanced, tracked)
-    evaluation(flow, facts.any || balanced, tracked)
+    const invalid = globalOption(context, 'use_ct_inv_match') !== 'false' && !ls.statelessBalancing
+    evaluation(flow, facts.any || balanced, tracked, invalid)
     const drop = globalOption(context, 'default_acl_drop') === 'true'
     for (const p of ['from-lport', 'from-lport after lb', 'to-lport'] as const)
       verdict(flow, STAGES[p], facts, facts.tiers[p], drop, context.meters.of(ls.copp, 'reject'))
@@ -214,7 +215,7 @@ function hints(flow: AddFlow, any: boolean, tracked: boolean): void {
   }
 }
 
-function evaluation(flow: AddFlow, any: boolean, tracked: boolean): void {
+function evaluation(flow: AddFlow, any: boolean, tracked: boolean, invalid: boolean): void {
   const nf = `${reg.NF_ENABLED} = ct_label.nf; ${ALLOW}`
   for (const stage of [lsIn.acl_eval, lsOut.acl_eval]) {
     const ingress = stage === lsIn.acl_eval
@@ -228,7 +229,7 @@ function evaluation(flow: AddFlow, any: boolean, tracked: boolean): void {
     if (!tracked) continue
     flow(stage, 1, 'ip && !ct.est', 'next;')
     flow(stage, 1, 'ip && ct.est && ct_mark.blocked == 1', `${ALLOW}next;`)
-    flow(stage, 65532, 'ct.inv || (ct.est && ct.rpl && ct_mark.blocked == 1)', `${reg.ACL_VERDICT_DROP} = 1; next;`)
+    flow(stage, 65532, `${invalid ? 'ct.inv || ' : ''}(ct.est && ct.rpl && ct_mark.blocked == 1)`, `${reg.ACL_VERDICT_DROP} = 1; next;`)
     const replied = ingress ? `${D} = 0; ${B} = 0; ${reg.ACL_HINT_REPLY} = 1; ` : ''
     flow(stage, 65532, 'ct.est && !ct.rel && ct.rpl && ct_mark.blocked == 0', `${replied}${nf}next;`)
     const related = ingress ? `${reg.ACL_HINT_REPLY} = 1; ` : ''

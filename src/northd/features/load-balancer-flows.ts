@@ -18,7 +18,9 @@ export function loadBalancerFlows(context: Context): void {
     if (!balancer) return
     const flow = flows.on(out, a.datapath, 'features/load-balancer-flows.ts')
     if (a.kind === 'switch') {
-      const copp = topology.switches.get(a.datapath)?.copp
+      const ls = topology.switches.get(a.datapath)
+      const copp = ls?.copp
+      if (ls?.statelessBalancing && !a.inherited) for (const vip of balancer.vips) besideStateless(flow, balancer, vip)
       for (const vip of balancer.vips) onSwitch(context, flow, balancer, vip, copp)
       return
     }
@@ -30,7 +32,12 @@ export function loadBalancerFlows(context: Context): void {
   answering(context)
   graph.rule('features/load-balancer switch', 10, lb.switchHasVips, (_has, out, key) => {
     if (!topology.switches.get(key)) return
-    switchPipeline(flows.on(out, key, 'features/load-balancer-flows.ts'))
+    const flow = flows.on(out, key, 'features/load-balancer-flows.ts')
+    switchPipeline(flow)
+    if (topology.switches.get(key)?.statelessBalancing) {
+      flow(lsOut.pre_lb, 115, `${reg.ACL_STATELESS} == 1`, `${reg.CONNTRACK_NAT} = 1; next;`)
+      flow(lsOut.stateful, 110, `${reg.ACL_STATELESS} == 1 && ct.new`, 'next;')
+    }
   })
   graph.rule('features/load-balancer router', 10, lb.routerHasVips, (_has, out, key) => {
     const facts = topology.routerFacts.get(key)
@@ -97,6 +104,14 @@ function outcome(context: Context, lb: Balancer, vip: Vip): Outcome {
   if (lb.reject) return 'reject'
   if (globalOption(context, 'controller_event') === 'true' || lb.event) return 'event'
   return 'drop'
+}
+
+/** Load balancing where stateless ACLs keep traffic away from tracking: by address alone, and back again. */
+function besideStateless(flow: AddFlow, lb: Balancer, vip: Vip): void {
+  const ip = `ip${vip.family}.dst == ${vip.address}`
+  if (vip.port === undefined) return
+  flow(lsIn.pre_stateful, 105, `${lb.protocol} && ${ip}`, 'ct_lb_mark;', lb.uuid)
+  flow(lsIn.pre_stateful, 150, `${ip} && ${lb.protocol}.dst == ${vip.port}`, `${saveVip(vip)}ct_lb_mark;`, lb.uuid)
 }
 
 function eventMatch(lb: Balancer, vip: Vip): string {
@@ -175,9 +190,10 @@ function onRouter(context: Context, flow: AddFlow, lb: Balancer, vip: Vip, facts
       `${mark}reg0 = 0; reject { outport <-> inport; next(pipeline=egress,table=${lrOut.snat.table});};`,
       { hint: lb.uuid, meter: context.meters.of(router.copp, 'reject') },
     )
-  } else if (result !== 'balance') flow(lrIn.dnat, priority, base, 'drop;', lb.uuid)
+  }
   for (const port of places) {
     const here = port ? ` && is_chassis_resident(${port.quotedRedirect})` : ''
+    if (result === 'event' || result === 'drop') flow(lrIn.dnat, priority, `${base}${here}`, 'drop;', lb.uuid)
     if (result === 'balance') {
       const save = lb.affinity === undefined ? '' : saveVip(vip)
       const tail = kind ? `; ${kind}` : ''
@@ -225,7 +241,7 @@ function affinity(flow: AddFlow, lb: Balancer, vip: Vip, where: 'switch' | 'rout
     `${reg.KNOWN_LB_SESSION} = chk_lb_aff(); next;`,
     lb.uuid,
   )
-  const saved = vip.family === 4 ? 'reg4' : router ? 'xxreg1' : 'xxreg0'
+  const saved = vip.family === 4 ? 'reg4' : 'xxreg1'
   for (const b of usable(vip)) {
     const known = `${saved} == ${b.address}${b.port === undefined ? '' : ` && reg2[0..15] == ${b.port}`}`
     const mark = kind ? `flags.${kind}_for_lb = 1; ` : ''

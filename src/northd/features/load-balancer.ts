@@ -239,14 +239,18 @@ export function loadBalancerRelations(
     routerHasVips: has('router'),
     routerVip: (router, ip) => byAddress.get(`${router} ${ip}`).length > 0,
     routerVips: (router) => vipsByRouter.get(router),
-    reachableVips: (port) => vipsByRouter.get(port.router).filter((v) => isReachable(port, v)),
+    reachableVips: (port) => vipsByRouter.get(port.router).filter((v) => v.responder !== 'none' && isOnLink(port, v)),
   }
 }
 
 /** Whether a router's port answers ARP requests for a virtual address. */
 export function isReachable(port: RouterPort, vip: RouterVip): boolean {
   if (vip.responder === 'none') return false
-  if (vip.responder === 'all') return true
+  return vip.responder === 'all' || isOnLink(port, vip)
+}
+
+/** Whether an address lies in one of a port's networks. */
+function isOnLink(port: RouterPort, vip: Endpoint): boolean {
   if (vip.family === 4) {
     const value = parseIpv4(vip.address)
     return value !== undefined && port.addresses.v4.some((n) => inNetwork(n, value))

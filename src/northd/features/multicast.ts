@@ -40,11 +40,10 @@ export function multicast(context: Context): void {
   const staticFlood = graph.derived<boolean>('datapath with static multicast', 6)
   graph.rule('multicast of router port', 6, topology.routerPorts, (port, out) => {
     const router = topology.routers.get(port.router)
-    if (router && truth(router.options, 'mcast_relay')) {
-      const gate = topology.switchPeer(port)
-      if (gate) out.emit(relayed, gate.switch, true)
-      if (truth(port.options, 'mcast_flood')) out.emit(staticFlood, port.router, true)
-    }
+    if (!router) return
+    const gate = topology.switchPeer(port)
+    if (gate && truth(router.options, 'mcast_relay')) out.emit(relayed, gate.switch, true)
+    if (truth(port.options, 'mcast_flood')) out.emit(staticFlood, port.router, true)
   })
   graph.rule('multicast of switch port', 6, topology.switchPorts, (port, out) => {
     if (port.enabled && truth(port.options, 'mcast_flood')) out.emit(staticFlood, port.switch, true)
@@ -69,11 +68,11 @@ export function multicast(context: Context): void {
   })
   graph.rule('features/multicast router member', 10, topology.routerPorts, (port, out) => {
     const router = topology.routers.get(port.router)
-    if (!router || !truth(router.options, 'mcast_relay') || !truth(port.options, 'mcast_flood')) return
+    if (!router || !truth(port.options, 'mcast_flood')) return
     out.emit(members, `${port.router} _MC_static ${port.uuid}`, {
       datapath: port.router,
       group: '_MC_static',
-      port: port.name,
+      port: port.distributedGateway ? port.redirect : port.name,
     })
   })
   interface Group {
@@ -150,18 +149,20 @@ export function multicast(context: Context): void {
       )
   })
   graph.rule('features/multicast router', 10, topology.routers, (router, out) => {
-    if (!truth(router.options, 'mcast_relay')) return
     const flow = flows.on(out, router.uuid, 'features/multicast.ts')
     const flood = staticFlood.get(router.uuid) === true
+    // Reports and queries have a TTL of one.
+    if (flood)
+      for (const control of ['igmp', '(mldv1 || mldv2)']) flow(lrIn.ip_input, 120, `${control} && ip.ttl == 1`, 'next;')
+    if (!truth(router.options, 'mcast_relay')) return
     const all = 'ip4.mcast || ip6.mcast'
     if (!flood) {
       flow(lrIn.ip_routing, 10450, all, 'drop;')
       return
     }
-    // Reports and queries have a TTL of one, and go out by all flooding ports but not back again.
+    // They go out by all flooding ports but not back again.
     for (const control of ['igmp', 'mldv1 || mldv2']) {
       const one = control.includes('||') ? `(${control})` : control
-      flow(lrIn.ip_input, 120, `${one} && ip.ttl == 1`, 'next;')
       flow(lrIn.ip_routing, 10460, control, 'clone { outport = "_MC_static"; next; };')
       for (const port of topology.portsOfRouter.get(router.uuid))
         flow(lrIn.ip_routing, 10550, `eth.src == ${port.mac} && ${one}`, 'drop;')

@@ -16,6 +16,7 @@ export function natFlows(context: Context): void {
     const facts = topology.routerFacts.get(n.router)
     if (!facts) return
     const flow = flows.on(out, n.router, 'features/nat-flows.ts')
+    if (!n.placed) return
     arpFlows(context, flow, n, facts)
     if (!facts.isGateway && !n.gatewayPort) return
     if (n.type !== 'dnat') {
@@ -133,12 +134,12 @@ function snat(context: Context, flow: AddFlow, n: Nat): void {
   const mac = n.local ? `eth.src = ${n.externalMac}; ` : ''
   if (exempted !== undefined) flow(lrOut.snat, priority + 2, `${base}${exempted}`, 'next;', n.uuid)
   if (n.stateless) {
-    flow(lrOut.snat, priority, `${base}${allowed}${extra}`, `${mac}ip${n.family}.src=${n.externalIp}; next;`, n.uuid)
+    flow(lrOut.snat, priority, `${base}${extra}${allowed}`, `${mac}ip${n.family}.src=${n.externalIp}; next;`, n.uuid)
   } else {
     flow(
       lrOut.snat,
       priority,
-      `${base}${allowed} && (!ct.trk || !ct.rpl)${extra}`,
+      `${base}${extra}${allowed} && (!ct.trk || !ct.rpl)`,
       `${mac}ct_snat(${translation(n, n.externalIp)});`,
       n.uuid,
     )
@@ -156,18 +157,23 @@ function fromOutside(context: Context, flow: AddFlow, n: Nat, facts: RouterFacts
   const zone = n.type === 'snat' ? 'snat' : 'dnat'
   const ip = `ip${n.family}`
   const untracked = '(!ct.trk || !ct.rpl)'
-  const out = `ip && ${ip}.src == ${n.logicalIp} && outport == ${port.quoted}${resident(n)}`
-  const back = `ip && ${ip}.dst == ${n.logicalIp} && inport == ${port.quoted}${resident(n)}`
-  const priority = n.logicalLength + 1 + 128 + (zone === 'dnat' ? 5 : 0)
+  const extra = n.row.match ? ` && (${n.row.match})` : ''
+  const out = `ip && ${ip}.src == ${n.logicalIp} && outport == ${port.quoted}${resident(n)}${extra}`
+  const back = `ip && ${ip}.dst == ${n.logicalIp} && inport == ${port.quoted}${resident(n)}${extra}`
+  const priority = (n.row.match ? 300 + n.row.priority : n.logicalLength + 1 + 128) + (zone === 'dnat' ? 5 : 0)
   flow(lrOut.post_undnat, zone === 'snat' ? 70 : 75, `${out} && ${untracked}`, `ct_next(${zone});`, n.uuid)
   flow(lrOut.snat, priority, `${back} && ${untracked}`, `ct_${zone};`, n.uuid)
   flow(lrOut.post_snat, priority, `${back} && ct.new`, `ct_commit_to_zone(${zone});`, n.uuid)
 }
 
+function commitsAll(context: Context, facts: RouterFacts): boolean {
+  if (facts.router.options.get('ct-commit-all') !== 'true') return false
+  return supports(context, 'ctCommitToZone') && supports(context, 'ctNextZone')
+}
+
 /** `options:ct-commit-all`: all traffic is committed, also what no rule translates. */
 function commitAll(context: Context, flow: AddFlow, facts: RouterFacts): void {
-  if (facts.router.options.get('ct-commit-all') !== 'true') return
-  if (!supports(context, 'ctCommitToZone') || !supports(context, 'ctNextZone')) return
+  if (!commitsAll(context, facts)) return
   if (!facts.isGateway && !facts.gatewayPorts.length) return
   for (const port of facts.isGateway ? [undefined] : facts.gatewayPorts) {
     const at = (direction: string) =>
@@ -287,7 +293,7 @@ function gatewayRouter(context: Context, flow: AddFlow, facts: RouterFacts): voi
   if (translated) {
     flow(lrOut.undnat, 100, 'nd || nd_rs || nd_ra', 'next;')
     flow(lrOut.undnat, 50, 'ip', 'flags.loopback = 1; ct_dnat;')
-    flow(lrOut.post_undnat, 50, 'ip && ct.new', 'ct_commit { } ; next; ')
+    if (options.get('ct-commit-all') !== 'true') flow(lrOut.post_undnat, 50, 'ip && ct.new', 'ct_commit { } ; next; ')
   }
   if (lbForce !== 'router_ip') return
   for (const port of context.topology.portsOfRouter.get(uuid))

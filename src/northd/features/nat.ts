@@ -30,6 +30,8 @@ export interface Nat {
   /** The distributed gateway port it belongs to, on a distributed router. */
   readonly gatewayPort: RouterPort | undefined
   readonly onGatewayRouter: boolean
+  /** Not left over: among several gateway ports its own is known. */
+  readonly placed: boolean
 }
 
 /** A distributed NAT rule: its MAC address and port are given. */
@@ -98,25 +100,29 @@ export function natRelations(graph: Graph, nb: NorthboundTables, topology: Topol
       stateless: row.type === 'dnat_and_snat' && row.options.get('stateless') === 'true',
       gatewayPort,
       onGatewayRouter: facts.isGateway,
+      placed: gatewayPort !== undefined || facts.gatewayPorts.length === 0,
     })
   })
   const byRouter: Index<Nat> = nats.index('router', (n) => n.router)
   const distributedOf: Index<Nat> = nats.index('distributed', (n) => (n.distributed ? n.router : undefined))
+  const external: Index<Nat> = nats.index('external mac', (n) =>
+    n.placed && n.type === 'dnat_and_snat' && n.externalMac !== undefined ? n.router : undefined,
+  )
   const snatIps: Index<Nat> = nats.index('snat ip', (n) =>
-    n.type === 'snat' || n.type === 'dnat_and_snat' ? `${n.router} ${n.externalIp}` : undefined,
+    n.type === 'snat' ? `${n.router} ${n.externalIp}` : undefined,
   )
   return {
     nats,
     of: (router) => byRouter.get(router),
     distributed: (router) => distributedOf.get(router) as readonly DistributedNat[],
-    externalMacs: (router) => hashOrder([...new Set(distributedOf.get(router).map((n) => n.externalMac as string))]),
+    externalMacs: (router) => hashOrder([...new Set(external.get(router).map((n) => n.externalMac as string))]),
     forcedSnatIp: (port, ip) => {
       const facts = topology.routerFacts.get(port.router)
-      if (!facts?.isGateway) return undefined
+      if (!facts) return undefined
       const { options } = facts.router
       const force = options.get('lb_force_snat_ip')
       const named = [force, options.get('dnat_force_snat_ip')].some((text) => text?.split(/[\s,]+/).includes(ip))
-      return named ? 'named' : force === 'router_ip' ? 'router' : undefined
+      return named ? 'named' : force === 'router_ip' && facts.isGateway ? 'router' : undefined
     },
     snatIp: (router, ip) => snatIps.get(`${router} ${ip}`).length > 0,
   }

@@ -38,6 +38,8 @@ export interface RouteGroup {
 }
 
 export interface RouteRelations {
+  /** A route's router. */
+  readonly owner: Derived<string>
   readonly routes: Derived<Route>
   readonly groups: Derived<RouteGroup>
   /** ECMP group numbers, from 1 in each router. */
@@ -91,6 +93,7 @@ export function routeRelations(
     for (const m of members) out.emit(memberRequests, m.uuid, { space: key })
   })
   return {
+    owner,
     routes,
     groups,
     groupIds: graph.allocate('route group id', 7, groupRequests, { first: 1, last: 65535 }),
@@ -198,6 +201,12 @@ export function routes(context: Context): void {
     if (id !== undefined)
       flow(lrIn.ip_routing_pre, 100, `inport == ${port.quoted}`, `${reg.ROUTE_TABLE_ID} = ${id}; next;`)
   })
+  // Whether there is a way there or not.
+  graph.rule('features/route solicitation', 10, context.nb.Logical_Router_Static_Route, (row, out, uuid) => {
+    const router = relations.owner.get(uuid)
+    if (router === undefined || !topology.routers.get(router)) return
+    solicit(context, flows.on(out, router, 'features/route.ts'), router, row.nexthop)
+  })
   graph.rule('features/route static', 10, relations.groups, (group, out, key) => {
     const first = group.routes[0]
     if (!first) return
@@ -209,7 +218,6 @@ export function routes(context: Context): void {
     if (!isGrouped(group.routes)) single(flow, first, priority, match)
     else several(context, out, flow, group.routes, key, priority, match)
     for (const r of group.routes) if (r.symmetric) symmetricReply(context, flow, r, match)
-    for (const r of group.routes) if (r.nexthop?.family === 6) solicit(context, flow, r.router, r.nexthop.text)
   })
 }
 

@@ -25,7 +25,7 @@ export function routerAdvertisements({ graph, topology, flows, meters }: Context
   graph.rule('features/router-advertisement', 10, topology.routerPorts, (port, out) => {
     const config = port.row.ipv6_ra_configs
     const mode = config.get('address_mode')
-    if (mode === undefined || !port.enabled) return
+    if (mode === undefined || !port.enabled || port.row.peer !== undefined) return
     if (!port.addresses.v6.some((n) => !isLinkLocal(n))) return
     if (!MODES.includes(mode)) {
       graph.log.warn(`Invalid address mode [${mode}] defined`, { code: 'bad-ra', port: port.name })
@@ -66,6 +66,7 @@ export function routerAdvertisements({ graph, topology, flows, meters }: Context
 export function raOptions({ topology }: Context, port: RouterPort): [string, string][] {
   const out: [string, string][] = []
   const { options } = port
+  if (port.row.peer !== undefined) return out
   if (options.get('prefix_delegation') === 'true') out.push(['ipv6_prefix_delegation', 'true'])
   if (options.get('prefix') === 'true') out.push(['ipv6_prefix', 'true'])
   const config = port.row.ipv6_ra_configs

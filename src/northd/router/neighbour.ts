@@ -14,9 +14,11 @@ export function neighbours(context: Context): void {
     for (const gate of topology.routerTypePorts.get(port.switch)) {
       const peer = topology.peerOfSwitchPort(gate)
       if (!peer) continue
+      // Where other chassis bridge to the gateway port's, the gateway resolves by itself.
+      const bridged = peer.distributedGateway && peer.options.get('redirect-type') === 'bridged'
       const flow = flows.on(out, peer.router, 'router/neighbour.ts')
       for (const a of port.addresses) {
-        for (const n of a.v4) {
+        for (const n of bridged ? [] : a.v4) {
           if (!peer.addresses.v4.some((own) => sameNetwork4(own.value, n.value, own.length))) continue
           flow(
             lrIn.arp_resolve,

@@ -14,7 +14,7 @@ export function natAddresses(context: Context, port: SwitchPort, peer: RouterPor
   const out: string[] = []
   const asked = port.options.get('nat-addresses')
   if (asked === 'router') {
-    if (facts.isGateway || facts.gatewayPorts.length) out.push(...ofRouter(context, port, peer, facts))
+    if (facts.isGateway || facts.gatewayPorts.length) out.push(...ofRouter(context, port, peer))
   } else if (asked && facts.isGateway) {
     const given = parseAddresses(asked)
     if (given && (given.v4.length || given.v6.length)) out.push(asked)
@@ -30,12 +30,12 @@ function resident(quoted: string): string {
 }
 
 /** NAT and load balancer addresses: all that one MAC address answers for in one entry. */
-function ofRouter(context: Context, port: SwitchPort, peer: RouterPort, facts: RouterFacts): string[] {
+function ofRouter(context: Context, port: SwitchPort, peer: RouterPort): string[] {
   const out: string[] = []
   const central: string[] = []
   const own = new Set([...peer.addresses.v4, ...peer.addresses.v6].map((n) => n.address))
   for (const n of context.nat.of(peer.router)) {
-    if (!facts.isGateway && n.gatewayPort?.uuid !== peer.uuid) continue
+    if (peer.distributedGateway && n.gatewayPort?.uuid !== peer.uuid) continue
     if (n.family === 6) continue
     if (n.distributed) {
       out.push(`${n.externalMac} ${n.externalIp}${resident(n.quotedLogicalPort as string)}`)
@@ -52,11 +52,10 @@ function ofRouter(context: Context, port: SwitchPort, peer: RouterPort, facts: R
       const list = vip.family === 4 ? v4 : v6
       if (!list.includes(vip.address)) list.push(vip.address)
     }
-  const all = [...new Set(central), ...hashOrder(v4), ...hashOrder(v6)]
+  const all = [...central, ...hashOrder(v4), ...hashOrder(v6)]
   if (!all.length) return out
-  const place = facts.isGateway ? '' : peer.distributedGateway ? resident(peer.quotedRedirect) : undefined
-  if (place === undefined) return out
-  out.push(`${peer.mac} ${[...new Set(all)].join(' ')}${place}`)
+  const place = peer.distributedGateway ? resident(peer.quotedRedirect) : ''
+  out.push(`${peer.mac} ${all.join(' ')}${place}`)
   return out
 }
 
@@ -67,9 +66,8 @@ function ownAddresses(context: Context, port: SwitchPort, peer: RouterPort, fact
   const localnet = context.topology.portsOfType.get(`${port.switch} localnet`).length > 0
   if (!peer.distributedGateway && !reside && !(facts.isGateway && localnet)) return undefined
   const ips = peer.addresses.v4.map((n) => n.address)
-  if (!ips.length) return undefined
   const place = facts.isGateway
     ? ''
     : resident(peer.distributedGateway ? peer.quotedRedirect : (gateway?.quotedRedirect ?? '""'))
-  return `${peer.mac} ${ips.join(' ')}${place}`
+  return `${[peer.mac, ...ips].join(' ')}${place}`
 }

@@ -10,7 +10,7 @@ import type { RouterPort, SwitchPort } from '../topology/topology.ts'
 
 /** The admission, learning, ARP response and destination of each port of a switch. */
 export function switchPort(context: Context): void {
-  const { graph, topology, flows, acl } = context
+  const { graph, topology, flows, acl, lb } = context
   graph.rule('switch/port', 10, topology.switchPorts, (port, out) => {
     const flow = flows.on(out, port.switch, 'switch/port.ts')
     const ls = topology.switches.get(port.switch)
@@ -20,10 +20,11 @@ export function switchPort(context: Context): void {
     if (port.type === 'router') routerAdmission(context, flow, port, peer)
     else vifAdmission(context, flow, port)
     learning(context, flow, port)
-    if (peer || port.type === 'localnet') skipConntrack(flow, port, stateful)
+    const balanced = lb.switchHasVips.get(port.switch) === true
+    if (peer || (port.type === 'localnet' && !balanced)) skipConntrack(flow, port, stateful)
     arpResponder(context, flow, port, peer, ls.vlanPassthru)
     destination(context, flow, port)
-    if (!port.enabled) {
+    if (!port.enabled && port.type !== 'external') {
       flow(lsIn.check_port_sec, 100, `inport == ${port.quoted}`, `${reg.PORT_SEC_DROP} = 1; next;`, options(port))
       flow(lsIn.l2_unknown, 50, `outport == ${port.quoted}`, 'drop;', options(port))
     }
@@ -72,8 +73,6 @@ function vifAdmission(context: Context, flow: AddFlow, port: SwitchPort): void {
       'outport <-> inport; next;',
     )
   }
-  if (!port.enabled) return
-  const queue = context.queues.get(port.name)
   if (port.type === 'vtep') {
     // Packets from a hardware switch skip most stages, and its ARP requests go to the router.
     flow(lsIn.arp_rsp, 65535, `${reg.FROM_RAMP} == 1 && (arp || nd_ns)`, 'flags.loopback = 1; next;')
@@ -83,11 +82,15 @@ function vifAdmission(context: Context, flow: AddFlow, port: SwitchPort): void {
         flow(lsIn.hairpin, 2000, `${reg.FROM_RAMP} == 1 && is_chassis_resident(${redirect.quotedRedirect})`, 'next;')
     }
     flow(lsIn.hairpin, 1000, `${reg.FROM_RAMP} == 1`, `next(pipeline=ingress, table=${lsIn.l2_lkup.table});`)
+  }
+  if (!port.enabled) return
+  const queue = context.queues.get(port.name)
+  if (port.type === 'vtep') {
     flow(
       lsIn.check_port_sec,
       70,
       `inport == ${port.quoted}`,
-      `${reg.FROM_RAMP} = 1; next(pipeline=ingress, table=${lsIn.hairpin.table});`,
+      `${queue === undefined ? '' : `set_queue(${queue}); `}${reg.FROM_RAMP} = 1; next(pipeline=ingress, table=${lsIn.hairpin.table});`,
       options(port),
     )
   } else if (queue !== undefined) {
@@ -165,7 +168,7 @@ function arpResponder(
     if (!port.up && !ignoreDown) return
   }
   if (port.type === 'external' || port.unknown || vlanPassthru) return
-  if (port.options.get('disable_arp_nd_rsp') === 'true') return
+  if (port.type === '' && port.options.get('disable_arp_nd_rsp') === 'true') return
   const proxied = arpProxied(context, port.switch)
   for (const a of knownAddresses(port, peer)) {
     for (const { address } of a.v4) {

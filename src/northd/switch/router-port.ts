@@ -56,8 +56,9 @@ export function switchRouterPort(context: Context): void {
       const port = topology.switchPeer(routerPort)
       if (!port) continue
       const flow = flows.on(out, port.switch, 'switch/router-port.ts')
-      if (!own) forwardArp(context, flow, port, n.family, n.externalIp)
-      if (n.distributed && routerPort.distributedGateway) {
+      if (!own && n.placed) forwardArp(context, flow, port, n.family, n.externalIp)
+      const elsewhere = n.type === 'dnat_and_snat' && n.externalMac !== undefined && n.quotedLogicalPort !== undefined
+      if (elsewhere && routerPort.distributedGateway) {
         flow(
           lsIn.l2_lkup,
           50,

@@ -12,6 +12,8 @@ export interface Switch {
   readonly externalIds: ReadonlyMap<string, string>
   readonly copp: string | undefined
   readonly vlanPassthru: boolean
+  /** `other_config:enable-stateless-acl-with-lb` */
+  readonly statelessBalancing: boolean
 }
 
 /** A logical router, without the lists it holds. Disabled routers are none. */
@@ -136,6 +138,7 @@ export class Topology {
         externalIds: row.external_ids,
         copp: row.copp,
         vlanPassthru: row.other_config.get('vlan-passthru') === 'true',
+        statelessBalancing: row.other_config.get('enable-stateless-acl-with-lb') === 'true',
       })
     })
     graph.pair(
