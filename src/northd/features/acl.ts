@@ -229,7 +229,12 @@ function evaluation(flow: AddFlow, any: boolean, tracked: boolean, invalid: bool
     if (!tracked) continue
     flow(stage, 1, 'ip && !ct.est', 'next;')
     flow(stage, 1, 'ip && ct.est && ct_mark.blocked == 1', `${ALLOW}next;`)
-    flow(stage, 65532, `${invalid ? 'ct.inv || ' : ''}(ct.est && ct.rpl && ct_mark.blocked == 1)`, `${reg.ACL_VERDICT_DROP} = 1; next;`)
+    flow(
+      stage,
+      65532,
+      `${invalid ? 'ct.inv || ' : ''}(ct.est && ct.rpl && ct_mark.blocked == 1)`,
+      `${reg.ACL_VERDICT_DROP} = 1; next;`,
+    )
     const replied = ingress ? `${D} = 0; ${B} = 0; ${reg.ACL_HINT_REPLY} = 1; ` : ''
     flow(stage, 65532, 'ct.est && !ct.rel && ct.rpl && ct_mark.blocked == 0', `${replied}${nf}next;`)
     const related = ingress ? `${reg.ACL_HINT_REPLY} = 1; ` : ''

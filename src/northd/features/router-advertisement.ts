@@ -25,7 +25,8 @@ export function routerAdvertisements({ graph, topology, flows, meters }: Context
   graph.rule('features/router-advertisement', 10, topology.routerPorts, (port, out) => {
     const config = port.row.ipv6_ra_configs
     const mode = config.get('address_mode')
-    if (mode === undefined || !port.enabled || port.row.peer !== undefined) return
+    // Only a switch has hosts that solicit.
+    if (mode === undefined || !port.enabled || !topology.switchPeer(port)) return
     if (!port.addresses.v6.some((n) => !isLinkLocal(n))) return
     if (!MODES.includes(mode)) {
       graph.log.warn(`Invalid address mode [${mode}] defined`, { code: 'bad-ra', port: port.name })

@@ -32,6 +32,8 @@ export function switchRouterPort(context: Context): void {
       flow(lsIn.l2_lkup, 50, `eth.dst == ${mac}${resident}`, to(port.quoted), port.uuid)
     }
 
+    // A disabled router port gets no requests of its own, and says nothing.
+    if (!peer.enabled) return
     const others = topology.hasOtherPorts.get(port.switch) === true
     if (others) {
       // What the router says itself as broadcast does not come back to it.
@@ -56,7 +58,7 @@ export function switchRouterPort(context: Context): void {
       const port = topology.switchPeer(routerPort)
       if (!port) continue
       const flow = flows.on(out, port.switch, 'switch/router-port.ts')
-      if (!own && n.placed) forwardArp(context, flow, port, n.family, n.externalIp)
+      if (!own && n.placed && routerPort.enabled) forwardArp(context, flow, port, n.family, n.externalIp)
       const elsewhere = n.type === 'dnat_and_snat' && n.externalMac !== undefined && n.quotedLogicalPort !== undefined
       if (elsewhere && routerPort.distributedGateway) {
         flow(
