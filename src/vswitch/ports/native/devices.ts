@@ -10,6 +10,7 @@ const PACKET_AUXDATA = 8
 const PACKET_IGNORE_OUTGOING = 23
 const PACKET_MR_PROMISC = 1
 const TUNSETIFF = 0x400454ca
+const TUNSETOFFLOAD = 0x400454d0
 const IFF_TAP = 2
 const IFF_NO_PI = 0x1000
 
@@ -207,6 +208,8 @@ export class NativeDriver implements DeviceDriver {
       this.c.close(fd)
       return e
     }
+    // Frames have no room for offloads here: the kernel must finish checksums and segments itself.
+    this.c.ioctl(fd, TUNSETOFFLOAD, null)
     this.links.setMac(name, mac)
     return new TapDevice(this.c, this.links, fd, name, this.links.mac(name), this.links.index(name) ?? 0)
   }

@@ -5,7 +5,7 @@ export interface Libc {
   socket(domain: number, type: number, protocol: number): number
   bind(fd: number, address: Uint8Array, length: number): number
   close(fd: number): number
-  ioctl(fd: number, request: number, argument: Uint8Array): number
+  ioctl(fd: number, request: number, argument: Uint8Array | null): number
   setsockopt(fd: number, level: number, name: number, value: Uint8Array, length: number): number
   open(path: string, flags: number): number
   read(fd: number, buffer: Uint8Array, length: number): number
