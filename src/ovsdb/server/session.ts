@@ -414,16 +414,14 @@ export class Session implements LockHolder {
       if (monitor.database !== database) continue
       if (this.output.busy || monitor.behind) monitor.gather(delta)
       else {
-        const update = monitor.update(delta)
-        if (update) this.sendUpdate(key, monitor, update)
+        const message = sharedMessage(key, monitor, delta)
+        if (message) this.output.bytes(message)
       }
     }
   }
 
   private sendUpdate(key: string, monitor: Monitor, update: string): void {
-    const since = monitor.version === 3 ? `"${monitor.database.lastId}",` : ''
-    const method = monitor.version === 1 ? 'update' : `update${monitor.version}`
-    this.output.text(`{"id":null,"method":"${method}","params":[${key},${since}${update}]}`)
+    this.output.text(updateMessage(key, monitor, update))
   }
 
   /** Tells a slow client what it has missed. */
@@ -493,6 +491,30 @@ export class Session implements LockHolder {
       else this.reply(id, '{}')
     })
   }
+}
+
+function updateMessage(key: string, monitor: Monitor, update: string): string {
+  const since = monitor.version === 3 ? `"${monitor.database.lastId}",` : ''
+  const method = monitor.version === 1 ? 'update' : `update${monitor.version}`
+  return `{"id":null,"method":"${method}","params":[${key},${since}${update}]}`
+}
+
+/** Notifications of a commit, made once for all clients whose monitors are called and ask for the same. */
+const messages = new WeakMap<Delta, Map<string, Uint8Array | undefined>>()
+const encoder = new TextEncoder()
+
+function sharedMessage(key: string, monitor: Monitor, delta: Delta): Uint8Array | undefined {
+  let known = messages.get(delta)
+  if (!known) {
+    known = new Map()
+    messages.set(delta, known)
+  }
+  const name = `${monitor.version}${key}${monitor.sharedKey}`
+  if (known.has(name)) return known.get(name)
+  const update = monitor.update(delta)
+  const message = update && encoder.encode(updateMessage(key, monitor, update))
+  known.set(name, message || undefined)
+  return message || undefined
 }
 
 /** The error with which a transaction is ended whose database is gone. */
