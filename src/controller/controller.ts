@@ -95,6 +95,8 @@ export class Controller {
   private readonly conditions: Conditions
   private readonly stops: (() => void)[] = []
   private channel: OpenFlowChannel | undefined
+  /** The connection whose flows were waited for. */
+  private mayForward: OpenFlowChannel | undefined
   private dialled: string | undefined
   private dialling = false
   private redial: Timer | undefined
@@ -391,6 +393,7 @@ export class Controller {
       this.local.all()
     }
     this.state.southbound.release()
+    this.endRestoreWait()
     this.confirmPorts()
     this.acknowledge()
   }
@@ -414,6 +417,16 @@ export class Controller {
       this.conditionPoll = undefined
       if (this.options.sb.conditionsPending) this.awaitConditions()
       else if (!this.graph.busy) this.settled()
+    })
+  }
+
+  /** Once on each connection, when the switch has its flows, it may forward. */
+  private endRestoreWait(): void {
+    const { channel } = this
+    if (!channel || this.mayForward === channel) return
+    this.mayForward = channel
+    this.state.installer.whenInstalled(() => {
+      if (this.channel === channel) this.local.flowsInstalled()
     })
   }
 
@@ -494,7 +507,9 @@ export class Controller {
       if (!this.closed) this.dialAgain()
     }
     this.packetIns.connected(channel)
+    this.local.connected()
     installer.connected(channel)
+    if (this.complete()) this.endRestoreWait()
   }
 
   /** The control commands; `exit` is what the daemon does about it, ending the process for one. */

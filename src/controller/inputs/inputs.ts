@@ -84,7 +84,9 @@ export function follow<T>(
 
 /** What a controller asks of the local database: not the columns that change all the time. */
 export const LOCAL_REQUESTS: TableRequests<OpenVSwitch> = {
-  Open_vSwitch: { columns: ['bridges', 'datapaths', 'external_ids', 'iface_types', 'other_config', 'next_cfg', 'ssl'] },
+  Open_vSwitch: {
+    columns: ['bridges', 'datapaths', 'external_ids', 'iface_types', 'other_config', 'cur_cfg', 'next_cfg', 'ssl'],
+  },
   Bridge: {
     columns: ['name', 'ports', 'datapath_type', 'external_ids', 'fail_mode', 'flow_tables', 'mirrors', 'other_config'],
   },

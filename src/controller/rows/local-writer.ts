@@ -22,6 +22,7 @@ import {
 } from './bridge-rows.ts'
 import { mapChanges } from './map-changes.ts'
 import { Reconciler } from './reconciler.ts'
+import { RestoreWait } from './restore-wait.ts'
 import type { Acknowledgement } from './southbound-writer.ts'
 
 export interface LocalWriterParts {
@@ -46,6 +47,7 @@ const ZONE_PREFIX = 'ct-zone-'
 export class LocalWriter {
   readonly rows: Reconciler<OpenVSwitch>
   private acknowledged: Acknowledgement | undefined
+  private readonly restoreWait = new RestoreWait()
   private readonly startedAt: number
   /** When the flows of an interface were all there (milliseconds since 1970), by logical port. */
   private readonly installedAt = new Map<string, number>()
@@ -60,6 +62,7 @@ export class LocalWriter {
       enabled: () => true,
     })
     this.rows.watch('bridge', () => this.bridge(), { on: { Bridge: () => ['br-int'], Open_vSwitch: () => ['br-int'] } })
+    this.rows.watch('restore wait', () => this.restoreOperations(), { on: { Open_vSwitch: () => ['switch'] } })
     this.rows.watch('prefixes', () => this.prefixes(), {
       on: { Bridge: () => ['br-int'], Flow_Table: () => ['br-int'] },
     })
@@ -133,6 +136,17 @@ export class LocalWriter {
     this.rows.mark('zones', 'zones')
   }
 
+  /** A connection to the switch was made; its flows are not there yet. */
+  connected(): void {
+    this.restoreWait.connected()
+  }
+
+  /** All flows are in the switch for the first time on this connection. */
+  flowsInstalled(): void {
+    this.restoreWait.flowsInstalled()
+    this.rows.mark('restore wait', 'switch')
+  }
+
   /** Takes out what there is for the sake of other chassis. */
   withdraw(name: string, done: () => void): void {
     this.rows.close()
@@ -188,6 +202,12 @@ export class LocalWriter {
         out.push({ op: 'mutate', table: 'Open_vSwitch', where: [['_uuid', '==', root._uuid]], mutations })
     }
     return out
+  }
+
+  private restoreOperations(): readonly Operation[] {
+    const [root] = this.parts.ovs.table('Open_vSwitch').values()
+    const log = this.parts.log.child('main')
+    return root ? this.restoreWait.operations(root, (text) => log.info(text), this.acknowledged?.nbCfg ?? 0) : []
   }
 
   private prefixes(): readonly Operation[] {
