@@ -81,6 +81,8 @@ export class DaemonProcess {
     readonly version: string,
     private readonly options: ParsedOptions,
     modules: readonly string[],
+    /** Whose directories it uses: Open vSwitch's or OVN's. */
+    private readonly family: 'ovs' | 'ovn' = 'ovs',
   ) {
     this.vlog = new VlogBackend({
       modules,
@@ -98,6 +100,7 @@ export class DaemonProcess {
   }
 
   get rundir(): string {
+    if (this.family === 'ovn') return process.env['OVN_RUNDIR'] ?? '/var/run/ovn'
     return process.env['OVS_RUNDIR'] ?? '/var/run/openvswitch'
   }
 
@@ -126,7 +129,10 @@ export class DaemonProcess {
 
   private openLog(): void {
     if (!this.options.has('log-file')) return
-    const logdir = process.env['OVS_LOGDIR'] ?? '/var/log/openvswitch'
+    const logdir =
+      this.family === 'ovn'
+        ? (process.env['OVN_LOGDIR'] ?? '/var/log/ovn')
+        : (process.env['OVS_LOGDIR'] ?? '/var/log/openvswitch')
     const path = resolve(this.options.value('log-file') ?? `${logdir}/${this.name}.log`)
     this.vlog.attach('file', new FileAppender({ path }))
     this.logging.log('vlog').info(`opened log file ${path}`)
@@ -157,7 +163,8 @@ export class DaemonProcess {
 
   private own(): ControlCommand[] {
     return [
-      ...vlogCommands(this.vlog, this.logging as never),
+      // Nothing is suppressed yet, so that there is no limit to lift.
+      ...vlogCommands(this.vlog, { setRateLimit: (module) => module === undefined || this.vlog.knows(module) }),
       command('version', '', [0, 0], () => this.version),
       command('coverage/show', '', [0, 0], () => 'Event coverage: no counters'),
       command('coverage/read-counter', 'COUNTER', [1, 1], () => new Error('No such counter')),

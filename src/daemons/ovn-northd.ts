@@ -1,61 +1,101 @@
-import { openSync, writeSync } from 'node:fs'
-import { logTo } from '../base/log.ts'
-import { err } from '../base/result.ts'
-import { SystemClock } from '../io/clock.ts'
 import { systemRandom } from '../io/random.ts'
-import { dial, parseActive } from '../io/socket.ts'
 import { createNorthd } from '../northd/index.ts'
-import { type Dial, RemoteReplica } from '../ovsdb/client/remote.ts'
+import { RemoteReplica } from '../ovsdb/client/remote.ts'
 import { northbound } from '../schema/northbound.ts'
 import { southbound } from '../schema/southbound.ts'
+import { type OptionSpec, optionsHelp, parseOptions } from './_options.ts'
+import { DaemonProcess, Detaching, PROCESS_OPTIONS } from './_ovsdb-process.ts'
+import { remoteDialer, TLS_OPTIONS } from './_remotes.ts'
 
-const argument = (name: string) => process.argv.find((a) => a.startsWith(`--${name}=`))?.slice(name.length + 3)
-const rundir = process.env['OVN_RUNDIR'] ?? '/var/run/ovn'
-const logFile = argument('log-file')
-const logFd = logFile === undefined ? 2 : openSync(logFile, 'a')
-const log = logTo((l) => {
-  if (l.level === 'dbg') return
-  const line = `${new Date().toISOString()}|${l.module}|${l.level.toUpperCase()}|${l.message}\n`
-  writeSync(logFd, line)
-})
-const clock = new SystemClock()
-const dialStream: Dial = (text, done) => {
-  const endpoint = parseActive(text)
-  if (!endpoint) {
-    clock.after(0, () => done(err(`${text}: bad connection method`)))
-    return () => undefined
+const NAME = 'ovn-northd'
+const VERSION = 'ovn-northd 26.03.1\nOpen vSwitch Library 3.7.1'
+
+// ovn-northd(8)
+const OPTIONS: readonly OptionSpec[] = [
+  {
+    name: 'ovnnb-db',
+    argument: 'DATABASE',
+    help: 'connect to ovn-nb database at DATABASE\n(default: unix:/var/run/ovn/ovnnb_db.sock)',
+    group: 'Options',
+  },
+  {
+    name: 'ovnsb-db',
+    argument: 'DATABASE',
+    help: 'connect to ovn-sb database at DATABASE\n(default: unix:/var/run/ovn/ovnsb_db.sock)',
+    group: 'Options',
+  },
+  { name: 'dry-run', help: 'start in paused state (do not commit db changes)', group: 'Options' },
+  { name: 'n-threads', argument: 'N', help: 'accepted: one thread does it', group: 'Options' },
+  { name: 'dummy-numa', argument: 'NUMA', help: 'understood', group: 'Options', hidden: true },
+  { name: 'options', short: 'o', help: 'list available options', group: 'Options' },
+  ...PROCESS_OPTIONS,
+  ...TLS_OPTIONS,
+]
+
+const MODULES = ['graph', 'jsonrpc', 'main', 'northd', 'ovn_northd', 'reconnect', 'unixctl', 'vlog']
+
+function main(): void {
+  const parsed = parseOptions(process.argv.slice(2), OPTIONS)
+  if (!parsed.ok) {
+    process.stderr.write(`${NAME}: ${parsed.error}\n`)
+    process.exit(1)
   }
-  return dial(endpoint, done)
-}
-const remotes = (name: string, variable: string, file: string) =>
-  (argument(name) ?? process.env[variable] ?? `unix:${rundir}/${file}`).split(',')
-const nb = new RemoteReplica({
-  schema: northbound,
-  remotes: remotes('ovnnb-db', 'OVN_NB_DB', 'ovnnb_db.sock'),
-  dial: dialStream,
-  clock,
-  log,
-})
-const sb = new RemoteReplica({
-  schema: southbound,
-  remotes: remotes('ovnsb-db', 'OVN_SB_DB', 'ovnsb_db.sock'),
-  dial: dialStream,
-  clock,
-  log,
-})
-const northd = createNorthd({
-  nb,
-  sb,
-  clock,
-  log: log.child('ovn_northd'),
-  random: systemRandom,
-  options: { dryRun: process.argv.includes('--dry-run') },
-})
-northd.start()
-for (const signal of ['SIGTERM', 'SIGINT'] as const)
-  process.on(signal, () => {
+  const options = parsed.value
+  if (options.has('version')) {
+    process.stdout.write(`${VERSION}\n`)
+    return
+  }
+  if (options.has('help')) {
+    process.stdout.write(
+      `${NAME}: OVN northbound management daemon\nusage: ${NAME} [OPTIONS]\n\n${optionsHelp(OPTIONS)}`,
+    )
+    return
+  }
+  if (options.has('options')) {
+    process.stdout.write(OPTIONS.map((o) => `--${o.name}${o.argument ? `=${o.argument}` : ''}\n`).join(''))
+    return
+  }
+  const daemon = new DaemonProcess(NAME, VERSION, options, MODULES, 'ovn')
+  daemon.detach()
+  const { clock, log } = daemon
+  const dial = remoteDialer(options)
+  const remotes = (name: string, variable: string, file: string) =>
+    (options.value(name) ?? process.env[variable] ?? `unix:${daemon.rundir}/${file}`).split(',')
+  const nb = new RemoteReplica({
+    schema: northbound,
+    remotes: remotes('ovnnb-db', 'OVN_NB_DB', 'ovnnb_db.sock'),
+    dial,
+    clock,
+    log,
+  })
+  const sb = new RemoteReplica({
+    schema: southbound,
+    remotes: remotes('ovnsb-db', 'OVN_SB_DB', 'ovnsb_db.sock'),
+    dial,
+    clock,
+    log,
+  })
+  const northd = createNorthd({
+    nb,
+    sb,
+    clock,
+    log: log.child('ovn_northd'),
+    random: systemRandom,
+    options: { dryRun: options.has('dry-run') },
+  })
+  const end = () => {
     northd.close()
     nb.close()
     sb.close()
-    process.exit(0)
+  }
+  daemon.start(northd.commands(), end, () => {
+    northd.start()
+    daemon.ready()
   })
+}
+
+try {
+  main()
+} catch (e) {
+  if (!(e instanceof Detaching)) throw e
+}

@@ -44,6 +44,7 @@ export class Northd {
   private readonly northSink: Sink<Northbound>
   private readonly acknowledge: Acknowledge
   private lock: LockHandle | undefined
+  private hadLock = false
   private scheduled: Timer | undefined
   private started = false
   private loaded = false
@@ -128,6 +129,7 @@ export class Northd {
     this.log.info('This ovn-northd instance is now paused.')
     this.lock?.release()
     this.lock = undefined
+    this.hadLock = false
     this.openSinks()
   }
 
@@ -162,6 +164,11 @@ export class Northd {
 
   private lockChanged(): void {
     const owned = this.lock?.owned === true
+    if (owned === this.hadLock) {
+      this.openSinks()
+      return
+    }
+    this.hadLock = owned
     this.log.info(
       owned
         ? 'ovn-northd lock acquired. This ovn-northd instance is now active.'

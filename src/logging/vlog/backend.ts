@@ -91,6 +91,11 @@ export class VlogBackend implements Backend {
     return ok(undefined)
   }
 
+  /** Whether there is a module of that name. */
+  knows(module: string): boolean {
+    return this.findModule(module) !== undefined
+  }
+
   /** `vlog/list`. */
   list(): string {
     const lines = ['                 console    syslog    file', '                 -------    ------    ------']
