@@ -3,13 +3,8 @@ import type { Database, Delta } from '../transaction/index.ts'
 import { RowWriter } from './encode.ts'
 import type { MonitorVersion, TableRequests } from './request.ts'
 
-/** Texts of changes, shared by all monitors that ask for the same. */
-const shared = new WeakMap<Delta, Map<string, string>>()
-
-/** Joins the texts of rows into `"TABLE":{...}`. */
-function tableText(name: string, rows: readonly string[]): string {
-  return `"${name}":{${rows.join(',')}}`
-}
+/** A row as the client has it and as it is to have it. */
+type Step = readonly [uuid: string, old: Row | undefined, now: Row | undefined]
 
 /**
  * What one client wants to see of one database. Changes are either written at once (`update`) or
@@ -47,34 +42,42 @@ export class Monitor {
     return this.key
   }
 
-  /** The `<table-updates>` of a commit; undefined when nothing in it is for this client. */
-  update(delta: Delta): string | undefined {
-    let texts = shared.get(delta)
-    if (!texts) {
-      texts = new Map()
-      shared.set(delta, texts)
-    }
-    let text = texts.get(this.key)
-    if (text === undefined) {
-      text = this.write(delta)
-      texts.set(this.key, text)
-    }
-    return text || undefined
+  /** The `<table-updates>` of a commit, in pieces; none when nothing in it is for this client. */
+  update(delta: Delta): Generator<string> {
+    return this.pieces(
+      [...delta.tables].map(([name, changes]) => [
+        name,
+        (function* () {
+          for (const [uuid, change] of changes) yield [uuid, change.old, change.new] as const
+        })(),
+      ]),
+    )
   }
 
-  private write(delta: Delta): string {
-    const tables: string[] = []
-    for (const [name, changes] of delta.tables) {
-      const writer = this.writers.get(name)
+  /** The pieces of an update. What it reads must not change while they are made. */
+  private *pieces(tables: readonly (readonly [string, Iterable<Step>])[], pieceSize = 1 << 16): Generator<string> {
+    const { writers } = this
+    let piece = '{'
+    let any = false
+    for (const [name, steps] of tables) {
+      const writer = writers.get(name)
       if (!writer) continue
-      const rows: string[] = []
-      for (const [uuid, change] of changes) {
-        const text = writer.change(uuid, change.old, change.new)
-        if (text) rows.push(text)
+      let first = true
+      for (const [uuid, old, now] of steps) {
+        const text = writer.change(uuid, old, now)
+        if (!text) continue
+        if (first) piece += `${any ? ',' : ''}"${name}":{${text}`
+        else piece += `,${text}`
+        first = false
+        any = true
+        if (piece.length > pieceSize) {
+          yield piece
+          piece = ''
+        }
       }
-      if (rows.length) tables.push(tableText(name, rows))
+      if (!first) piece += '}'
     }
-    return tables.length ? `{${tables.join(',')}}` : ''
+    if (any) yield `${piece}}`
   }
 
   /** Takes note of a commit that can not be told now. */
@@ -91,35 +94,29 @@ export class Monitor {
     }
   }
 
-  /** The `<table-updates>` that bring a client that was behind up to date; undefined when there is nothing. */
-  catchUp(): string | undefined {
+  /** The `<table-updates>` that bring a client that was behind up to date, in pieces; none when there is nothing. */
+  catchUp(): Generator<string> {
     const gathered = this.gathered
     this.gathered = undefined
-    return gathered ? this.compare(gathered) : undefined
+    return this.compare(gathered ?? new Map())
   }
 
-  private compare(before: ReadonlyMap<string, ReadonlyMap<string, Row | undefined>>): string | undefined {
-    const tables: string[] = []
-    for (const [name, rows] of before) {
-      const writer = this.writers.get(name)
-      if (!writer) continue
-      const texts: string[] = []
-      for (const [uuid, old] of rows) {
-        const text = writer.change(uuid, old, this.database.row(name, uuid))
-        if (text) texts.push(text)
-      }
-      if (texts.length) tables.push(tableText(name, texts))
-    }
-    return tables.length ? `{${tables.join(',')}}` : undefined
+  private compare(before: ReadonlyMap<string, ReadonlyMap<string, Row | undefined>>): Generator<string> {
+    return this.pieces(
+      [...before].map(([name, rows]) => [
+        name,
+        [...rows].map(([uuid, old]) => [uuid, old, this.database.row(name, uuid)] as const),
+      ]),
+    )
   }
 
   /**
    * The `<table-updates>` since a transaction of the database's history; undefined when that is not
-   * in it. The text is empty when nothing for this client happened since.
+   * in it.
    */
-  since(id: string): string | undefined {
+  since(id: string): Iterable<string> | undefined {
     const { history, lastId } = this.database
-    if (id === lastId) return '{}'
+    if (id === lastId) return ['{}']
     const at = history.findIndex((delta) => delta.id === id)
     if (at < 0) return undefined
     const before = new Map<string, Map<string, Row | undefined>>()
@@ -133,33 +130,36 @@ export class Monitor {
         for (const [uuid, change] of changes) if (!rows.has(uuid)) rows.set(uuid, change.old)
       }
     }
-    return this.compare(before) ?? '{}'
+    const pieces = [...this.compare(before)]
+    return pieces.length ? pieces : ['{}']
   }
 
-  /** Changes conditions; returns the `<table-updates>` of rows that come and go by it, if any. */
-  change(requests: TableRequests): string | undefined {
-    const tables: string[] = []
-    const next = new Map([...this.requests, ...requests])
+  /** Changes conditions; returns the pieces of the `<table-updates>` of rows that come and go by it, if any. */
+  change(requests: TableRequests): readonly string[] {
     const before = this.writers
-    this.requests = next
+    this.requests = new Map([...this.requests, ...requests])
     this.writers = this.makeWriters()
     this.key = this.makeKey()
+    const pieces: string[] = []
     for (const name of requests.keys()) {
       const old = before.get(name)?.request.test
       const writer = this.writers.get(name)
       if (!writer) continue
       const test = writer.request.test
-      const texts: string[] = []
+      let first = true
       for (const row of this.database.rows(name)) {
         const was = !old || old(row)
         const is = !test || test(row)
         if (was === is) continue
         const text = writer.transition(row._uuid, was ? row : undefined, is ? row : undefined)
-        if (text) texts.push(text)
+        if (!text) continue
+        pieces.push(first ? `${pieces.length ? ',' : '{'}"${name}":{${text}` : `,${text}`)
+        first = false
       }
-      if (texts.length) tables.push(tableText(name, texts))
+      if (!first) pieces.push('}')
     }
-    return tables.length ? `{${tables.join(',')}}` : undefined
+    if (pieces.length) pieces.push('}')
+    return merge(pieces)
   }
 
   /** The pieces of the `<table-updates>` of all rows that are there now, made one by one. */
@@ -188,4 +188,18 @@ export class Monitor {
     }
     yield `${piece}}`
   }
+}
+
+/** Fewer and longer pieces of the same text. */
+function merge(pieces: readonly string[], size = 1 << 16): string[] {
+  const out: string[] = []
+  let piece = ''
+  for (const p of pieces) {
+    piece += p
+    if (piece.length < size) continue
+    out.push(piece)
+    piece = ''
+  }
+  if (piece) out.push(piece)
+  return out
 }

@@ -7,7 +7,7 @@ import { Monitor, type MonitorVersion, readConditionChange, readRequests } from 
 import { Failure, isBoolean, isId, syntaxError } from '../schema/error.ts'
 import { fail, parseUuid, printSchema, readSchema } from '../schema/index.ts'
 import type { Database, Delta, Requester } from '../transaction/index.ts'
-import { WireOperations, writeError, writeResults } from '../wire/index.ts'
+import { resultPieces, WireOperations, writeError } from '../wire/index.ts'
 import type { LockHolder } from './locks.ts'
 import { Output } from './output.ts'
 import type { Server } from './server.ts'
@@ -237,6 +237,22 @@ export class Session implements LockHolder {
     if (!this.ended) this.output.text(`{"id":${printJson(id)},"result":${result},"error":null}`)
   }
 
+  private replyPieces(id: Json, pieces: Iterable<string>): void {
+    if (!this.ended) this.sendPieces(`{"id":${printJson(id)},"result":`, pieces, ',"error":null}')
+  }
+
+  /** One message out of pieces that may be too long for one string; nothing when there is no piece. */
+  private sendPieces(head: string, pieces: Iterable<string>, tail: string): void {
+    const all = [...pieces]
+    if (all.length <= 1) {
+      if (all.length) this.output.text(`${head}${all[0]}${tail}`)
+      return
+    }
+    this.output.text(head)
+    for (const piece of all) this.output.text(piece)
+    this.output.text(tail)
+  }
+
   private replyError(id: Json, error: string): void {
     if (!this.ended) this.output.text(`{"id":${printJson(id)},"error":${error}}`)
   }
@@ -337,7 +353,7 @@ export class Session implements LockHolder {
         // The changes come first (ovsdb-server(7), 4.1.5).
         if (result.delta) this.flush()
         if (result.error === CANCELED) this.replyError(id, '"canceled"')
-        else this.reply(id, writeResults(database.schema, operations, result.results, result.error))
+        else this.replyPieces(id, resultPieces(database.schema, operations, result.results, result.error))
       },
     )
     if (!answered) this.pending.set(key, { id, database, withdraw })
@@ -360,7 +376,8 @@ export class Session implements LockHolder {
     if (last !== undefined) {
       const since = monitor.since(last)
       if (since !== undefined) {
-        this.reply(id, `[true,"${database.lastId}",${since}]`)
+        const head = `{"id":${printJson(id)},"error":null,"result":[true,"${database.lastId}",`
+        this.sendPieces(head, since, ']}')
         return
       }
     }
@@ -386,12 +403,10 @@ export class Session implements LockHolder {
     const nextKey = printJson(newName, true)
     if (nextKey !== key && this.monitors.has(nextKey)) syntaxError(newName, 'duplicate monitor ID')
     const requests = readConditionChange(monitor.requests, monitor.database.schema, requestsJson)
-    const late = monitor.catchUp()
-    if (late) this.sendUpdate(key, monitor, late)
+    this.sendPieces(updateHead(key, monitor), monitor.catchUp(), ']}')
     this.monitors.delete(key)
     this.monitors.set(nextKey, monitor)
-    const update = monitor.change(requests)
-    if (update) this.sendUpdate(nextKey, monitor, update)
+    this.sendPieces(updateHead(nextKey, monitor), monitor.change(requests), ']}')
     this.reply(id, '{}')
   }
 
@@ -414,22 +429,16 @@ export class Session implements LockHolder {
       if (monitor.database !== database) continue
       if (this.output.busy || monitor.behind) monitor.gather(delta)
       else {
-        const message = sharedMessage(key, monitor, delta)
-        if (message) this.output.bytes(message)
+        for (const part of sharedMessage(key, monitor, delta)) this.output.bytes(part)
       }
     }
-  }
-
-  private sendUpdate(key: string, monitor: Monitor, update: string): void {
-    this.output.text(updateMessage(key, monitor, update))
   }
 
   /** Tells a slow client what it has missed. */
   private flush(): void {
     for (const [key, monitor] of this.monitors) {
       if (!monitor.behind) continue
-      const update = monitor.catchUp()
-      if (update) this.sendUpdate(key, monitor, update)
+      this.sendPieces(updateHead(key, monitor), monitor.catchUp(), ']}')
     }
   }
 
@@ -493,28 +502,33 @@ export class Session implements LockHolder {
   }
 }
 
-function updateMessage(key: string, monitor: Monitor, update: string): string {
+/** An update notification up to its `<table-updates>`. */
+function updateHead(key: string, monitor: Monitor): string {
   const since = monitor.version === 3 ? `"${monitor.database.lastId}",` : ''
   const method = monitor.version === 1 ? 'update' : `update${monitor.version}`
-  return `{"id":null,"method":"${method}","params":[${key},${since}${update}]}`
+  return `{"id":null,"method":"${method}","params":[${key},${since}`
 }
 
 /** Notifications of a commit, made once for all clients whose monitors are called and ask for the same. */
-const messages = new WeakMap<Delta, Map<string, Uint8Array | undefined>>()
+const messages = new WeakMap<Delta, Map<string, readonly Uint8Array[]>>()
 const encoder = new TextEncoder()
 
-function sharedMessage(key: string, monitor: Monitor, delta: Delta): Uint8Array | undefined {
+function sharedMessage(key: string, monitor: Monitor, delta: Delta): readonly Uint8Array[] {
   let known = messages.get(delta)
   if (!known) {
     known = new Map()
     messages.set(delta, known)
   }
   const name = `${monitor.version}${key}${monitor.sharedKey}`
-  if (known.has(name)) return known.get(name)
-  const update = monitor.update(delta)
-  const message = update && encoder.encode(updateMessage(key, monitor, update))
-  known.set(name, message || undefined)
-  return message || undefined
+  let message = known.get(name)
+  if (!message) {
+    const pieces = [...monitor.update(delta)]
+    if (pieces.length) pieces[0] = updateHead(key, monitor) + pieces[0]
+    if (pieces.length) pieces[pieces.length - 1] += ']}'
+    message = pieces.map((piece) => encoder.encode(piece))
+    known.set(name, message)
+  }
+  return message
 }
 
 /** The error with which a transaction is ended whose database is gone. */

@@ -7,7 +7,7 @@ import { type JsonObject, printJson } from '../../jsonrpc/json.ts'
 import { type DatabaseSchema, describeError, Failure, printSchema, type Row, readSchema } from '../schema/index.ts'
 import type { Database, Delta } from '../transaction/index.ts'
 import type { FileSystem, LogFile } from './files.ts'
-import { encodeRecord, type LogProblem, readRecord, recordHeader } from './log.ts'
+import { encodePieces, encodeRecord, type LogProblem, readRecord, recordHeader } from './log.ts'
 import { loadTransaction, writeEverything, writeTransaction } from './record.ts'
 import type { Storage } from './storage.ts'
 
@@ -139,11 +139,13 @@ export class FileStorage implements Storage {
 
   append(delta: Delta, date: number): string | undefined {
     if (this.broken !== undefined) return this.broken
-    const text = writeTransaction(this.tables, delta, date)
-    if (text === undefined) return undefined
-    const record = encodeRecord(text)
+    const parts = encodePieces(writeTransaction(this.tables, delta, date))
+    let at = this.end
     try {
-      this.file.write(this.end, record)
+      for (const part of parts) {
+        this.file.write(at, part)
+        at += part.length
+      }
     } catch (e) {
       const why = `${this.name}: write failed (${errorText(e)})`
       try {
@@ -154,8 +156,8 @@ export class FileStorage implements Storage {
       this.log.err(why, { code: 'write-failed' })
       return why
     }
-    this.end += record.length
-    this.sinceSnapshot?.push(record)
+    this.end = at
+    this.sinceSnapshot?.push(...parts)
     return undefined
   }
 

@@ -14,11 +14,25 @@ const WHOLE = 64 << 20
 const CHUNK = 1 << 20
 const MAX_RECORD = 2 ** 32
 
-/** A record whole: header line and text. */
+/** A record whole: header line and text, in as many parts as the text has pieces. */
+export function encodePieces(pieces: Iterable<string>): Uint8Array[] {
+  const hash = createHash('sha1')
+  const parts: Uint8Array[] = []
+  let length = 0
+  for (const piece of pieces) {
+    const bytes = Buffer.from(piece)
+    hash.update(bytes)
+    length += bytes.length
+    parts.push(bytes)
+  }
+  if (!parts.length) return parts
+  const head = Buffer.from(recordHeader(length, hash.digest('hex')))
+  return parts.length === 1 ? [Buffer.concat([head, parts[0] as Uint8Array])] : [head, ...parts]
+}
+
+/** A record of one text. */
 export function encodeRecord(text: string): Uint8Array {
-  const body = Buffer.from(`${text}\n`)
-  const head = Buffer.from(recordHeader(body.length, createHash('sha1').update(body).digest('hex')))
-  return Buffer.concat([head, body])
+  return encodePieces([`${text}\n`])[0] as Uint8Array
 }
 
 /** @param length bytes of the text with its line end. */

@@ -39,22 +39,38 @@ function writeChangedRow(table: Table, old: Row, now: Row): string {
   return s && `{${s}}`
 }
 
-/** The text of a transaction's record (ovsdb(5)); undefined when nothing of it is stored. Modified sets and maps are written as differences. */
-export function writeTransaction(tables: ReadonlyMap<string, Table>, delta: Delta, date: number): string | undefined {
-  let s = ''
+/**
+ * The pieces of a transaction's record (ovsdb(5)), none when nothing of it is stored. Modified sets and
+ * maps are written as differences. A large transaction is longer than any one string can be.
+ */
+export function* writeTransaction(
+  tables: ReadonlyMap<string, Table>,
+  delta: Delta,
+  date: number,
+  pieceSize = 1 << 20,
+): Generator<string> {
+  let piece = '{"_is_diff":true,'
+  let any = false
   for (const [name, changes] of delta.tables) {
     const table = tables.get(name)
     if (!table) continue
-    let rows = ''
+    let first = true
     for (const [uuid, { old, new: now }] of changes) {
       const text = !now ? 'null' : old ? writeChangedRow(table, old, now) : writeNewRow(table, now)
-      if (text) rows += `${rows ? ',' : ''}"${uuid}":${text}`
+      if (!text) continue
+      piece += `${first ? `"${name}":{` : ','}"${uuid}":${text}`
+      first = false
+      any = true
+      if (piece.length > pieceSize) {
+        yield piece
+        piece = ''
+      }
     }
-    if (rows) s += `"${name}":{${rows}},`
+    if (!first) piece += '},'
   }
-  if (!s) return undefined
+  if (!any) return
   const comment = delta.comment ? `"_comment":${printString(delta.comment)},` : ''
-  return `{"_is_diff":true,${s}${comment}"_date":${Math.floor(date)}}`
+  yield `${piece}${comment}"_date":${Math.floor(date)}}\n`
 }
 
 /** A stored difference may hold more members than the column. */

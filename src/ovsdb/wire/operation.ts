@@ -261,27 +261,57 @@ export function writeRow(table: TableSchema, row: Row, columns: readonly string[
   return `${s}}`
 }
 
-function writeResult(schema: DatabaseSchema, json: Json, result: OperationResult): string {
-  if (result.uuid !== undefined) return `{"uuid":["uuid","${result.uuid}"]}`
-  if (result.rows) {
+function* writeResult(schema: DatabaseSchema, json: Json, result: OperationResult): Generator<string> {
+  if (result.uuid !== undefined) yield `{"uuid":["uuid","${result.uuid}"]}`
+  else if (result.rows) {
     const name = (json as JsonObject)['table'] as string
     const table = schema.tables.get(name) as TableSchema
-    return `{"rows":[${result.rows.map((row) => writeRow(table, row, result.columns ?? [])).join(',')}]}`
-  }
-  return result.count === undefined ? '{}' : `{"count":${result.count}}`
+    let first = true
+    yield '{"rows":['
+    for (const row of result.rows) {
+      yield `${first ? '' : ','}${writeRow(table, row, result.columns ?? [])}`
+      first = false
+    }
+    yield ']}'
+  } else yield result.count === undefined ? '{}' : `{"count":${result.count}}`
 }
 
-/** The text of a `transact` reply's result: of the operations that ran, the error, and null for the rest. */
+/**
+ * The pieces of a `transact` reply's result: of the operations that ran, the error, and null for the
+ * rest. Together they may be longer than any one string can be.
+ */
+export function* resultPieces(
+  schema: DatabaseSchema,
+  operations: readonly Json[],
+  results: readonly OperationResult[],
+  error: OvsdbError | undefined,
+  pieceSize = 1 << 20,
+): Generator<string> {
+  let piece = '['
+  let n = 0
+  for (const [i, result] of results.entries()) {
+    if (n++) piece += ','
+    for (const text of writeResult(schema, operations[i] as Json, result)) {
+      piece += text
+      if (piece.length > pieceSize) {
+        yield piece
+        piece = ''
+      }
+    }
+  }
+  if (error) piece += `${n++ ? ',' : ''}${writeError(error)}`
+  for (; n < operations.length; n++) piece += n ? ',null' : 'null'
+  yield `${piece}]`
+}
+
+/** The text of a `transact` reply's result. */
 export function writeResults(
   schema: DatabaseSchema,
   operations: readonly Json[],
   results: readonly OperationResult[],
   error: OvsdbError | undefined,
 ): string {
-  const texts = results.map((r, i) => writeResult(schema, operations[i] as Json, r))
-  if (error) texts.push(writeError(error))
-  while (texts.length < operations.length) texts.push('null')
-  return `[${texts.join(',')}]`
+  return [...resultPieces(schema, operations, results, error)].join('')
 }
 
 export { Failure }
