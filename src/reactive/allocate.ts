@@ -7,6 +7,8 @@ export interface Request {
   readonly space: string
   /** A number asked for by the operator: granted before all others, the least key first. */
   readonly wanted?: number | undefined
+  /** Of new requests that come together, these are served after the others. */
+  readonly late?: boolean
 }
 
 export interface AllocateOptions {
@@ -86,6 +88,8 @@ export class Allocator implements Node, Follower<Request> {
     }
     for (const space of freed)
       for (const key of this.waiting.get(space) ?? []) if (this.source.peek(key)) fresh.push(key)
+    const late = (key: string) => Number(this.source.peek(key)?.late ?? false)
+    fresh.sort((a, b) => late(a) - late(b))
     for (const key of fresh) if (!this.held.has(key)) this.draw(key, (this.source.peek(key) as Request).space)
     return true
   }

@@ -205,11 +205,13 @@ function distributed(context: Context, flow: AddFlow, n: Nat, port: RouterPort):
       flow(lrIn.admission, 55, `${match} && (${mtuBypass(port)})`, store, n.uuid)
       tooLarge(context, flow, n, port, mtu)
     }
-    if (port.options.get('redirect-type') === 'bridged')
+    // One bridged port is enough; the rules of all are then the first gateway port's.
+    const gateway = context.topology.routerFacts.get(n.router)?.gatewayPorts[0] ?? port
+    if (context.topology.portsOfRouter.get(n.router).some((p) => p.options.get('redirect-type') === 'bridged'))
       flow(
         lrIn.arp_resolve,
         90,
-        `outport == ${port.quoted} && ${ip}.src == ${n.logicalIp}${resident(n)}`,
+        `outport == ${gateway.quoted} && ${ip}.src == ${n.logicalIp}${resident(n)}`,
         n.family === 4 ? 'get_arp(outport, reg0); next;' : 'get_nd(outport, xxreg0); next;',
         n.uuid,
       )

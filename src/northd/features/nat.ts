@@ -100,7 +100,7 @@ export function natRelations(graph: Graph, nb: NorthboundTables, topology: Topol
       stateless: row.type === 'dnat_and_snat' && row.options.get('stateless') === 'true',
       gatewayPort,
       onGatewayRouter: facts.isGateway,
-      placed: gatewayPort !== undefined || facts.gatewayPorts.length === 0,
+      placed: gatewayPort !== undefined || (facts.gatewayPorts.length === 0 && row.gateway_port === undefined),
     })
   })
   const byRouter: Index<Nat> = nats.index('router', (n) => n.router)
@@ -109,7 +109,7 @@ export function natRelations(graph: Graph, nb: NorthboundTables, topology: Topol
     n.placed && n.type === 'dnat_and_snat' && n.externalMac !== undefined ? n.router : undefined,
   )
   const snatIps: Index<Nat> = nats.index('snat ip', (n) =>
-    n.type === 'snat' ? `${n.router} ${n.externalIp}` : undefined,
+    n.placed && n.type === 'snat' ? `${n.router} ${n.externalIp}` : undefined,
   )
   return {
     nats,

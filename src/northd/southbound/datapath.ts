@@ -34,11 +34,11 @@ export function tunnelKeys(
   )
   graph.rule('key of switch port', 6, topology.switchPorts, (p, out) => {
     out.emit(ports, p.name, { space: p.switch, wanted: wanted(p.options) })
-    if (topology.isRedirected(p)) out.emit(ports, `cr-${p.name}`, { space: p.switch, wanted: undefined })
+    if (topology.isRedirected(p)) out.emit(ports, `cr-${p.name}`, { space: p.switch, late: true })
   })
   graph.rule('key of router port', 6, topology.routerPorts, (p, out) => {
     out.emit(ports, p.name, { space: p.router, wanted: wanted(p.options) })
-    if (p.distributedGateway) out.emit(ports, p.redirect, { space: p.router, wanted: undefined })
+    if (p.distributedGateway) out.emit(ports, p.redirect, { space: p.router, late: true })
   })
   const full = (what: string) => () => graph.log.warn(`all ${what} tunnel ids exhausted`, { code: 'no-tunnel-key' })
   return {

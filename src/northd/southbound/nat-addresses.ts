@@ -19,7 +19,8 @@ export function natAddresses(context: Context, port: SwitchPort, peer: RouterPor
     const given = parseAddresses(asked)
     if (given && (given.v4.length || given.v6.length)) out.push(asked)
   }
-  const own = ownAddresses(context, port, peer, facts)
+  const silent = port.options.get('exclude-router-ips-from-garp') === 'true'
+  const own = silent ? undefined : ownAddresses(context, port, peer, facts)
   if (own) out.push(own)
   return [...new Set(out)].sort()
 }
@@ -61,7 +62,7 @@ function ofRouter(context: Context, port: SwitchPort, peer: RouterPort): string[
 
 /** The router port's own IPv4 addresses, where they are in one place. */
 function ownAddresses(context: Context, port: SwitchPort, peer: RouterPort, facts: RouterFacts): string | undefined {
-  const gateway = facts.gatewayPorts[0]
+  const gateway = facts.gatewayPorts.length === 1 ? facts.gatewayPorts[0] : undefined
   const reside = peer.options.get('reside-on-redirect-chassis') === 'true' && gateway !== undefined
   const localnet = context.topology.portsOfType.get(`${port.switch} localnet`).length > 0
   if (!peer.distributedGateway && !reside && !(facts.isGateway && localnet)) return undefined

@@ -115,7 +115,8 @@ function plain(context: Context, port: SwitchPort): DesiredRow {
   if (topology.switches.get(port.switch)?.vlanPassthru) options.set('vlan-passthru', 'true')
   const requested = (row.options.get('requested-chassis') ?? '').split(',').filter(Boolean)
   const found = requested.map((name) => findChassis(sb, name)).filter((c): c is string => c !== undefined)
-  const first = requested[0] === undefined ? undefined : findChassis(sb, requested[0])
+  // The first that exists is the main one.
+  const first = found[0]
   const group =
     port.type === 'external' && row.ha_chassis_group !== undefined
       ? nb.HA_Chassis_Group.get(row.ha_chassis_group)?.name
