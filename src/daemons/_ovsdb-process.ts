@@ -161,6 +161,11 @@ export class DaemonProcess {
     })
   }
 
+  /** Further commands, or others in place of those of the same name. */
+  addCommands(commands: readonly ControlCommand[]): void {
+    this.control?.add(commands)
+  }
+
   private own(): ControlCommand[] {
     return [
       // Nothing is suppressed yet, so that there is no limit to lift.
