@@ -9,7 +9,7 @@ import { RemoteReplica } from '../ovsdb/client/remote.ts'
 import { openVSwitch } from '../schema/open-vswitch.ts'
 import { southbound } from '../schema/southbound.ts'
 import { type OptionSpec, optionsHelp, type ParsedOptions, parseOptions } from './_options.ts'
-import { DaemonProcess, Detaching, PROCESS_OPTIONS } from './_ovsdb-process.ts'
+import { DaemonProcess, Detaching, PROCESS_OPTIONS } from './_process.ts'
 import { remoteDialer, TLS_OPTIONS } from './_remotes.ts'
 
 const NAME = 'ovn-controller'

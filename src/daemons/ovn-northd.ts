@@ -4,7 +4,7 @@ import { RemoteReplica } from '../ovsdb/client/remote.ts'
 import { northbound } from '../schema/northbound.ts'
 import { southbound } from '../schema/southbound.ts'
 import { type OptionSpec, optionsHelp, parseOptions } from './_options.ts'
-import { DaemonProcess, Detaching, PROCESS_OPTIONS } from './_ovsdb-process.ts'
+import { DaemonProcess, Detaching, PROCESS_OPTIONS } from './_process.ts'
 import { remoteDialer, TLS_OPTIONS } from './_remotes.ts'
 
 const NAME = 'ovn-northd'

@@ -8,7 +8,7 @@ import { Configuration, Switch, switchCommands } from '../vswitch/index.ts'
 import { HostRoutes, HostUnderlay, NativeDriver } from '../vswitch/ports/native/index.ts'
 import { OpenFlowService } from './_openflow-service.ts'
 import { type OptionSpec, optionsHelp, parseOptions } from './_options.ts'
-import { DaemonProcess, Detaching, PROCESS_OPTIONS } from './_ovsdb-process.ts'
+import { DaemonProcess, Detaching, PROCESS_OPTIONS } from './_process.ts'
 
 const NAME = 'ovs-vswitchd'
 const VERSION = 'ovs-vswitchd (Open vSwitch) 4.0.0\n'

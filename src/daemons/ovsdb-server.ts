@@ -9,8 +9,8 @@ import { openFile } from '../ovsdb/storage/index.ts'
 import { socketTransport } from '../ovsdb/transport/sockets.ts'
 import { type OptionSpec, optionsHelp, parseOptions } from './_options.ts'
 import { type DatabaseConfig, readConfig } from './_ovsdb-config.ts'
-import { DaemonProcess, Detaching, PROCESS_OPTIONS } from './_ovsdb-process.ts'
 import { TlsSettings } from './_ovsdb-tls.ts'
+import { DaemonProcess, Detaching, PROCESS_OPTIONS } from './_process.ts'
 
 const OPTIONS: readonly OptionSpec[] = [
   {
