@@ -12,6 +12,7 @@ import { northdCommands } from './commands.ts'
 import type { Identity } from './context.ts'
 import { northdRules, type Rules } from './rules.ts'
 import type { KeyMemory } from './southbound/datapath.ts'
+import { learnedRowsToRemove } from './southbound/learned.ts'
 import { Sink } from './southbound/sink.ts'
 import { northboundSinkTables, southboundSinkTables } from './southbound/tables.ts'
 import { SOUTHBOUND_INPUTS } from './topology/tables.ts'
@@ -70,6 +71,7 @@ export class Northd {
       random,
       log: given.log,
       lock: LOCK,
+      along: (removed, anew) => learnedRowsToRemove(sb, removed, anew),
       onDone: () => this.acknowledge.southboundWritten(),
     })
     this.northSink = new Sink(nb, northboundSinkTables(context.northboundOutputs), {

@@ -10,6 +10,7 @@ import {
 } from '../../ovsdb/client/replica.ts'
 import type { DatabaseSchema, Datum, Row } from '../../ovsdb/schema/index.ts'
 import { type Derived, sameValue } from '../../reactive/index.ts'
+import type { Removed } from './learned.ts'
 import type { DesiredRow } from './outputs.ts'
 
 /** How a table's rows are known again. */
@@ -54,6 +55,11 @@ export interface SinkOptions {
   readonly random: Random
   /** Asserted in each transaction. */
   readonly lock?: string
+  /**
+   * What else has to go with rows that go; `anew` when the rows that are there have just been matched.
+   * Asked only where rows go or `anew`.
+   */
+  readonly along?: (removed: readonly Removed[], anew: boolean) => readonly Operation[]
   /** Called after a transaction came about, or when there was nothing to write. */
   onDone(): void
 }
@@ -129,8 +135,9 @@ export class Sink<T> {
   /** Writes what differs. */
   flush(): void {
     if (this.closed || !this.open || this.inFlight || this.retry || this.replica.state !== 'synced') return
-    if (!this.matched) this.match()
-    const operations = this.operations()
+    const anew = !this.matched
+    if (anew) this.match()
+    const operations = this.operations(anew)
     if (!operations.length) {
       this.options.onDone()
       return
@@ -212,8 +219,9 @@ export class Sink<T> {
     this.matched = true
   }
 
-  private operations(): Operation[] {
+  private operations(anew: boolean): Operation[] {
     const out: Operation[] = []
+    const removed: Removed[] = []
     this.regroup()
     for (const target of this.targets.values()) rename(target)
     // All new rows have their uuid before any refers to them.
@@ -246,7 +254,9 @@ export class Sink<T> {
           target.byKey.delete(key)
           target.keys.delete(uuid)
           retire(target, key, uuid)
-          if (rows?.has(uuid)) out.push({ op: 'delete', table: table.name, where: [['_uuid', '==', uuid]] })
+          if (!rows?.has(uuid)) continue
+          out.push({ op: 'delete', table: table.name, where: [['_uuid', '==', uuid]] })
+          removed.push({ table: table.name, uuid })
           continue
         }
         const values = this.resolve(target, desired)
@@ -271,6 +281,7 @@ export class Sink<T> {
       }
       target.dirty.clear()
     }
+    if (removed.length || anew) out.push(...(this.options.along?.(removed, anew) ?? []))
     return out
   }
 
