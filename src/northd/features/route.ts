@@ -28,8 +28,6 @@ export interface Route {
   readonly source: Network | undefined
   readonly symmetric: boolean
   readonly ecmp: boolean
-  /** Watched by a BFD session, whose own packets must get there too. */
-  readonly watched: boolean
   readonly fields: readonly string[]
 }
 
@@ -132,7 +130,6 @@ function resolve(
     table: row.route_table,
     symmetric: row.options.get('ecmp_symmetric_reply') === 'true',
     ecmp: true,
-    watched: row.bfd !== undefined,
     fields: row.selection_fields,
   }
   if (row.nexthop === 'discard')
@@ -215,7 +212,7 @@ export function routes(context: Context): void {
     if (table === undefined) return
     const match = `${reg.ROUTE_TABLE_ID} == ${table} && ${prefixMatch(first.prefix, first.bySource)}`
     const priority = routePriority(first.prefix.length, first.bySource ? 'source' : 'static')
-    if (!isGrouped(group.routes)) single(flow, first, priority, match)
+    if (!isGrouped(group.routes)) single(context, flow, first, priority, match)
     else several(context, out, flow, group.routes, key, priority, match)
     for (const r of group.routes) if (r.symmetric) symmetricReply(context, flow, r, match)
   })
@@ -232,7 +229,7 @@ function connected(flow: AddFlow, port: RouterPort, n: Network, watched: boolean
   if (watched) flow(lrIn.ip_routing, priority + 1, `${match} && udp.dst == 3784`, actions, port.uuid)
 }
 
-function single(flow: AddFlow, r: Route, priority: number, match: string): void {
+function single(context: Context, flow: AddFlow, r: Route, priority: number, match: string): void {
   if (r.discard) {
     flow(lrIn.ip_routing, priority, match, 'drop;', r.uuid)
     return
@@ -242,7 +239,8 @@ function single(flow: AddFlow, r: Route, priority: number, match: string): void 
   const nexthop = r.nexthop?.text ?? `ip${r.prefix.family}.dst`
   const actions = `${reg.ECMP_GROUP_ID} = 0; ${toNextHop(family, nexthop, r.source.address, r.port)}flags.loopback = 1; ${reg.NEXTHOP_IS_IPV4} = ${family === 4 ? 1 : 0}; next;`
   flow(lrIn.ip_routing, priority, match, `ip.ttl--; ${actions}`, r.uuid)
-  if (r.watched) flow(lrIn.ip_routing, priority + 1, `${match} && udp.dst == 3784`, actions, r.uuid)
+  const watched = context.bfd.byPort.get(r.port.name).length > 0
+  if (watched) flow(lrIn.ip_routing, priority + 1, `${match} && udp.dst == 3784`, actions, r.uuid)
 }
 
 function several(
