@@ -211,9 +211,8 @@ export class Northd {
 
   /** Databases that nobody initialised get their one row. */
   private seed(): void {
-    const { nb, sb } = this.given
+    const { nb } = this.given
     if (!nb.table('NB_Global').size) nb.transact([{ op: 'insert', table: 'NB_Global', row: {} }], () => {})
-    void sb
   }
 
   private fed<T>(tables: { readonly [name: string]: unknown }, change: ReplicaChange<T>): void {

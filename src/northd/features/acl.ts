@@ -302,7 +302,7 @@ function acls(context: Context): void {
     if (id !== undefined) out.emit(context.outputs.ACL_ID, uuid, { id })
     const log = logAction(acl, meters.named(acl.meter, acl._uuid))
     logRelated(flow, acl, p, log)
-    if (acl.action === 'allow-stateless' && facts.stateful)
+    if (acl.action === 'allow-stateless' && tracked)
       flow(stages.pre, priority, acl.match, `${reg.ACL_STATELESS} = 1; next;`, uuid)
     if (acl.action === 'pass' || acl.action === 'allow-stateless' || !tracked) {
       flow(

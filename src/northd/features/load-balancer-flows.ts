@@ -167,7 +167,7 @@ function onRouter(context: Context, flow: AddFlow, lb: Balancer, vip: Vip, facts
   flow(lrIn.defrag, 100, `ip && ${ip}.dst == ${vip.address}`, 'ct_dnat;', lb.uuid)
   const priority = vip.port === undefined ? 110 : 120
   const base = `ct.new && !ct.rel && ${ip} && ${ip}.dst == ${vip.address}${connectionMatch(lb, vip)}`
-  const force = facts.isGateway && router.options.get('lb_force_snat_ip') ? 'force_snat' : undefined
+  const force = router.options.get('lb_force_snat_ip') ? 'force_snat' : undefined
   const kind = lb.skipSnat ? 'skip_snat' : force
   const mark = kind ? `flags.${kind}_for_lb = 1; ` : ''
   const result = outcome(context, lb, vip)
@@ -212,7 +212,7 @@ function onRouter(context: Context, flow: AddFlow, lb: Balancer, vip: Vip, facts
       lrOut.undnat,
       120,
       `${ip} && (${from}) && (inport == ${port.quoted} || outport == ${port.quoted})${here}`,
-      lb.skipSnat ? 'flags.skip_snat_for_lb = 1; next;' : 'ct_dnat;',
+      kind ? `flags.${kind}_for_lb = 1; next;` : 'ct_dnat;',
       lb.uuid,
     )
     flow(

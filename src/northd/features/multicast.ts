@@ -1,5 +1,4 @@
 import type { Context } from '../context.ts'
-import * as reg from '../pipeline/registers.ts'
 import { lrIn, lsIn, lsOut } from '../pipeline/stage.ts'
 import type { Switch } from '../topology/topology.ts'
 
@@ -169,5 +168,4 @@ export function multicast(context: Context): void {
     }
     flow(lrIn.ip_routing, 10450, all, 'clone { outport = "_MC_static"; ip.ttl--; next; };')
   })
-  void reg
 }

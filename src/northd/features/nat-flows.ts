@@ -2,7 +2,6 @@ import { formatIpv6, parseIpv6, solicitedNode } from '../../address/ipv6.ts'
 import { parsePrefix } from '../../address/prefix.ts'
 import { type Context, supports } from '../context.ts'
 import type { AddFlow } from '../pipeline/flow.ts'
-import { quote } from '../pipeline/flow.ts'
 import * as reg from '../pipeline/registers.ts'
 import { lrIn, lrOut } from '../pipeline/stage.ts'
 import { arpSwap, checkLarger, gatewayMtu, mtuBypass, neighbourAdvertisement } from '../router/port.ts'
@@ -328,5 +327,4 @@ function forceRouterIp(flow: AddFlow, port: RouterPort): void {
         `ct_snat(${first.address});`,
       )
   }
-  void quote
 }

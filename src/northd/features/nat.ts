@@ -1,4 +1,3 @@
-import { ipv4MaskLength } from '../../address/ipv4.ts'
 import { formatMac, parseMac } from '../../address/mac.ts'
 import { parsePrefix } from '../../address/prefix.ts'
 import type { Derived, Graph, Index } from '../../reactive/index.ts'
@@ -133,9 +132,8 @@ function carried(topology: Topology, port: RouterPort | undefined): boolean {
   return peer !== undefined && topology.isRedirected(peer)
 }
 
-/** `10.0.0.0/24`, `10.0.0.5`; a mask whose ones are not in front is none. */
+/** `10.0.0.0/24`, `10.0.0.5`. */
 function logicalPrefix(text: string): { family: 4 | 6; length: number } | undefined {
-  void ipv4MaskLength
   const p = parsePrefix(text)
   return p && { family: p.family, length: p.length }
 }

@@ -171,7 +171,7 @@ function ipInput(context: Context, flow: AddFlow, port: RouterPort, facts: Route
       port.uuid,
     )
   }
-  const here6 = port.distributedGateway ? ` && is_chassis_resident(${port.quotedRedirect})` : here
+  const here6 = port.distributedGateway ? ` && is_chassis_resident(${port.quotedRedirect})` : ''
   for (const n of v6) {
     flow(
       lrIn.ip_input,

@@ -39,7 +39,9 @@ function ofRouter(context: Context, port: SwitchPort, peer: RouterPort): string[
     if (peer.distributedGateway && n.gatewayPort?.uuid !== peer.uuid) continue
     if (n.family === 6) continue
     if (n.distributed) {
-      out.push(`${n.externalMac} ${n.externalIp}${resident(n.quotedLogicalPort as string)}`)
+      // Announced where the rule's traffic comes in: at the gateway port alone.
+      if (peer.distributedGateway)
+        out.push(`${n.externalMac} ${n.externalIp}${resident(n.quotedLogicalPort as string)}`)
       continue
     }
     if (n.type === 'snat' && own.has(n.externalIp)) continue

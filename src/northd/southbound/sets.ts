@@ -2,7 +2,7 @@ import type { Context } from '../context.ts'
 
 /** `Address_Set` and `Port_Group`: the northbound's, and those that flows of northd's own refer to. */
 export function sets(context: Context): void {
-  const { graph, nb, topology, outputs, acl, datapathKeys, global, identity } = context
+  const { graph, nb, topology, outputs, datapathKeys, global, identity } = context
   graph.rule('southbound/address set', 10, nb.Address_Set, (row, out) =>
     out.emit(outputs.Address_Set, row.name, { name: row.name, addresses: row.addresses }),
   )
@@ -96,5 +96,4 @@ export function sets(context: Context): void {
     if (key === undefined || name === undefined) return
     out.emit(outputs.Port_Group, `${key}_${name}`, { name: `${key}_${name}`, ports })
   })
-  void acl
 }

@@ -107,7 +107,7 @@ const ALWAYS: readonly Row[] = [
   [lsOut.apply_port_sec, 0, '1', 'output;'],
 ]
 
-export function switchPipeline({ graph, topology, flows, meters, global }: Context): void {
+export function switchPipeline({ graph, topology, flows, meters }: Context): void {
   graph.rule('switch/pipeline', 10, topology.switches, (ls, out) => {
     const flow = flows.on(out, ls.uuid, 'switch/pipeline.ts')
     for (const [stage, priority, match, actions] of ALWAYS) flow(stage, priority, match, actions)
@@ -119,6 +119,5 @@ export function switchPipeline({ graph, topology, flows, meters, global }: Conte
       flow(lsIn.l2_lkup, 72, 'eth.mcast && (arp.op == 1 || nd_ns)', 'outport = "_MC_flood_l2"; output;')
     const unknown = topology.unknownPorts.get(ls.uuid).length > 0
     flow(lsIn.l2_unknown, 50, 'outport == "none"', unknown ? 'outport = "_MC_unknown"; output;' : 'drop;')
-    void global
   })
 }

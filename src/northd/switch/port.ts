@@ -94,14 +94,15 @@ function vifAdmission(context: Context, flow: AddFlow, port: SwitchPort): void {
       options(port),
     )
   } else if (queue !== undefined) {
-    for (const door of context.topology.portsOfType.get(`${port.switch} localnet`))
-      flow(
-        lsOut.apply_port_sec,
-        110,
-        `outport == ${door.quoted} && inport == ${port.quoted}`,
-        `set_queue(${queue}); output;`,
-        { hint: port.uuid, port: door.name },
-      )
+    const doors = port.type === 'localnet' ? [port] : context.topology.portsOfType.get(`${port.switch} localnet`)
+    for (const door of doors) {
+      const own = door === port
+      const match = own ? `outport == ${port.quoted}` : `outport == ${door.quoted} && inport == ${port.quoted}`
+      flow(lsOut.apply_port_sec, own ? 100 : 110, match, `set_queue(${queue}); output;`, {
+        hint: port.uuid,
+        port: door.name,
+      })
+    }
     flow(
       lsIn.check_port_sec,
       70,
