@@ -58,11 +58,11 @@ export function multicast(context: Context): void {
     add('_MC_flood')
     if (port.type !== 'router') add('_MC_flood_l2')
     if (port.unknown) add('_MC_unknown')
-    if (port.type === 'router') {
-      const peer = topology.peerOfSwitchPort(port)
-      const router = peer && topology.routers.get(peer.router)
-      if (router && truth(router.options, 'mcast_relay')) add('_MC_mrouter_flood')
-    } else if (truth(port.options, 'mcast_flood_reports')) add('_MC_mrouter_flood')
+    const peer = port.type === 'router' ? topology.peerOfSwitchPort(port) : undefined
+    const router = peer && topology.routers.get(peer.router)
+    // Ports of every type; OpenStack sets the option on the switch port of a router's gateway, too.
+    if (truth(port.options, 'mcast_flood_reports') || (router && truth(router.options, 'mcast_relay')))
+      add('_MC_mrouter_flood')
     if (truth(port.options, 'mcast_flood')) add('_MC_static')
   })
   graph.rule('features/multicast router member', 10, topology.routerPorts, (port, out) => {
