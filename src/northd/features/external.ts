@@ -1,5 +1,6 @@
 import type { Context } from '../context.ts'
 import { lsIn } from '../pipeline/stage.ts'
+import { knownAddresses } from '../switch/port.ts'
 
 /** Ports outside OVN, behind a switch's physical network: one chassis answers for the router to them. */
 export function externalPorts({ graph, topology, flows }: Context): void {
@@ -11,10 +12,11 @@ export function externalPorts({ graph, topology, flows }: Context): void {
       for (const gate of topology.routerTypePorts.get(port.switch)) {
         const peer = topology.peerOfSwitchPort(gate)
         if (!peer) continue
+        const known = knownAddresses(gate, peer)
         for (const { mac } of port.addresses) {
           const from = `inport == ${door.quoted} && eth.src == ${mac}`
           const away = `!is_chassis_resident(${port.quoted})`
-          for (const n of peer.addresses.v4)
+          for (const n of known.flatMap((a) => a.v4))
             flow(
               lsIn.external_port,
               100,
@@ -22,7 +24,7 @@ export function externalPorts({ graph, topology, flows }: Context): void {
               'drop;',
               options,
             )
-          for (const n of peer.addresses.v6)
+          for (const n of known.flatMap((a) => a.v6))
             flow(
               lsIn.external_port,
               100,

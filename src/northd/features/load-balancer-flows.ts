@@ -167,7 +167,9 @@ function onRouter(context: Context, flow: AddFlow, lb: Balancer, vip: Vip, facts
   flow(lrIn.defrag, 100, `ip && ${ip}.dst == ${vip.address}`, 'ct_dnat;', lb.uuid)
   const priority = vip.port === undefined ? 110 : 120
   const base = `ct.new && !ct.rel && ${ip} && ${ip}.dst == ${vip.address}${connectionMatch(lb, vip)}`
-  const force = router.options.get('lb_force_snat_ip') ? 'force_snat' : undefined
+  const forced = router.options.get('lb_force_snat_ip')
+  // The address of the port a packet leaves by is for gateway routers alone.
+  const force = forced && (facts.isGateway || forced !== 'router_ip') ? 'force_snat' : undefined
   const kind = lb.skipSnat ? 'skip_snat' : force
   const mark = kind ? `flags.${kind}_for_lb = 1; ` : ''
   const result = outcome(context, lb, vip)

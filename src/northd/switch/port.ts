@@ -144,7 +144,7 @@ export function naReply(verb: string, mac: string, ip: string): string {
 }
 
 /** The addresses that are answered for: a router port's own when it says `router`. */
-function knownAddresses(port: SwitchPort, peer: RouterPort | undefined): readonly PortAddresses[] {
+export function knownAddresses(port: SwitchPort, peer: RouterPort | undefined): readonly PortAddresses[] {
   if (port.type !== 'router' || !port.row.addresses.includes('router')) return port.addresses
   return peer ? [...port.addresses, peer.addresses] : port.addresses
 }
