@@ -405,6 +405,7 @@ run_check() {   # NAME FUNCTION ARGS..
   fi
 }
 cap_start() {   # NAME NODE IF FILTER
+  pstop "cap-$1"       # left behind by a check that was cut short
   rm -f "$DIR/out/cap-$1" "$DIR/out/cap-$1.err"
   pstart "cap-$1" "$2" "tcpdump -l --immediate-mode -n -e -v -s 200 -i $3 $4"
   wait_until 10 grep -q 'listening on' "$DIR/out/cap-$1.err" || { echo "tcpdump does not start: $(tail -1 "$DIR/out/cap-$1.err")"; return 1; }
