@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, ftruncateSync, mkdirSync, openSync, unlinkSync, writeSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { dirname, resolve } from 'node:path'
@@ -62,8 +62,11 @@ export const PROCESS_OPTIONS: readonly OptionSpec[] = [
   { name: 'version', short: 'V', help: 'display version information', group: 'Other options' },
 ]
 
-/** Set for the process that --detach starts. */
+/** Set for a process that another started: `worker`, or the `monitor` between the two. */
 const CHILD = 'OVN_TS_DETACHED'
+
+/** A daemon that --monitor keeps alive is started again at once, but not more often than this, milliseconds. */
+const RESTART_INTERVAL = 10_000
 
 /** A program's life as a daemon: log, pidfile, control socket, background, end. */
 export class DaemonProcess {
@@ -109,22 +112,57 @@ export class DaemonProcess {
     process.exit(code)
   }
 
-  /** With --detach: starts the daemon, waits until it is ready, and never returns. */
+  /**
+   * With --detach: starts the daemon, waits until it is ready, and never returns. With --monitor: stands
+   * over the daemon and starts it again when it crashes.
+   */
   detach(): void {
-    if (!this.options.has('detach') || this.detached) {
+    const role = process.env[CHILD]
+    if (role === undefined && this.options.has('detach')) {
+      const child = this.spawn(this.options.has('monitor') ? 'monitor' : 'worker')
+      child.on('message', () => process.exit(0))
+      child.on('exit', (code) => process.exit(code ?? 1))
+    } else if (role === 'monitor' || (role === undefined && this.options.has('monitor'))) this.supervise()
+    else {
       this.openLog()
       return
     }
+    // Nothing else is to happen in this process.
+    throw new Detaching()
+  }
+
+  private spawn(role: 'worker' | 'monitor'): ChildProcess {
     const child = spawn(process.execPath, [...process.execArgv, process.argv[1] as string, ...process.argv.slice(2)], {
-      env: { ...process.env, [CHILD]: '1' },
+      env: { ...process.env, [CHILD]: role },
       detached: true,
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     })
     child.stderr?.on('data', (bytes: Buffer) => process.stderr.write(bytes))
-    child.on('message', () => process.exit(0))
-    child.on('exit', (code) => process.exit(code ?? 1))
-    // Nothing else is to happen in this process.
-    throw new Detaching()
+    return child
+  }
+
+  private supervise(): void {
+    process.stderr.on('error', () => {})
+    let worker: ChildProcess | undefined
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => worker?.kill(signal))
+    const start = () => {
+      const began = this.clock.monotonic()
+      let ready = false
+      const child = this.spawn('worker')
+      worker = child
+      child.on('message', () => {
+        ready = true
+        if (process.connected) process.send?.('ready', () => process.disconnect())
+      })
+      child.on('exit', (code, signal) => {
+        // A daemon that ended on purpose, or never came up, is not started again.
+        if (code !== null || signal === 'SIGTERM' || signal === 'SIGINT' || !ready)
+          process.exit(code ?? (ready ? 0 : 1))
+        this.log.child('daemon_unix').err(`${child.pid} died, killed (${signal}), restarting`)
+        this.clock.after(Math.max(0, began + RESTART_INTERVAL - this.clock.monotonic()), start)
+      })
+    }
+    start()
   }
 
   private openLog(): void {
