@@ -128,7 +128,11 @@ function ours(): void {
   }
 }
 
-const RUNNING = { Port: 'name,external_ids,interfaces', Bridge: 'name,fail_mode,ports,other_config', Flow_Table: 'prefixes' } as const
+const RUNNING = {
+  Port: 'name,external_ids,interfaces',
+  Bridge: 'name,fail_mode,ports,other_config',
+  Flow_Table: 'prefixes',
+} as const
 
 test('its flows, ports and rows are those of the real one', async () => {
   const realFlows = flows()
