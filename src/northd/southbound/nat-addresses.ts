@@ -35,13 +35,13 @@ function ofRouter(context: Context, port: SwitchPort, peer: RouterPort): string[
   const out: string[] = []
   const central: string[] = []
   const own = new Set([...peer.addresses.v4, ...peer.addresses.v6].map((n) => n.address))
+  // With one gateway port alone, its rules are announced on all switches that ask.
+  const several = (context.topology.routerFacts.get(peer.router)?.gatewayPorts.length ?? 0) > 1
   for (const n of context.nat.of(peer.router)) {
-    if (peer.distributedGateway && n.gatewayPort?.uuid !== peer.uuid) continue
+    if (several && n.gatewayPort?.uuid !== peer.uuid) continue
     if (n.family === 6) continue
     if (n.distributed) {
-      // Announced where the rule's traffic comes in: at the gateway port alone.
-      if (peer.distributedGateway)
-        out.push(`${n.externalMac} ${n.externalIp}${resident(n.quotedLogicalPort as string)}`)
+      out.push(`${n.externalMac} ${n.externalIp}${resident(n.quotedLogicalPort as string)}`)
       continue
     }
     if (n.type === 'snat' && own.has(n.externalIp)) continue
