@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, ftruncateSync, mkdirSync, openSync, unlinkSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, unlinkSync, writeSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import { type ControlCommand, command } from '../base/command.ts'
@@ -7,10 +7,13 @@ import type { Log } from '../base/log.ts'
 import { SystemClock } from '../io/clock.ts'
 import { errorText } from '../io/errors.ts'
 import { lockDescriptor } from '../io/lock.ts'
+import { notifyServiceManager } from '../io/unix-datagram.ts'
 import { type ControlServer, serveControl } from '../io/unixctl.ts'
 import { ConsoleAppender } from '../logging/appenders/console.ts'
 import { FileAppender } from '../logging/appenders/file.ts'
+import { Both, SyslogAppender, type SyslogTarget, syslogMethod, syslogTarget } from '../logging/appenders/syslog.ts'
 import { Logging, VlogBackend, vlogCommands } from '../logging/index.ts'
+import { patternLayout } from '../logging/vlog/pattern.ts'
 import type { OptionSpec, ParsedOptions } from './_options.ts'
 
 export const PROCESS_OPTIONS: readonly OptionSpec[] = [
@@ -47,7 +50,7 @@ export const PROCESS_OPTIONS: readonly OptionSpec[] = [
   },
   {
     name: 'syslog-method',
-    argument: '(libc|unix:file|udp:ip:port)',
+    argument: '(libc|unix:file|udp:ip:port|null)',
     help: 'specify how to send messages to syslog daemon',
     group: 'Logging options',
   },
@@ -165,7 +168,25 @@ export class DaemonProcess {
     start()
   }
 
+  /** --syslog-method and --syslog-target; without either, the machine's own syslog daemon if there is one. */
+  private openSyslog(): void {
+    const given = this.options.value('syslog-method')
+    const method = syslogMethod(given ?? (existsSync('/dev/log') ? 'libc' : 'null'))
+    if (method === undefined) this.fatal(`${given}: unknown syslog method`)
+    const text = this.options.value('syslog-target')
+    const target = text === undefined ? undefined : syslogTarget(text)
+    if (text !== undefined && target === undefined) this.fatal(`${text}: --syslog-target takes HOST:PORT`)
+    const context = { hostname: hostname(), pid: process.pid, facility: () => this.vlog.syslogFacility }
+    // syslog(3) names no host to its own machine's daemon (RFC 3164 §4.1 for the others).
+    const local = patternLayout('<%B>%d{%b %e %H:%M:%S} %A: ', context)
+    const remote = patternLayout('<%B>%D{%b %e %H:%M:%S} %E %A: ', context)
+    const appender = (to: SyslogTarget) => new SyslogAppender(to, to.kind === 'unix' ? local : remote)
+    const appenders = [method === 'null' ? undefined : method, target].flatMap((to) => (to ? [appender(to)] : []))
+    if (appenders.length) this.vlog.attach('syslog', new Both(appenders))
+  }
+
   private openLog(): void {
+    this.openSyslog()
     if (!this.options.has('log-file')) return
     const logdir =
       this.family === 'ovn'
@@ -245,6 +266,7 @@ export class DaemonProcess {
 
   /** All is ready: lets the process that started this one go. */
   ready(): void {
+    notifyServiceManager(`READY=1\nMAINPID=${process.pid}`)
     if (!this.detached) return
     this.vlog.attach('console', undefined)
     if (!this.options.has('no-chdir')) process.chdir('/')

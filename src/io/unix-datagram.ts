@@ -1,0 +1,75 @@
+import { createRequire } from 'node:module'
+
+const AF_UNIX = 1
+const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000
+const MSG_DONTWAIT_NOSIGNAL = 0x40 | 0x4000
+
+interface Libc {
+  socket(domain: number, type: number, protocol: number): number
+  sendto(fd: number, bytes: Uint8Array, length: number, flags: number, to: Uint8Array, size: number): number
+  close(fd: number): number
+}
+
+let libc: Libc | undefined | null = null
+
+/** Node has no unix datagram sockets: through libc, where the optional package is there. */
+function loadLibc(): Libc | undefined {
+  if (libc !== null) return libc
+  libc = undefined
+  if (process.platform === 'linux') {
+    try {
+      const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi')
+      const lib = koffi.load('libc.so.6')
+      libc = {
+        socket: lib.func('int socket(int, int, int)') as unknown as Libc['socket'],
+        sendto: lib.func('intptr_t sendto(int, void *, size_t, int, void *, uint32_t)') as unknown as Libc['sendto'],
+        close: lib.func('int close(int)') as unknown as Libc['close'],
+      }
+    } catch {
+      // The caller says what does not work without it.
+    }
+  }
+  return libc
+}
+
+/** struct sockaddr_un; a leading @ is the abstract name space (unix(7)). Undefined for a path too long. */
+function address(path: string): Buffer | undefined {
+  const name = path.startsWith('@') ? Buffer.from(`\0${path.slice(1)}`) : Buffer.from(`${path}\0`)
+  if (name.length > 108) return undefined
+  const family = Buffer.alloc(2)
+  family.writeUInt16LE(AF_UNIX)
+  return Buffer.concat([family, name])
+}
+
+/** Sends datagrams to the socket at a path, without ever waiting for its reader. */
+export interface UnixDatagrams {
+  /** False when nobody listens there, or its buffer is full: the datagram is lost. */
+  send(bytes: Uint8Array): boolean
+  close(): void
+}
+
+/** Undefined where there is no FFI, or no such socket can be. */
+export function unixDatagrams(path: string): UnixDatagrams | undefined {
+  const call = loadLibc()
+  const to = address(path)
+  if (!call || !to) return undefined
+  let fd = call.socket(AF_UNIX, SOCK_DGRAM_CLOEXEC, 0)
+  if (fd < 0) return undefined
+  return {
+    send: (bytes) =>
+      fd >= 0 && Number(call.sendto(fd, bytes, bytes.length, MSG_DONTWAIT_NOSIGNAL, to, to.length)) === bytes.length,
+    close() {
+      if (fd >= 0) call.close(fd)
+      fd = -1
+    },
+  }
+}
+
+/** sd_notify(3): tells the service manager that is waiting, if one is. */
+export function notifyServiceManager(state: string): void {
+  const path = process.env['NOTIFY_SOCKET']
+  if (!path) return
+  const socket = unixDatagrams(path)
+  socket?.send(Buffer.from(state))
+  socket?.close()
+}
