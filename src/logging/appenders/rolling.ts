@@ -1,0 +1,125 @@
+import { existsSync, readdirSync, renameSync, statSync, unlinkSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import type { Appender, LogEvent } from '../event.ts'
+import { FileAppender, type FileOptions } from './file.ts'
+
+/** When a file is full, and what becomes of it. */
+export interface Rolling {
+  /** Asked before each line; `size` is the file's, in bytes. */
+  due(line: string, size: number, time: number): boolean
+  /** Moves the full file away, if it is kept. */
+  roll(path: string, time: number): void
+}
+
+/** Renames without complaint: what cannot be moved is written on, and nothing is lost. */
+function move(from: string, to: string): void {
+  try {
+    renameSync(from, to)
+  } catch {
+    // not there, or not ours to move
+  }
+}
+
+function remove(path: string): void {
+  try {
+    unlinkSync(path)
+  } catch {
+    // somebody was quicker
+  }
+}
+
+/**
+ * Rolls at `maxBytes`, keeping `backups` older files as `FILE.1` (the youngest), `FILE.2` ... Without
+ * backups the file grows on, as with Python's RotatingFileHandler.
+ */
+export function rollBySize(maxBytes: number, backups: number): Rolling {
+  return {
+    // What counts of the line is its characters (Python's documentation says bytes). UTF-16 has at least as many.
+    due: (line, size) => maxBytes > 0 && size + line.length + 1 >= maxBytes && size + [...line].length + 1 >= maxBytes,
+    roll(path) {
+      if (backups <= 0) return
+      remove(`${path}.${backups}`)
+      for (let i = backups - 1; i >= 1; i--) if (existsSync(`${path}.${i}`)) move(`${path}.${i}`, `${path}.${i + 1}`)
+      move(path, `${path}.1`)
+    },
+  }
+}
+
+/** The times at which a file rolls, and the names of those before. */
+export interface Schedule {
+  /** Milliseconds since 1970 of the first roll after `time`. */
+  next(time: number): number
+  /** The roll that follows `roll` and is after `time`. */
+  following(roll: number, time: number): number
+  /** What is put behind the name of a file that rolls at `roll`. */
+  suffix(roll: number): string
+  /** Whether a name's end is such a suffix. */
+  readonly pattern: RegExp
+}
+
+/** Rolls by the clock, keeping the `backups` youngest; 0 keeps all. */
+export function rollByTime(schedule: Schedule, backups: number, path: string, now: number): Rolling {
+  let begun = now
+  try {
+    const stat = statSync(path)
+    if (stat.size > 0) begun = stat.mtimeMs
+  } catch {
+    // a new file
+  }
+  let at = schedule.next(begun)
+  return {
+    due: (_line, _size, time) => Math.floor(time / 1000) * 1000 >= at,
+    roll(path, time) {
+      const to = `${path}.${schedule.suffix(at)}`
+      remove(to)
+      move(path, to)
+      if (backups > 0) expire(path, schedule.pattern, backups)
+      at = schedule.following(at, time)
+    },
+  }
+}
+
+function expire(path: string, pattern: RegExp, keep: number): void {
+  const start = `${basename(path)}.`
+  let names: string[]
+  try {
+    names = readdirSync(dirname(path))
+  } catch {
+    return
+  }
+  const old = names.filter((n) => n.startsWith(start) && pattern.test(n.slice(start.length))).sort()
+  for (const name of old.slice(0, Math.max(0, old.length - keep))) remove(join(dirname(path), name))
+}
+
+/** A file that is exchanged for an empty one when it is full or old. */
+export class RollingFileAppender implements Appender {
+  private readonly file: FileAppender
+
+  constructor(
+    options: FileOptions,
+    private readonly rolling: Rolling,
+  ) {
+    this.file = new FileAppender(options)
+  }
+
+  append(line: string, event: LogEvent): void {
+    if (this.rolling.due(line, this.file.size, event.time)) {
+      this.file.leave()
+      this.rolling.roll(this.file.path, event.time)
+      this.file.open()
+    }
+    this.file.append(line, event)
+  }
+
+  reopen(): void {
+    this.file.reopen()
+  }
+
+  flush(): void {
+    this.file.flush()
+  }
+
+  close(): void {
+    this.file.close()
+  }
+}
