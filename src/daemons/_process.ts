@@ -12,7 +12,7 @@ import { type ControlServer, serveControl } from '../io/unixctl.ts'
 import { ConsoleAppender } from '../logging/appenders/console.ts'
 import { FileAppender } from '../logging/appenders/file.ts'
 import { Both, SyslogAppender, type SyslogTarget, syslogMethod, syslogTarget } from '../logging/appenders/syslog.ts'
-import { Logging, VlogBackend, vlogCommands } from '../logging/index.ts'
+import { Logging, loadLogging, VlogBackend, vlogCommands } from '../logging/index.ts'
 import { patternLayout } from '../logging/vlog/pattern.ts'
 import type { OptionSpec, ParsedOptions } from './_options.ts'
 
@@ -49,6 +49,12 @@ export const PROCESS_OPTIONS: readonly OptionSpec[] = [
     group: 'Logging options',
   },
   {
+    name: 'logging-config',
+    argument: 'FILE',
+    help: 'log as the parameters in FILE say',
+    group: 'Logging options',
+  },
+  {
     name: 'syslog-method',
     argument: '(libc|unix:file|udp:ip:port|null)',
     help: 'specify how to send messages to syslog daemon',
@@ -81,6 +87,8 @@ export class DaemonProcess {
   private pidfile: { readonly path: string; readonly fd: number } | undefined
   private readonly detached = process.env[CHILD] !== undefined
   private ending: (() => void) | undefined
+  /** Where paths of configuration files begin, whatever --detach makes of the working directory. */
+  private readonly directory = process.cwd()
 
   constructor(
     private readonly name: string,
@@ -186,7 +194,11 @@ export class DaemonProcess {
   }
 
   private openLog(): void {
-    this.openSyslog()
+    // The program may end between two turns of the loop, with lines that wait for the second.
+    process.on('exit', () => this.logging.flush())
+    const configured = this.options.has('logging-config')
+    if (!configured || this.options.has('syslog-method') || this.options.has('syslog-target')) this.openSyslog()
+    if (configured) this.configure(true)
     if (!this.options.has('log-file')) return
     const logdir =
       this.family === 'ovn'
@@ -197,11 +209,38 @@ export class DaemonProcess {
     this.logging.log('vlog').info(`opened log file ${path}`)
   }
 
+  /**
+   * Logs as the file of --logging-config says. At start a broken file ends the daemon; later it is refused
+   * whole, and the old way of logging stays.
+   */
+  private configure(start: boolean): void {
+    const loaded = loadLogging(this.options.value('logging-config') ?? '', {
+      ...{ hostname: hostname(), pid: process.pid },
+      now: () => this.clock.now(),
+      resolve: (path) => resolve(this.directory, path),
+      onTrouble: (message) => {
+        // The log itself may be what cannot be written, so that standard error gets it, too.
+        process.stderr.write(`${this.name}: ${message}\n`)
+        this.clock.after(0, () => this.logging.log('vlog').warn(message, { code: 'LOG_NOT_WRITTEN' }))
+      },
+    })
+    const log = this.logging.log('vlog')
+    if (!loaded.ok) {
+      if (start) this.fatal(loaded.error)
+      log.warn(`${loaded.error}: logging stays as it was`, { code: 'LOGGING_CONFIG_REFUSED' })
+      return
+    }
+    this.vlog.attach('console', undefined)
+    this.logging.use([this.vlog, loaded.value.backend])
+    for (const warning of loaded.value.warnings) log.warn(warning, { code: 'LOGGING_PARAMETER_IGNORED' })
+  }
+
   /** Writes the pidfile and opens the control socket; `ready` is called when both stand. */
   start(commands: readonly ControlCommand[], end: () => void, ready: () => void): void {
     this.ending = end
     this.writePidfile()
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => this.exit(signal))
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.exit(signal))
+    process.on('SIGHUP', () => (this.options.has('logging-config') ? this.configure(false) : this.exit('SIGHUP')))
     process.on('SIGPIPE', () => {})
     const given = this.options.value('unixctl')
     if (given === 'none') {

@@ -1,3 +1,4 @@
+export { type LoadContext, type LoadedLogging, loadLogging } from './config/load.ts'
 export type { Appender, Backend, Layout, LogEvent } from './event.ts'
 export { loggerName } from './event.ts'
 export { Logging } from './hub.ts'

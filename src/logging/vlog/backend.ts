@@ -4,7 +4,7 @@ import type { Appender, Backend, Layout, LogEvent } from '../event.ts'
 import { DESTINATIONS, type Destination, parseSpec, type VlogLevel } from './levels.ts'
 import { patternLayout } from './pattern.ts'
 
-const DEFAULT_PATTERNS: Readonly<Record<Destination, string>> = {
+export const DEFAULT_PATTERNS: Readonly<Record<Destination, string>> = {
   console: '%D{%Y-%m-%dT%H:%M:%SZ}|%05N|%c%T|%p|%m',
   syslog: 'ovs|%05N|%c%T|%p|%m',
   file: '%D{%Y-%m-%dT%H:%M:%S.###Z}|%05N|%c%T|%p|%m',

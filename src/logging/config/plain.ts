@@ -1,0 +1,80 @@
+import { LEVELS, type Level } from '../../base/log.ts'
+import { ConsoleAppender } from '../appenders/console.ts'
+import { RollingFileAppender, rollBySize } from '../appenders/rolling.ts'
+import { SyslogAppender } from '../appenders/syslog.ts'
+import type { Appender, Backend, Layout, LogEvent } from '../event.ts'
+import { DEFAULT_PATTERNS } from '../vlog/backend.ts'
+import { patternLayout } from '../vlog/pattern.ts'
+import type { PlainParameters } from './parameters.ts'
+
+export interface PlainContext {
+  readonly hostname: string
+  readonly pid: number
+  resolve(path: string): string
+  onTrouble(message: string): void
+}
+
+/** A message as one line of JSON, as `ovn logs` reads it. */
+export function jsonLayout(event: LogEvent): string {
+  return JSON.stringify({
+    time: new Date(event.time).toISOString(),
+    level: event.level.toUpperCase(),
+    component: event.component,
+    module: event.module,
+    message: event.message,
+    fields: event.fields,
+  })
+}
+
+/** Logging as the plain parameters say: the layout of Open vSwitch, or JSON; to a file that rolls, or the console. */
+export class PlainBackend implements Backend {
+  private readonly outputs: { readonly appender: Appender; readonly layout: Layout }[] = []
+  private readonly depth: number
+
+  constructor(
+    private readonly parameters: PlainParameters,
+    context: PlainContext,
+  ) {
+    this.depth = parameters.disabled ? -1 : LEVELS.indexOf(parameters.level)
+    if (parameters.disabled) return
+    const facility = parameters.syslog
+    const around = { hostname: context.hostname, pid: context.pid, facility: () => facility ?? 1 }
+    const layout = (pattern: string): Layout => (parameters.json ? jsonLayout : patternLayout(pattern, around))
+    if (parameters.local && parameters.file === undefined)
+      this.outputs.push({ appender: new ConsoleAppender(1), layout: layout(DEFAULT_PATTERNS.console) })
+    else if (parameters.local && parameters.file !== undefined) {
+      const options = { path: context.resolve(parameters.file), onTrouble: context.onTrouble }
+      const rolling = rollBySize(parameters.fileSize, parameters.filesCount)
+      this.outputs.push({ appender: new RollingFileAppender(options, rolling), layout: layout(DEFAULT_PATTERNS.file) })
+    }
+    if (facility !== undefined) {
+      // syslog(3) names no host to its own machine's daemon.
+      const head = patternLayout('<%B>%d{%b %e %H:%M:%S} %A: ', around)
+      const appender = new SyslogAppender({ kind: 'unix', path: '/dev/log' }, head)
+      this.outputs.push({ appender, layout: layout(DEFAULT_PATTERNS.syslog) })
+    }
+  }
+
+  enabled(level: Level, _component: string, module: string): boolean {
+    if (LEVELS.indexOf(level) > this.depth || !this.outputs.length) return false
+    const { categories } = this.parameters
+    return categories.size === 0 || categories.has(module.toLowerCase().replaceAll('-', '_'))
+  }
+
+  write(event: LogEvent): void {
+    if (!this.enabled(event.level, event.component, event.module)) return
+    for (const { appender, layout } of this.outputs) appender.append(layout(event), event)
+  }
+
+  reopen(): void {
+    for (const o of this.outputs) o.appender.reopen()
+  }
+
+  flush(): void {
+    for (const o of this.outputs) o.appender.flush()
+  }
+
+  close(): void {
+    for (const o of this.outputs) o.appender.close()
+  }
+}
