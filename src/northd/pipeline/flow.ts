@@ -14,8 +14,6 @@ export interface Flow {
   readonly port: string | undefined
   /** `Logical_Flow.flow_desc`. */
   readonly description: string | undefined
-  /** Where in the rules it came from first. */
-  readonly source: string
 }
 
 /** A flow on one datapath. */
@@ -25,6 +23,8 @@ export interface DatapathFlow {
   readonly datapath: string
   /** First digits of the uuid of the northbound row it comes from. */
   readonly hint: string | undefined
+  /** The place in the rules that says it: `switch/port.ts:15`. */
+  readonly source: string
 }
 
 /** A flow and all datapaths it is for. */
@@ -32,7 +32,9 @@ export interface SharedFlow {
   readonly flow: Flow
   /** Northbound uuids, sorted. */
   readonly datapaths: readonly string[]
+  /** These two are those of the first datapath, so that order of arrival does not decide them. */
   readonly hint: string | undefined
+  readonly source: string
 }
 
 export interface FlowOptions {
@@ -52,7 +54,7 @@ export type AddFlow = (
   options?: FlowOptions | string,
 ) => void
 
-/** The longest text OVSDB's index of flows knows: what northd puts in the southbound. */
+/** Where flows are emitted; they are folded by content one stratum up. */
 export const FLOW_STRATUM = 20
 
 /** All logical flows: emitted by rules a datapath at a time, folded by content. */
@@ -68,9 +70,9 @@ export class Flows {
   constructor(graph: Graph) {
     this.dropAction = graph.derived('drop action', 2)
     this.perDatapath = graph.derived<DatapathFlow>('flow of datapath', FLOW_STRATUM, {
-      equal: (a, b) => a.flow === b.flow && a.datapath === b.datapath && a.hint === b.hint,
+      equal: (a, b) => a.flow === b.flow && a.datapath === b.datapath && a.hint === b.hint && a.source === b.source,
     })
-    this.shared = graph.fold<DatapathFlow, { flow?: Flow; members: Map<string, string | undefined> }, SharedFlow>(
+    this.shared = graph.fold<DatapathFlow, { flow?: Flow; members: Map<string, DatapathFlow> }, SharedFlow>(
       'flow',
       FLOW_STRATUM + 1,
       this.perDatapath,
@@ -79,15 +81,15 @@ export class Flows {
         empty: () => ({ members: new Map() }),
         add: (into, row) => {
           into.flow = row.flow
-          into.members.set(row.datapath, row.hint)
+          into.members.set(row.datapath, row)
         },
         remove: (from, row) => {
           from.members.delete(row.datapath)
         },
         result: ({ flow, members }) => {
-          if (!flow) return undefined
           const datapaths = [...members.keys()].sort()
-          return { flow, datapaths, hint: members.get(datapaths[0] ?? '') }
+          const first = members.get(datapaths[0] ?? '')
+          return flow && first ? { flow, datapaths, hint: first.hint, source: first.source } : undefined
         },
       },
     )
@@ -97,14 +99,17 @@ export class Flows {
     })
   }
 
-  /** How a run of a rule emits flows for one datapath; `source` names the rule's file. */
+  /**
+   * How a run of a rule emits flows for one datapath. `source` is a literal, the rule's file: the build
+   * (scripts/build.mjs) puts the line of this call behind it.
+   */
   on(out: Emit, datapath: string, source: string): AddFlow {
     const drop = this.dropAction.get('drop')
     return (stage, priority, match, written, options) => {
       const actions = drop === undefined ? written : withDrop(written, drop)
       const given: FlowOptions = typeof options === 'string' ? { hint: options } : (options ?? {})
-      const flow = this.intern(stage, priority, match, actions, given, source)
-      out.emit(this.perDatapath, `${flow.id} ${datapath}`, { flow, datapath, hint: given.hint?.slice(0, 8) })
+      const flow = this.intern(stage, priority, match, actions, given)
+      out.emit(this.perDatapath, `${flow.id} ${datapath}`, { flow, datapath, hint: given.hint?.slice(0, 8), source })
     }
   }
 
@@ -114,19 +119,18 @@ export class Flows {
     match: string,
     actions: string,
     { meter, port, description }: FlowOptions,
-    source: string,
   ): Flow {
     const key = content(stage, { priority, match, actions, meter, port, description })
     let flow = this.interned.get(key)
     if (!flow) {
-      flow = { id: `${this.next++}`, stage, priority, match, actions, meter, port, description, source }
+      flow = { id: `${this.next++}`, stage, priority, match, actions, meter, port, description }
       this.interned.set(key, flow)
     }
     return flow
   }
 }
 
-function content(stage: Stage, f: Omit<Flow, 'id' | 'stage' | 'source'>): string {
+function content(stage: Stage, f: Omit<Flow, 'id' | 'stage'>): string {
   const rest = `${f.meter ?? ''}\u0000${f.port ?? ''}\u0000${f.description ?? ''}`
   return `${stage.name}\u0000${f.priority}\u0000${f.match}\u0000${f.actions}\u0000${rest}`
 }

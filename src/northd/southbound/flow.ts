@@ -22,10 +22,10 @@ function keyOf(f: Flow): string {
 
 /** `Logical_Flow` and `Logical_DP_Group`: flows with more than one datapath share a group. */
 export function logicalFlows({ graph, flows, outputs }: Context): void {
-  graph.rule('southbound/logical flow', FLOW_STRATUM + 2, flows.shared, ({ flow, datapaths, hint }, out) => {
+  graph.rule('southbound/logical flow', FLOW_STRATUM + 2, flows.shared, ({ flow, datapaths, hint, source }, out) => {
     const { stage } = flow
     const ids = new Map([
-      ['source', flow.source],
+      ['source', source],
       ['stage-name', stage.name],
     ])
     if (hint !== undefined) ids.set('stage-hint', hint)

@@ -227,5 +227,4 @@ function destination(context: Context, flow: AddFlow, port: SwitchPort): void {
     : `outport = ${port.quoted}; output;`
   for (const a of port.addresses)
     flow(lsIn.l2_lkup, 50, `eth.dst == ${a.mac}`, port.enabled ? output : 'drop;', port.uuid)
-  void context
 }

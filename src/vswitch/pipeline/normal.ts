@@ -109,7 +109,7 @@ function outputVlan(ctx: Context, port: BridgePort, vid: number): void {
     key[K.VLAN0] = before1
     key[K.VLAN1] = 0
   }
-  toPort(ctx, port.number, false, false)
+  toPort(ctx, port.number, false)
   key[K.VLAN0] = before0
   key[K.VLAN1] = before1
 }

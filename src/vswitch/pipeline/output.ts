@@ -19,7 +19,7 @@ import { lookupAndRun } from './tables.ts'
 export function output(ctx: Context, port: number, maxLen: number, last: boolean): void {
   switch (port) {
     case OFPP.IN_PORT:
-      toPort(ctx, ctx.key[K.IN_PORT] as number, true, last)
+      toPort(ctx, ctx.key[K.IN_PORT] as number, last)
       break
     case OFPP.TABLE:
       lookupAndRun(ctx, ctx.key[K.IN_PORT] as number, 0, false, last)
@@ -44,7 +44,7 @@ export function output(ctx: Context, port: number, maxLen: number, last: boolean
     case OFPP.NONE:
       break
     default:
-      if (port !== ctx.key[K.IN_PORT]) toPort(ctx, port, false, last)
+      if (port !== ctx.key[K.IN_PORT]) toPort(ctx, port, last)
       else ctx.trace?.warning('skipping output to input port')
   }
 }
@@ -53,12 +53,12 @@ function flood(ctx: Context, all: boolean): void {
   const from = ctx.key[K.IN_PORT]
   for (const p of ctx.bridge.sortedPorts()) {
     if (p.number === from) continue
-    if (all || !(p.config & NO_FLOOD)) toPort(ctx, p.number, false, false)
+    if (all || !(p.config & NO_FLOOD)) toPort(ctx, p.number, false)
   }
 }
 
 /** Sends the packet, as it now is, out of a port. */
-export function toPort(ctx: Context, number: number, hairpin: boolean, last: boolean): void {
+export function toPort(ctx: Context, number: number, last: boolean): void {
   ctx.dependencies.add(ctx.bridge.portsChanged)
   const port = ctx.bridge.ports.get(number)
   if (!port) {
@@ -73,7 +73,6 @@ export function toPort(ctx: Context, number: number, hairpin: boolean, last: boo
     ctx.trace?.detail('port is down, skipping output')
     return
   }
-  void hairpin
   if (ctx.bridge.mirrors.length) mirrorEgress(ctx, port)
   if (port.kind === 'patch') {
     const peer = ctx.world.patchPeer(port)
