@@ -89,6 +89,8 @@ export class DaemonProcess {
   private ending: (() => void) | undefined
   /** Where paths of configuration files begin, whatever --detach makes of the working directory. */
   private readonly directory = process.cwd()
+  /** How often the logging was configured: the youngest configuration counts. */
+  private configurations = 0
 
   constructor(
     private readonly name: string,
@@ -127,7 +129,7 @@ export class DaemonProcess {
    * With --detach: starts the daemon, waits until it is ready, and never returns. With --monitor: stands
    * over the daemon and starts it again when it crashes.
    */
-  detach(): void {
+  async detach(): Promise<void> {
     const role = process.env[CHILD]
     if (role === undefined && this.options.has('detach')) {
       const child = this.spawn(this.options.has('monitor') ? 'monitor' : 'worker')
@@ -135,7 +137,7 @@ export class DaemonProcess {
       child.on('exit', (code) => process.exit(code ?? 1))
     } else if (role === 'monitor' || (role === undefined && this.options.has('monitor'))) this.supervise()
     else {
-      this.openLog()
+      await this.openLog()
       return
     }
     // Nothing else is to happen in this process.
@@ -193,12 +195,12 @@ export class DaemonProcess {
     if (appenders.length) this.vlog.attach('syslog', new Both(appenders))
   }
 
-  private openLog(): void {
+  private async openLog(): Promise<void> {
     // The program may end between two turns of the loop, with lines that wait for the second.
     process.on('exit', () => this.logging.flush())
     const configured = this.options.has('logging-config')
     if (!configured || this.options.has('syslog-method') || this.options.has('syslog-target')) this.openSyslog()
-    if (configured) this.configure(true)
+    if (configured) await this.configure(true)
     if (!this.options.has('log-file')) return
     const logdir =
       this.family === 'ovn'
@@ -213,9 +215,10 @@ export class DaemonProcess {
    * Logs as the file of --logging-config says. At start a broken file ends the daemon; later it is refused
    * whole, and the old way of logging stays.
    */
-  private configure(start: boolean): void {
-    const loaded = loadLogging(this.options.value('logging-config') ?? '', {
-      ...{ hostname: hostname(), pid: process.pid },
+  private async configure(start: boolean): Promise<void> {
+    const turn = ++this.configurations
+    const loaded = await loadLogging(this.options.value('logging-config') ?? '', {
+      ...{ component: this.name, hostname: hostname(), pid: process.pid },
       now: () => this.clock.now(),
       resolve: (path) => resolve(this.directory, path),
       onTrouble: (message) => {
@@ -230,6 +233,11 @@ export class DaemonProcess {
       log.warn(`${loaded.error}: logging stays as it was`, { code: 'LOGGING_CONFIG_REFUSED' })
       return
     }
+    // A module may take its time to load, and another SIGHUP come before it stands.
+    if (turn !== this.configurations) {
+      loaded.value.backend.close()
+      return
+    }
     this.vlog.attach('console', undefined)
     this.logging.use([this.vlog, loaded.value.backend])
     for (const warning of loaded.value.warnings) log.warn(warning, { code: 'LOGGING_PARAMETER_IGNORED' })
@@ -240,7 +248,10 @@ export class DaemonProcess {
     this.ending = end
     this.writePidfile()
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.exit(signal))
-    process.on('SIGHUP', () => (this.options.has('logging-config') ? this.configure(false) : this.exit('SIGHUP')))
+    process.on('SIGHUP', () => {
+      if (this.options.has('logging-config')) void this.configure(false)
+      else this.exit('SIGHUP')
+    })
     process.on('SIGPIPE', () => {})
     const given = this.options.value('unixctl')
     if (given === 'none') {

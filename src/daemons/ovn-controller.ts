@@ -41,7 +41,7 @@ const MODULES = [
   'vlog',
 ]
 
-function main(): void {
+async function main(): Promise<void> {
   const parsed = parseOptions(process.argv.slice(2), OPTIONS)
   if (!parsed.ok) {
     process.stderr.write(`${NAME}: ${parsed.error}\n`)
@@ -59,7 +59,7 @@ function main(): void {
     return
   }
   const daemon = new DaemonProcess(NAME, VERSION, given, MODULES, 'ovn')
-  daemon.detach()
+  await daemon.detach()
   run(daemon, given)
 }
 
@@ -174,7 +174,7 @@ function run(daemon: DaemonProcess, given: ParsedOptions): void {
 }
 
 try {
-  main()
+  await main()
 } catch (e) {
   if (!(e instanceof Detaching)) throw e
 }

@@ -34,7 +34,7 @@ const OPTIONS: readonly OptionSpec[] = [
 
 const MODULES = ['graph', 'jsonrpc', 'main', 'northd', 'ovn_northd', 'reconnect', 'unixctl', 'vlog']
 
-function main(): void {
+async function main(): Promise<void> {
   const parsed = parseOptions(process.argv.slice(2), OPTIONS)
   if (!parsed.ok) {
     process.stderr.write(`${NAME}: ${parsed.error}\n`)
@@ -56,7 +56,7 @@ function main(): void {
     return
   }
   const daemon = new DaemonProcess(NAME, VERSION, options, MODULES, 'ovn')
-  daemon.detach()
+  await daemon.detach()
   const { clock, log } = daemon
   const dial = remoteDialer(options)
   const remotes = (name: string, variable: string, file: string) =>
@@ -95,7 +95,7 @@ function main(): void {
 }
 
 try {
-  main()
+  await main()
 } catch (e) {
   if (!(e instanceof Detaching)) throw e
 }

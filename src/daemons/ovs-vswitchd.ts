@@ -30,7 +30,7 @@ function interfaces(): string[] {
   }
 }
 
-function main(): void {
+async function main(): Promise<void> {
   const parsed = parseOptions(process.argv.slice(2), OPTIONS)
   if (!parsed.ok) {
     process.stderr.write(`${NAME}: ${parsed.error}\n`)
@@ -46,7 +46,7 @@ function main(): void {
     return
   }
   const daemon = new DaemonProcess(NAME, VERSION, options, MODULES)
-  daemon.detach()
+  await daemon.detach()
   run(daemon, options.rest[0])
 }
 
@@ -91,7 +91,7 @@ function run(daemon: DaemonProcess, given: string | undefined): void {
 }
 
 try {
-  main()
+  await main()
 } catch (e) {
   if (!(e instanceof Detaching)) throw e
 }

@@ -88,7 +88,7 @@ const OPTIONS: readonly OptionSpec[] = [
 const VERSION = 'ovsdb-server (Open vSwitch) 4.0.0'
 const DEFAULT_DB = '/etc/openvswitch/conf.db'
 
-function main(): void {
+async function main(): Promise<void> {
   const parsed = parseOptions(process.argv.slice(2), OPTIONS)
   if (!parsed.ok) {
     process.stderr.write(`ovsdb-server: ${parsed.error}\n`)
@@ -116,7 +116,7 @@ function main(): void {
     'unixctl',
     'vlog',
   ])
-  daemon.detach()
+  await daemon.detach()
   daemon.log.info(VERSION)
   const tls = new TlsSettings(options)
   const size = Number(options.value('max-message') ?? 0)
@@ -286,7 +286,7 @@ function openDatabase(
 }
 
 try {
-  main()
+  await main()
 } catch (e) {
   if (!(e instanceof Detaching)) throw e
 }

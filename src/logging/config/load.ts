@@ -4,10 +4,12 @@ import { errorText } from '../../io/errors.ts'
 import type { Backend } from '../event.ts'
 import { PythonBackend } from '../python/backend.ts'
 import { parsePythonConfig } from '../python/config.ts'
-import { parseParameters } from './parameters.ts'
+import { type OtherFile, type OwnLogger, parseParameters } from './parameters.ts'
 import { PlainBackend, type PlainContext } from './plain.ts'
 
 export interface LoadContext extends PlainContext {
+  /** The program: `ovn-northd`. */
+  readonly component: string
   /** Milliseconds since 1970. */
   now(): number
 }
@@ -19,25 +21,46 @@ export interface LoadedLogging {
   readonly warnings: readonly string[]
 }
 
+/**
+ * A dialect's way from a file's text to a backend. An error says `FILE:LINE: reason`, and nothing was opened.
+ */
+type Dialect = (text: string, file: OtherFile, context: LoadContext) => Result<LoadedLogging>
+
+const DIALECTS: Readonly<Record<OtherFile['kind'], Dialect>> = {
+  python(text, { file }, context) {
+    const config = parsePythonConfig(text, file, context.pid)
+    return config.ok ? ok({ backend: new PythonBackend(config.value, context), warnings: [] }) : config
+  },
+  oslo: (_text, { at }) => err(`${at}: oslo.log's options are not supported yet`),
+  properties: (_text, { at }) => err(`${at}: log_property_file: log4cplus properties are not supported yet`),
+}
+
+/** Reads the file of --logging-config and those it names. On an error nothing was opened. */
+export async function loadLogging(path: string, context: LoadContext): Promise<Result<LoadedLogging>> {
+  const text = read(context.resolve(path))
+  if (!text.ok) return text
+  const parameters = parseParameters(text.value, path)
+  if (!parameters.ok) return parameters
+  const { value } = parameters
+  const { warnings } = value
+  if (value.kind === 'plain') return ok({ backend: new PlainBackend(value.plain, context), warnings })
+  const loaded = value.kind === 'own' ? await ownLogging(value) : otherLogging(value, context)
+  return loaded.ok ? ok({ ...loaded.value, warnings: [...warnings, ...loaded.value.warnings] }) : loaded
+}
+
+function otherLogging(file: OtherFile, context: LoadContext): Result<LoadedLogging> {
+  const text = read(context.resolve(file.file))
+  return text.ok ? DIALECTS[file.kind](text.value, file, context) : text
+}
+
+async function ownLogging(own: OwnLogger): Promise<Result<LoadedLogging>> {
+  return err(`${own.at}: classes of one's own are not supported yet`)
+}
+
 function read(path: string): Result<string> {
   try {
     return ok(readFileSync(path, 'utf8'))
   } catch (e) {
     return err(`${path}: ${errorText(e)}`)
   }
-}
-
-/** Reads the file of --logging-config and those it names. On an error nothing was opened. */
-export function loadLogging(path: string, context: LoadContext): Result<LoadedLogging> {
-  const text = read(context.resolve(path))
-  if (!text.ok) return text
-  const parameters = parseParameters(text.value, path)
-  if (!parameters.ok) return parameters
-  const { value } = parameters
-  if (value.kind === 'plain') return ok({ backend: new PlainBackend(value.plain, context), warnings: value.warnings })
-  const conf = read(context.resolve(value.file))
-  if (!conf.ok) return conf
-  const config = parsePythonConfig(conf.value, value.file, context.pid)
-  if (!config.ok) return config
-  return ok({ backend: new PythonBackend(config.value, context), warnings: value.warnings })
 }

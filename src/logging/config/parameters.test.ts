@@ -12,17 +12,17 @@ import { parseParameters } from './parameters.ts'
 const dir = mkdtempSync(join(tmpdir(), 'parameters-'))
 afterAll(() => rmSync(dir, { recursive: true }))
 
-function logging(text: string) {
+async function logging(text: string) {
   const clock = new VirtualClock(Date.UTC(2026, 10, 24, 8, 38, 31, 793))
   const said: string[] = []
   const load = (content: string) => {
     writeFileSync(join(dir, 'logging.ini'), content)
     return loadLogging('logging.ini', {
-      ...{ hostname: 'host', pid: 42, now: () => clock.now(), onTrouble: (m) => said.push(m) },
+      ...{ component: 'ovn-northd', hostname: 'host', pid: 42, now: () => clock.now(), onTrouble: (m) => said.push(m) },
       resolve: (path) => join(dir, path),
     })
   }
-  const loaded = load(text)
+  const loaded = await load(text)
   if (!loaded.ok) throw new Error(loaded.error)
   return { hub: new Logging('ovn-northd', clock, [loaded.value.backend]), warnings: loaded.value.warnings, said, load }
 }
@@ -69,12 +69,10 @@ it.each([
   ['use_syslog=perhaps', "f:2: use_syslog is true or false, not 'perhaps'"],
   ['syslog_facility=toString', "f:2: syslog_facility is a facility of syslog, not 'toString'"],
   ['log_format=xml', "f:2: log_format is json or text, not 'xml'"],
-  ['log_property_file=x', 'f:2: log_property_file: log4cplus properties are not supported yet'],
   [
-    'logger_class=OsloLogger\nlogging_conf=x',
-    "f:2: logger_class 'OsloLogger': oslo.log's options are not supported yet",
+    'logger_class=./my.mjs',
+    "f:2: logger_class is ConfigLogger, OsloLogger, or a class of one's own as MODULE#CLASS, not './my.mjs'",
   ],
-  ['logger_class=./my.mjs#My', "f:2: logger_class './my.mjs#My': classes of one's own are not supported yet"],
   ['log_level', "f:2: neither '[section]' nor 'key = value': 'log_level'"],
 ])('refuses %s', (line, error) => {
   expect(parseParameters(`[DEFAULT]\n${line}\n`, 'f')).toEqual({ ok: false, error })
@@ -86,14 +84,35 @@ it('says which parameters have no effect', () => {
   expect(parseParameters(s, 'f')).toEqual({
     ok: true,
     value: {
-      ...{ kind: 'python', file: 'a.conf' },
+      ...{ kind: 'python', file: 'a.conf', at: 'f:2' },
       warnings: ["f:5: unknown parameter 'log_levle' ignored", 'f: logging_conf is set, ignored: log_file'],
     },
   })
 })
 
-it('rolls at the size given, and keeps as many files as it is told', () => {
-  const s = logging('[DEFAULT]\nlog_file=roll.log\nlog_file_size=500\nlog_files_count=3\n')
+it.each([
+  ['log_property_file=x', { kind: 'properties', file: 'x', at: 'f:2' }],
+  ['logging_conf=c\nlogger_class=OsloLogger', { kind: 'oslo', file: 'c', at: 'f:2' }],
+  [
+    'logging_conf=c\nlogger_class=contrail_oslo_logger.contrail_oslo_logger.ContrailOsloLogger',
+    { kind: 'oslo', file: 'c', at: 'f:2' },
+  ],
+  ['logger_class=ConfigLogger\nlog_property_file=p', { kind: 'properties', file: 'p', at: 'f:3' }],
+  [
+    'logger_class=./my.mjs#My\n[My]\nPort=4317\n[Other]\nx=y',
+    { kind: 'own', module: './my.mjs', className: 'My', file: undefined, options: { port: '4317' }, at: 'f:2' },
+  ],
+  [
+    'logger_class=my-package#My\nlogging_conf=c',
+    { kind: 'own', module: 'my-package', className: 'My', file: 'c', options: {}, at: 'f:2' },
+  ],
+])('finds what is named in %s', (lines, named) => {
+  const r = parseParameters(`[DEFAULT]\n${lines}\n`, 'f')
+  expect(r.ok && r.value).toEqual({ ...named, warnings: r.ok ? r.value.warnings : [] })
+})
+
+it('rolls at the size given, and keeps as many files as it is told', async () => {
+  const s = await logging('[DEFAULT]\nlog_file=roll.log\nlog_file_size=500\nlog_files_count=3\n')
   for (let i = 0; i < 100; i++) s.hub.log('lflow').info(`message ${i}`)
   s.hub.close()
   const files = readdirSync(dir).filter((n) => n.startsWith('roll'))
@@ -107,8 +126,8 @@ it('rolls at the size given, and keeps as many files as it is told', () => {
   expect(s.said).toEqual([])
 })
 
-it('filters by level and module', () => {
-  const s = logging('[DEFAULT]\nlog_file=some.log\nlog_level=warn\nlog_category=main\n')
+it('filters by level and module', async () => {
+  const s = await logging('[DEFAULT]\nlog_file=some.log\nlog_level=warn\nlog_category=main\n')
   s.hub.log('main').info('too low')
   s.hub.log('lflow').err('another module')
   s.hub.log('main').warn('this one')
@@ -117,8 +136,8 @@ it('filters by level and module', () => {
   expect(read('some.log')).toBe('2026-11-24T08:38:31.793Z|00001|main|WARN|this one\n')
 })
 
-it('writes JSON that ovn logs reads', () => {
-  const s = logging('[DEFAULT]\nlog_file=j.log\nlog_format=json\n')
+it('writes JSON that ovn logs reads', async () => {
+  const s = await logging('[DEFAULT]\nlog_file=j.log\nlog_format=json\n')
   s.hub.log('binding').info('Claiming lport "a"', { port: 'a', n: 3 })
   s.hub.close()
   expect(parseLine(read('j.log').trimEnd(), 'x')).toMatchObject({
@@ -127,22 +146,29 @@ it('writes JSON that ovn logs reads', () => {
   })
 })
 
-it('takes a file of Python’s, and the old one stays when a new one is broken', () => {
+it('takes a file of Python’s, and the old one stays when a new one is broken', async () => {
   const conf = `[loggers]\nkeys=root\n[handlers]\nkeys=f\n[formatters]\nkeys=p\n[logger_root]\nlevel=INFO\nhandlers=f
 [handler_f]\nclass=handlers.RotatingFileHandler\nargs=('${dir}/p.log', 'a', 3000000, 10)\nformatter=p
 [formatter_p]\nformat=%(name)s %(levelname)s %(message)s %(chassis)s\n`
   const name = join(dir, 'python.conf')
   writeFileSync(name, conf)
   const clock = new VirtualClock()
-  const context = { hostname: 'h', pid: 1, now: () => 0, onTrouble() {}, resolve: (p: string) => p }
+  const context = {
+    component: 'ovn-controller',
+    hostname: 'h',
+    pid: 1,
+    now: () => 0,
+    onTrouble() {},
+    resolve: (p: string) => p,
+  }
   const top = join(dir, 'top.ini')
   writeFileSync(top, `[DEFAULT]\nlogging_conf=${name}\nlogger_class=ConfigLogger\n`)
-  const loaded = loadLogging(top, context)
+  const loaded = await loadLogging(top, context)
   if (!loaded.ok) throw new Error(loaded.error)
   const hub = new Logging('ovn-controller', clock, [loaded.value.backend])
   hub.log('binding').info('one', { chassis: 'hv1' })
   writeFileSync(name, conf.replace('INFO', 'SHOUT'))
-  expect(loadLogging(top, context)).toEqual({ ok: false, error: `${name}:8: Unknown level: 'SHOUT'` })
+  expect(await loadLogging(top, context)).toEqual({ ok: false, error: `${name}:8: Unknown level: 'SHOUT'` })
   hub.log('binding').info('two')
   hub.close()
   expect(read('p.log')).toBe('ovn-controller.binding INFO one hv1\novn-controller.binding INFO two \n')

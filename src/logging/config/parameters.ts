@@ -24,10 +24,35 @@ export interface PlainParameters {
 }
 
 /** What a file given with --logging-config asks for. */
-export type LoggingParameters =
-  | { readonly kind: 'plain'; readonly plain: PlainParameters; readonly warnings: readonly string[] }
-  /** Another file, in the format of Python's logging.config.fileConfig. */
-  | { readonly kind: 'python'; readonly file: string; readonly warnings: readonly string[] }
+export type LoggingParameters = (PlainFile | OtherFile | OwnLogger) & { readonly warnings: readonly string[] }
+
+interface PlainFile {
+  readonly kind: 'plain'
+  readonly plain: PlainParameters
+}
+
+/** Another file: for Python's logging.config.fileConfig, of oslo.log's options, of log4cplus properties. */
+export interface OtherFile {
+  readonly kind: 'python' | 'oslo' | 'properties'
+  readonly file: string
+  /** `FILE:LINE` of the parameter that names it. */
+  readonly at: string
+}
+
+/** A class of one's own. */
+export interface OwnLogger {
+  readonly kind: 'own'
+  /** The module's path, or a package's name. */
+  readonly module: string
+  /** What it exports. */
+  readonly className: string
+  /** logging_conf, which is the class's own to read. */
+  readonly file: string | undefined
+  /** The keys, in lower case, of the section that has the class's name. */
+  readonly options: Readonly<Record<string, string>>
+  /** `FILE:LINE` of logger_class. */
+  readonly at: string
+}
 
 const PLAIN = [
   ...['log_file', 'log_level', 'log_local', 'log_category', 'log_disable', 'log_file_size', 'log_files_count'],
@@ -40,7 +65,9 @@ const CLASSES: Readonly<Record<string, 'python' | 'oslo'>> = {
   ConfigLogger: 'python',
   OsloLogger: 'oslo',
   'pysandesh.sandesh_logger.SandeshConfigLogger': 'python',
+  'sandesh_common.vns.sandesh_logger.SandeshConfigLogger': 'python',
   'contrail_oslo_logger.contrail_oslo_logger.ContrailOsloLogger': 'oslo',
+  'contrail_oslo_logger.ContrailOsloLogger': 'oslo',
 }
 
 /** Reads the parameters of section [DEFAULT]; an error says `FILE:LINE: reason`. */
@@ -52,39 +79,52 @@ export function parseParameters(text: string, file: string): Result<LoggingParam
   for (const [key, value] of defaults)
     if (!PLAIN.includes(key) && !OTHERS.includes(key))
       warnings.push(ini.value.at(value.line, `unknown parameter '${key}' ignored`))
-  const own = section(ini.value, warnings)
-  if (!own.ok) return own
-  if (own.value === undefined) {
+  const named = namedLogging(ini.value, warnings)
+  if (!named.ok) return named
+  if (named.value === undefined) {
     const plain = plainParameters(ini.value)
     return plain.ok ? ok({ kind: 'plain', plain: plain.value, warnings }) : plain
   }
   const ignored = PLAIN.filter((key) => defaults.has(key))
-  if (ignored.length) warnings.push(`${file}: logging_conf is set, ignored: ${ignored.join(', ')}`)
-  return ok({ kind: 'python', file: own.value, warnings })
+  const by =
+    named.value.kind === 'properties' ? 'log_property_file' : named.value.file ? 'logging_conf' : 'logger_class'
+  if (ignored.length) warnings.push(`${file}: ${by} is set, ignored: ${ignored.join(', ')}`)
+  return ok({ ...named.value, warnings })
 }
 
-/** The other file that is named; undefined when the plain parameters count. */
-function section(ini: IniFile, warnings: string[]): Result<string | undefined> {
+/** What takes the plain parameters' place; undefined when they count. */
+function namedLogging(ini: IniFile, warnings: string[]): Result<OtherFile | OwnLogger | undefined> {
   const value = (key: string) => {
     const v = ini.defaults.get(key)
     return v?.text ? v : undefined
   }
+  const at = (v: IniValue) => `${ini.name}:${v.line}`
   const [conf, given, properties] = [value('logging_conf'), value('logger_class'), value('log_property_file')]
-  const refuse = (v: IniValue, reason: string) => err(ini.at(v.line, reason))
-  if (properties) return refuse(properties, 'log_property_file: log4cplus properties are not supported yet')
-  if (given && !conf && Object.hasOwn(CLASSES, given.text)) {
-    warnings.push(ini.at(given.line, 'logger_class is ignored: logging_conf is missing'))
-    return ok(undefined)
+  if (given && !Object.hasOwn(CLASSES, given.text)) {
+    if (properties) warnings.push(ini.at(properties.line, 'log_property_file is ignored: logger_class is set'))
+    return ownLogger(ini, given, conf?.text)
   }
-  if (given) {
-    const kind = Object.hasOwn(CLASSES, given.text) ? CLASSES[given.text] : undefined
-    if (kind === 'oslo') return refuse(given, `logger_class '${given.text}': oslo.log's options are not supported yet`)
-    if (kind === undefined)
-      return refuse(given, `logger_class '${given.text}': classes of one's own are not supported yet`)
-    return ok(conf?.text)
+  const kind = given && CLASSES[given.text]
+  if (conf && kind) {
+    if (properties) warnings.push(ini.at(properties.line, 'log_property_file is ignored: logging_conf is set'))
+    return ok({ kind, file: conf.text, at: at(conf) })
   }
+  if (given) warnings.push(ini.at(given.line, 'logger_class is ignored: logging_conf is missing'))
   if (conf) warnings.push(ini.at(conf.line, 'logging_conf is ignored: logger_class is missing'))
-  return ok(undefined)
+  return ok(properties && { kind: 'properties', file: properties.text, at: at(properties) })
+}
+
+/** `./my-logger.mjs#MyLogger`. */
+function ownLogger(ini: IniFile, given: IniValue, file: string | undefined): Result<OwnLogger> {
+  const m = /^([^#]+)#([A-Za-z_$][\w$]*)$/.exec(given.text)
+  const [, module, className] = m ?? []
+  if (module === undefined || className === undefined) {
+    const known = "ConfigLogger, OsloLogger, or a class of one's own as MODULE#CLASS"
+    return err(ini.at(given.line, `logger_class is ${known}, not '${given.text}'`))
+  }
+  const section = ini.sections.get(className) ?? new Map<string, IniValue>()
+  const options = Object.fromEntries([...section].map(([key, v]) => [key, v.text]))
+  return ok({ kind: 'own', module: module.trim(), className, file, options, at: `${ini.name}:${given.line}` })
 }
 
 class Refusal extends Error {}
