@@ -82,6 +82,7 @@ export abstract class BaseReplica<T> implements Replica<T> {
     if (!set.empty) this.changes.call({ tables: set.tables } as unknown as ReplicaChange<T>)
   }
 
+  abstract has(table: string, column?: string): boolean
   abstract transact(operations: readonly Operation[], done: (outcome: TransactOutcome) => void): void
   abstract lock(name: string): LockHandle
   abstract setCondition(table: TableName<T>, condition: TableCondition): void

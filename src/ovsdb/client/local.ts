@@ -127,6 +127,11 @@ export class LocalReplica<T> extends BaseReplica<T> {
     else set.add(name, uuid, this.tables.get(name)?.apply(uuid, undefined))
   }
 
+  has(table: string, column?: string): boolean {
+    const there = this.database.schema.tables.get(table)
+    return there !== undefined && (column === undefined || there.columns.has(column))
+  }
+
   transact(operations: readonly Operation[], done: (outcome: TransactOutcome) => void): void {
     if (this.state === 'closed') {
       this.clock.after(0, () => done({ ok: false, error: { kind: 'disconnected' } }))

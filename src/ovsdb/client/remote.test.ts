@@ -6,8 +6,9 @@ import { ok } from '../../base/result.ts'
 import { type ByteStream, streamPair } from '../../base/stream.ts'
 import { isArray, isObject, type Json, printJson } from '../../jsonrpc/json.ts'
 import { MessageReader } from '../../jsonrpc/reader.ts'
-import { contents, itemSchema, World } from './_fixture.ts'
-import { RemoteReplica } from './remote.ts'
+import { printSchema, ZERO_UUID } from '../schema/index.ts'
+import { contents, type Items, itemSchema, World } from './_fixture.ts'
+import { type RemoteOptions, RemoteReplica } from './remote.ts'
 import type { ReplicaChange } from './replica.ts'
 
 const insert = (name: string) => ({ op: 'insert', table: 'Item', row: { name } }) as const
@@ -189,33 +190,134 @@ describe('a remote replica', () => {
     expect(contents(replica.table('Item').values())).toEqual(contents(world.rows('Item')))
   })
 
-  it('does without what an older schema does not have', () => {
+  /** A replica of servers that answer as told, and what it asked of each. */
+  const scripted = (
+    answer: (method: string, params: readonly Json[], connection: number) => Json | undefined,
+    options: Partial<RemoteOptions<Items>> = {},
+  ) => {
     const clock = new VirtualClock()
-    const monitors: Json[] = []
-    const replica = new RemoteReplica({
+    const servers: Scripted[] = []
+    const replica = new RemoteReplica<Items>({
       schema: itemSchema,
       remotes: ['x'],
       clock,
       dial: (_remote, done) => {
-        const server = new Scripted(clock, (method, params) => {
-          if (method === 'get_schema') {
-            const columns = { name: { type: 'string' }, size: { type: 'integer' } }
-            return { result: { name: 'Items', tables: { Item: { columns } } }, error: null }
-          }
-          if (method !== 'monitor_cond_since') return { result: {}, error: null }
-          monitors.push(params[2] ?? null)
-          if (monitors.length === 1) return { result: null, error: { error: 'syntax error', details: 'no table Part' } }
-          const uuid = '00000000-0000-4000-8000-000000000001'
-          return { result: [false, 'id', { Item: { [uuid]: { initial: { name: 'old' } } } }], error: null }
-        })
+        const number = servers.length
+        const server = new Scripted(clock, (method, params) => answer(method, params, number))
+        servers.push(server)
         done(ok(server.client))
         return () => {}
       },
+      ...options,
     })
+    const asked = (method: string) => servers.flatMap((s) => s.asked.filter((a) => a.method === method))
+    return { clock, servers, replica, asked }
+  }
+  const result = (json: Json): Json => ({ result: json, error: null })
+  const oldColumns = { name: { type: 'string' }, size: { type: 'integer' } }
+  const oldSchema = { name: 'Items', tables: { Item: { columns: oldColumns } } }
+  const uuid = '00000000-0000-4000-8000-000000000001'
+
+  it('does without what an older schema does not have, until the database is upgraded', () => {
+    const { log, lines } = keptLog()
+    const { clock, servers, replica, asked } = scripted(
+      (method, _params, connection) => {
+        if (method === 'get_schema') return result(connection ? printSchema(itemSchema) : oldSchema)
+        return result(
+          method === 'monitor_cond_since' ? [false, 'id', { Item: { [uuid]: { initial: { name: 'old' } } } }] : {},
+        )
+      },
+      { log, tables: { Item: { where: [['note', '==', 'n']] }, Part: true } },
+    )
     clock.settle()
     expect(replica.state).toBe('synced')
-    expect(monitors[1]).toEqual({ Item: [{ columns: ['name', 'size'], where: [true] }] })
+    expect(asked('monitor_cond_since')[0]?.params[2]).toEqual({ Item: [{ columns: ['name', 'size'], where: [true] }] })
     expect([...replica.table('Item').values()]).toMatchObject([{ name: 'old', tags: [], note: undefined }])
+    expect(lines.filter((l) => l.level === 'warn').map((l) => l.message)).toEqual([
+      ...['friend', 'note', 'options', 'parts', 'tags'].map(
+        (c) => `Item table in Items database lacks ${c} column (database needs upgrade?)`,
+      ),
+      'Items database lacks Part table (database needs upgrade?)',
+    ])
+    const has = () => [replica.has('Item', 'name'), replica.has('Item', 'note'), replica.has('Part'), replica.has('No')]
+    expect(has()).toEqual([true, false, false, false])
+    // a condition on what is not there asks for nothing, and waits for nothing
+    replica.setCondition('Part', false)
+    expect(replica.conditionsPending).toBe(false)
+    servers[0]?.send({ method: 'monitor_canceled', params: ['monitor'], id: null })
+    clock.advance(10)
+    expect(replica.state).toBe('synced')
+    expect(has()).toEqual([true, true, true, false])
+    // what was left out was never told: there is nothing to resume
+    expect(asked('monitor_cond_since')[1]?.params).toMatchObject([
+      'Items',
+      'monitor',
+      { Item: [{ where: [['note', '==', 'n']] }], Part: [{ where: [false] }] },
+      '00000000-0000-0000-0000-000000000000',
+    ])
+  })
+
+  it('refuses a server that lacks what is required, and looks again', () => {
+    const told: string[] = []
+    const { clock, replica, asked } = scripted(
+      (method, _params, connection) => {
+        if (method === 'get_schema') return result(connection < 2 ? oldSchema : printSchema(itemSchema))
+        return result(method === 'monitor_cond_since' ? [false, 'id', {}] : {})
+      },
+      { tables: { Item: { required: ['note'] } }, onUnsuitable: (e) => told.push(e) },
+    )
+    clock.settle()
+    expect(told).toEqual(['x: Item table in Items database lacks note column'])
+    expect(asked('monitor_cond_since')).toEqual([])
+    expect(replica.state).toBe('connecting')
+    clock.advance(4000)
+    expect(replica.state).toBe('synced')
+  })
+
+  it('reads what a newer schema allows, and leaves out what is of another type', () => {
+    const { log, lines } = keptLog()
+    const initial = { name: 'new', size: -5, note: ['set', ['a', 'b']], tags: 'one' }
+    const { clock, servers, replica } = scripted(
+      (method) => result(method === 'monitor_cond_since' ? [false, 'id', { Item: { [uuid]: { initial } } }] : {}),
+      { log },
+    )
+    clock.settle()
+    expect(replica.table('Item').get(uuid)).toMatchObject({ name: 'new', size: -5, note: undefined, tags: ['one'] })
+    const modify = { size: 'big', note: 7, tags: ['set', ['two']] }
+    servers[0]?.send({ method: 'update3', params: ['monitor', 'id2', { Item: { [uuid]: { modify } } }], id: null })
+    clock.settle()
+    expect(replica.table('Item').get(uuid)).toMatchObject({ size: -5, note: undefined, tags: ['one', 'two'] })
+    const warnings = lines.filter((l) => l.fields?.['code'] === 'bad-value').map((l) => l.message)
+    expect(warnings.map((w) => w.split(': ')[1])).toEqual(['note is of another type', 'size is of another type'])
+  })
+
+  it('takes a whole copy when an update does not fit what it has', () => {
+    const { clock, servers, replica, asked } = scripted((method) =>
+      result(method === 'monitor_cond_since' ? [false, 'id', {}] : {}),
+    )
+    // an update before the answer to the request is as good as none
+    servers[0]?.send({ method: 'update3', params: ['monitor', 'id0', {}], id: null })
+    clock.settle()
+    const modify = { size: 1 }
+    servers[0]?.send({ method: 'update3', params: ['monitor', 'id2', { Item: { [uuid]: { modify } } }], id: null })
+    clock.advance(10)
+    expect(replica.state).toBe('synced')
+    expect(asked('monitor_cond_since').map((a) => a.params[3])).toEqual(Array(2).fill(ZERO_UUID))
+  })
+
+  it('does not storm a server that lets nobody stay', () => {
+    const times: number[] = []
+    const { clock, servers } = scripted((method) => {
+      if (method !== 'monitor_cond_since') return result({})
+      times.push(clock.monotonic())
+      const server = servers.at(-1)
+      clock.after(1, () => server?.stream.close())
+      return result([false, 'id', {}])
+    })
+    clock.advance(60_000)
+    expect(times.length).toBeLessThan(12)
+    const waits = times.slice(1).map((t, i) => Math.round((t - (times[i] ?? 0)) / 1000))
+    expect(waits.slice(0, 6)).toEqual([0, 1, 2, 4, 8, 8])
   })
 
   it('leaves a server of a cluster that does not lead', () => {

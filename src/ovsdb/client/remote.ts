@@ -3,12 +3,13 @@ import { type Log, silent } from '../../base/log.ts'
 import type { Result } from '../../base/result.ts'
 import type { ByteStream } from '../../base/stream.ts'
 import { isArray, isObject, type Json } from '../../jsonrpc/json.ts'
-import { Failure, type Row, ZERO_UUID } from '../schema/index.ts'
+import { Failure, type Row, type TableSchema, ZERO_UUID } from '../schema/index.ts'
 import { BaseReplica } from './base-replica.ts'
 import { checkLockName, RemoteLock } from './lock.ts'
 import type { Operation } from './operation.ts'
 import type { TableCondition, TableName, TableRequests, TransactOutcome, TypedSchema } from './replica.ts'
 import { RpcClient, type RpcReply } from './rpc.ts'
+import { ServerSchema } from './server-schema.ts'
 import { serverAccepts } from './server-state.ts'
 import { ChangeSet, sameRow } from './tables.ts'
 import { applyUpdates, applyUpdates2, type Readers, RowReader } from './updates.ts'
@@ -33,6 +34,8 @@ export interface RemoteOptions<T> {
   readonly leaderOnly?: boolean
   /** Called when all remotes have failed once: for tools that do not try again. */
   readonly onUnreachable?: (error: string) => void
+  /** Called when a server's schema lacks what is `required`. It is tried again: it may be upgraded. */
+  readonly onUnsuitable?: (error: string) => void
 }
 
 /** The newest way of following a database that the server knows. */
@@ -54,24 +57,34 @@ export class RemoteReplica<T> extends BaseReplica<T> {
   private probeTimer: Timer | undefined
   private at = -1
   private failures = 0
+  /** Milliseconds to wait before the remotes are tried again. */
   private backoff = 0
+  private connectedAt = 0
+  /** Columns whose values were complained about. */
+  private readonly bad = new Set<string>()
+  /** Whether the last connection that got contents broke soon. */
+  private shortBefore = false
   private method: Method = 'monitor_cond_since'
   /** The last transaction of the server that the tables have. */
   private lastTransaction = ZERO_UUID
   /** The commit index up to which a clustered server has told us; an older one would be a step back. */
   private minIndex = 0
   private monitored = false
+  /** Whether the connection's request to monitor is out. */
+  private asked = false
   /** Conditions set but not yet answered. */
   private pendingConditions = 0
   private staleConditions = false
   private readonly locks = new Map<string, RemoteLock>()
-  /** Tables and columns that the server turned out not to have. */
-  private missing: { readonly tables: Set<string>; readonly columns: Set<string> } | undefined
+  /** What the server's schema has of ours; undefined before the first answer. */
+  private server: ServerSchema | undefined
 
   constructor(private readonly options: RemoteOptions<T>) {
     super(options.schema, options.clock, options.tables)
     this.log = (options.log ?? silent).child('ovsdb_cs')
-    this.readers = new Map([...this.tables.values()].map((t) => [t.name, new RowReader(t.schema)]))
+    this.readers = new Map(
+      [...this.tables.values()].map((t) => [t.name, new RowReader(t.schema, (...bad) => this.badValue(...bad))]),
+    )
     this.timer = options.clock.after(0, () => this.connect())
   }
 
@@ -110,13 +123,15 @@ export class RemoteReplica<T> extends BaseReplica<T> {
     const rpc = new RpcClient(stream, () => this.clock.monotonic())
     this.rpc = rpc
     this.monitored = false
+    this.asked = false
+    this.connectedAt = this.clock.monotonic()
     this.log.info(`${this.remote}: connected`)
     this.setState('syncing')
     rpc.onNotification = (method, params) => this.notified(method, params)
     rpc.onEnd = (reason) => this.ended(rpc, reason)
     if (this.options.leaderOnly) this.watchServer(rpc)
     rpc.request('set_db_change_aware', [true], () => {})
-    this.monitor(rpc)
+    this.learnSchema(rpc)
     for (const lock of this.locks.values()) lock.connected(rpc)
     this.probeTimer = this.clock.after(this.options.probeInterval ?? 5000, () => this.probe(rpc))
   }
@@ -129,7 +144,10 @@ export class RemoteReplica<T> extends BaseReplica<T> {
     if (this.pendingConditions) this.staleConditions = true
     this.pendingConditions = 0
     if (this.state === 'closed') return
-    const worked = this.monitored
+    // one short connection may be chance; a server that drops everybody is not to be stormed
+    const short = this.clock.monotonic() - this.connectedAt < STEADY
+    const worked = this.monitored && !(short && this.shortBefore)
+    if (this.monitored) this.shortBefore = short
     this.setState('connecting')
     if (worked) {
       this.log.info(`${this.remote}: ${reason}`)
@@ -171,26 +189,57 @@ export class RemoteReplica<T> extends BaseReplica<T> {
     if (verdict.refusal !== undefined) rpc.end(verdict.refusal)
   }
 
+  /** Asked on every connection, since a database may have been upgraded in between. */
+  private learnSchema(rpc: RpcClient): void {
+    rpc.request('get_schema', [this.schema.name], (reply) => {
+      if (this.rpc !== rpc) return
+      if (reply.error !== null) {
+        const { error, details } = readError(reply.error)
+        rpc.end(`no schema of ${this.schema.name}: ${details ?? error}`)
+        return
+      }
+      const server = new ServerSchema(this.schema, this.requests, reply.result)
+      const log = (this.options.log ?? silent).child('ovsdb_idl')
+      for (const text of server.complaints) log.warn(text, { code: 'old-schema', remote: this.remote })
+      if (!server.equals(this.server)) this.lastTransaction = ZERO_UUID
+      this.server = server
+      const [unmet] = server.unmet
+      if (unmet === undefined) this.monitor(rpc)
+      else {
+        this.options.onUnsuitable?.(`${this.remote}: ${unmet}`)
+        rpc.end(`${unmet}, which is needed here`)
+      }
+    })
+  }
+
+  has(table: string, column?: string): boolean {
+    const known = this.schema.tables.get(table)
+    if (!known || (column !== undefined && !known.columns.has(column))) return false
+    return this.server?.has(table, column) ?? true
+  }
+
   private monitorRequests(method: Method): Json {
     const out: Record<string, Json> = {}
     for (const [name, request] of this.requests) {
       const table = this.schema.tables.get(name)
-      if (!table || this.missing?.tables.has(name)) continue
-      const columns = [...(request.columns ?? table.columns.keys())].filter(
-        (c) => !this.missing?.columns.has(`${name} ${c}`),
-      )
-      const where = request.where ?? true
+      if (!table || !this.has(name)) continue
+      const columns = [...(request.columns ?? table.columns.keys())].filter((c) => this.has(name, c))
       if (method === 'monitor') out[name] = { columns }
-      else {
-        const clauses = typeof where === 'boolean' ? [where] : where.map((c) => conditionJson(table, c))
-        out[name] = [{ columns, where: clauses }]
-      }
+      else out[name] = [{ columns, where: this.clauses(table, request.where ?? true) }]
     }
     return out
   }
 
+  /** `<condition>`: all rows where one of the columns is none that the server could compare. */
+  private clauses(table: TableSchema, where: TableCondition): Json[] {
+    if (typeof where === 'boolean') return [where]
+    const known = where.every((c) => typeof c === 'boolean' || c[0] === '_uuid' || this.has(table.name, c[0]))
+    return known ? where.map((c) => conditionJson(table, c)) : [true]
+  }
+
   private monitor(rpc: RpcClient): void {
     const { method } = this
+    this.asked = true
     const since = this.staleConditions ? ZERO_UUID : this.lastTransaction
     const params: Json[] = [this.schema.name, MONITOR, this.monitorRequests(method)]
     if (method === 'monitor_cond_since') params.push(since)
@@ -207,28 +256,7 @@ export class RemoteReplica<T> extends BaseReplica<T> {
     if (error.error === 'unknown method' && fallback) {
       this.method = fallback
       this.monitor(rpc)
-    } else if (!this.missing) this.learnSchema(rpc)
-    else rpc.end(`cannot monitor ${this.schema.name}: ${error.details ?? error.error}`)
-  }
-
-  /** An older server lacks tables and columns: the rest is asked for again. */
-  private learnSchema(rpc: RpcClient): void {
-    rpc.request('get_schema', [this.schema.name], (reply) => {
-      const tables = isObject(reply.result) ? reply.result['tables'] : undefined
-      if (!isObject(tables)) {
-        rpc.end(`${this.schema.name}: no such database: ${readError(reply.error).details ?? ''}`)
-        return
-      }
-      const missing = { tables: new Set<string>(), columns: new Set<string>() }
-      for (const table of this.tables.values()) {
-        const known = tables[table.name]
-        const columns = isObject(known) ? known['columns'] : undefined
-        if (!isObject(columns)) missing.tables.add(table.name)
-        else for (const c of table.schema.columns.keys()) if (!(c in columns)) missing.columns.add(`${table.name} ${c}`)
-      }
-      this.missing = missing
-      this.monitor(rpc)
-    })
+    } else rpc.end(`cannot monitor ${this.schema.name}: ${error.details ?? error.error}`)
   }
 
   private monitorAnswered(method: Method, result: Json): void {
@@ -241,7 +269,7 @@ export class RemoteReplica<T> extends BaseReplica<T> {
       if (typeof last === 'string') this.lastTransaction = last
     } else this.resync(set, result, method === 'monitor' ? applyUpdates : applyUpdates2)
     this.monitored = true
-    ;[this.failures, this.backoff, this.staleConditions] = [0, 0, false]
+    this.staleConditions = false
     this.announce(set)
     this.setState('synced')
   }
@@ -288,7 +316,15 @@ export class RemoteReplica<T> extends BaseReplica<T> {
     }
   }
 
-  /** Values that are not of the schema's types end the session, not the program. */
+  /** Once a column: a server of another release has its values in every row. */
+  private badValue(table: string, column: string, why: string): void {
+    if (this.bad.has(`${table} ${column}`)) return
+    this.bad.add(`${table} ${column}`)
+    const text = `${table} table in ${this.schema.name} database: ${column} is of another type: ${why}`
+    this.log.warn(text, { code: 'bad-value', remote: this.remote })
+  }
+
+  /** Updates that make no sense end the session, not the program: the next one begins with a whole copy. */
   private guarded(rpc: RpcClient, run: () => void): void {
     try {
       run()
@@ -348,11 +384,14 @@ export class RemoteReplica<T> extends BaseReplica<T> {
     if (!request || !table) throw new Error(`table ${name} was not asked for`)
     this.requests.set(name, { ...request, where: condition })
     const rpc = this.rpc
-    if (!rpc || this.method === 'monitor') {
+    if (!rpc || !this.asked) {
+      // goes with the request to monitor, which can not resume then
       this.staleConditions = true
       return
     }
-    const where = typeof condition === 'boolean' ? [condition] : condition.map((c) => conditionJson(table, c))
+    // a server that knows no conditions tells all rows, and of a table it lacks there are none
+    if (this.method === 'monitor' || !this.has(name)) return
+    const where = this.clauses(table, condition)
     this.pendingConditions++
     rpc.request('monitor_cond_change', [MONITOR, MONITOR, { [name]: [{ where }] }], (reply) => {
       if (reply.error === null) this.pendingConditions--
@@ -372,6 +411,9 @@ export class RemoteReplica<T> extends BaseReplica<T> {
     this.rpc?.end('closed')
   }
 }
+
+/** Milliseconds that a connection has to last to be a good one. */
+const STEADY = 1000
 
 const MONITOR = 'monitor'
 const SERVER_MONITOR = 'server'

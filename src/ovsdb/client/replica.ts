@@ -107,6 +107,11 @@ export interface TableRequest {
   /** All, unless given. Columns not asked for have their default value, or their real one where that costs nothing. */
   readonly columns?: readonly string[]
   readonly where?: TableCondition
+  /**
+   * Columns that the program can not do without: a server whose schema lacks one is refused. All others
+   * of an older server have their default value.
+   */
+  readonly required?: readonly string[]
 }
 
 /** Which tables of `T` are wanted, and what of them; all of all, unless given. */
@@ -122,6 +127,11 @@ export interface Replica<T> {
   table<N extends TableName<T>>(name: N): TableReplica<T[N]>
   /** By a name known only at run time; undefined when there is no such table or it was not asked for. */
   anyTable(name: string): TableReplica<Row> | undefined
+  /**
+   * Whether the server's own schema has a table, or a column of it: one of an older release may not. What
+   * it lacks can be read (no rows, default values) but not written. True while no server was asked.
+   */
+  has(table: string, column?: string): boolean
   /** Calls `listener` once for each update, after the tables have changed. Returns how to stop it. */
   onChange(listener: (change: ReplicaChange<T>) => void): () => void
   /** Calls `listener` whenever the replica becomes `synced`; soon, if it is. */

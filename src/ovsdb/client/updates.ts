@@ -1,28 +1,62 @@
 import { isObject, type Json } from '../../jsonrpc/json.ts'
 import {
   type Atom,
+  type BaseType,
   type ColumnType,
   compareAtoms,
   type Datum,
   defaultDatum,
+  Failure,
   type Row,
   type TableSchema,
+  UNLIMITED,
 } from '../schema/index.ts'
 import { readDatum } from '../wire/datum.ts'
 import type { ChangeSet, TableData } from './tables.ts'
 
+/** Told of a value that is not of its column's type. */
+export type OnBadValue = (table: string, column: string, why: string) => void
+
+/** A type without enumeration, range and size: what a newer server allows is to be read all the same. */
+function anyValue(type: ColumnType): ColumnType {
+  const base = (b: BaseType): BaseType => ({ type: b.type })
+  const many = type.shape === 'set' || type.shape === 'map' ? ({ min: 0, max: UNLIMITED } as const) : {}
+  return { ...type, ...many, key: base(type.key), ...(type.value ? { value: base(type.value) } : {}) }
+}
+
 const NO_VERSION = '00000000-0000-0000-0000-000000000000'
 
-/** Makes rows of one table from JSON: all of one shape, what is not told is the default. */
+/**
+ * Makes rows of one table from JSON: all of one shape, what is not told is the default. A value of another
+ * type (the server's schema is not ours) is told to `onBad` and leaves the column as it was.
+ */
 export class RowReader {
   private readonly template: Record<string, Datum>
 
-  constructor(private readonly schema: TableSchema) {
+  private readonly types = new Map<string, ColumnType>()
+
+  constructor(
+    private readonly schema: TableSchema,
+    private readonly onBad: OnBadValue = () => {},
+  ) {
     this.template = { _uuid: '', _version: NO_VERSION }
-    for (const column of schema.columns.values()) this.template[column.name] = defaultDatum(column.type)
+    for (const column of schema.columns.values()) {
+      this.template[column.name] = defaultDatum(column.type)
+      this.types.set(column.name, anyValue(column.type))
+    }
   }
 
-  /** A new row from the columns that are told. Throws Failure on a value of another type. */
+  private read(column: string, read: () => Datum, otherwise: Datum): Datum {
+    try {
+      return read()
+    } catch (e) {
+      if (!(e instanceof Failure)) throw e
+      this.onBad(this.schema.name, column, e.message)
+      return otherwise
+    }
+  }
+
+  /** A new row from the columns that are told. */
   full(uuid: string, json: Json): Row {
     return this.over(this.template, uuid, json)
   }
@@ -37,8 +71,8 @@ export class RowReader {
     if (!isObject(json)) return row as unknown as Row
     for (const name in json) {
       const value = json[name]
-      const column = this.schema.columns.get(name)
-      if (column && value !== undefined) row[name] = readDatum(column.type, value)
+      const type = this.types.get(name)
+      if (type && value !== undefined) row[name] = this.read(name, () => readDatum(type, value), base[name])
     }
     return row as unknown as Row
   }
@@ -49,8 +83,8 @@ export class RowReader {
     if (!isObject(json)) return old
     for (const name in json) {
       const value = json[name]
-      const column = this.schema.columns.get(name)
-      if (column && value !== undefined) row[name] = applyDiff(column.type, old[name], value)
+      const type = this.types.get(name)
+      if (type && value !== undefined) row[name] = this.read(name, () => applyDiff(type, old[name], value), old[name])
     }
     return row as unknown as Row
   }
@@ -105,7 +139,8 @@ export function applyUpdates2(
     if (whole !== undefined) set.add(table.name, uuid, table.apply(uuid, reader.full(uuid, whole)))
     else if (diff !== undefined) {
       const old = table.get(uuid)
-      if (old) set.add(table.name, uuid, table.apply(uuid, reader.modified(old, diff)))
+      if (!old) throw new Failure({ error: 'inconsistent update', details: `${table.name} has no row ${uuid}` })
+      set.add(table.name, uuid, table.apply(uuid, reader.modified(old, diff)))
     } else if ('delete' in update) set.add(table.name, uuid, table.apply(uuid, undefined))
   })
 }
