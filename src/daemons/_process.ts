@@ -277,8 +277,7 @@ export class DaemonProcess {
 
   private own(): ControlCommand[] {
     return [
-      // Nothing is suppressed yet, so that there is no limit to lift.
-      ...vlogCommands(this.vlog, { setRateLimit: (module) => module === undefined || this.vlog.knows(module) }),
+      ...vlogCommands(this.vlog, this.logging.limits),
       command('version', '', [0, 0], () => this.version),
       command('coverage/show', '', [0, 0], () => 'Event coverage: no counters'),
       command('coverage/read-counter', 'COUNTER', [1, 1], () => new Error('No such counter')),

@@ -1,12 +1,15 @@
 import type { Clock } from '../base/clock.ts'
 import { type Fields, LEVELS, type Level, type Log } from '../base/log.ts'
 import type { Backend, LogEvent } from './event.ts'
+import { RateLimits } from './rate-limit.ts'
 
 /** The logging of one program: hands events to its backends, which may be exchanged while it runs. */
 export class Logging {
   private serial = 0
   private readonly started: number
   private readonly loggers = new Map<string, ModuleLog>()
+  /** How often a message with a code may come again. */
+  readonly limits = new RateLimits()
 
   constructor(
     readonly component: string,
@@ -48,6 +51,16 @@ export class Logging {
   }
 
   write(level: Level, module: string, message: string, fields: Fields | undefined): void {
+    if (fields !== undefined) {
+      const verdict = this.limits.judge(module, level, fields, this.clock.monotonic())
+      if (verdict === 'suppress') return
+      if (verdict.notice !== undefined)
+        this.put(level, module, verdict.notice, { code: fields['code'], suppressed: verdict.dropped })
+    }
+    this.put(level, module, message, fields)
+  }
+
+  private put(level: Level, module: string, message: string, fields: Fields | undefined): void {
     const event: LogEvent = {
       time: this.clock.now(),
       level,

@@ -91,11 +91,6 @@ export class VlogBackend implements Backend {
     return ok(undefined)
   }
 
-  /** Whether there is a module of that name. */
-  knows(module: string): boolean {
-    return this.findModule(module) !== undefined
-  }
-
   /** `vlog/list`. */
   list(): string {
     const lines = ['                 console    syslog    file', '                 -------    ------    ------']
@@ -143,7 +138,7 @@ export class VlogBackend implements Backend {
   }
 
   /** A module by its name; case and the choice between - and _ do not matter. */
-  private findModule(name: string): string | undefined {
+  findModule(name: string): string | undefined {
     const wanted = name.toLowerCase().replaceAll('-', '_')
     for (const module of this.levels.keys()) if (module.toLowerCase().replaceAll('-', '_') === wanted) return module
     return undefined

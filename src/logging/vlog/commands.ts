@@ -1,15 +1,16 @@
 import { type ControlCommand, command } from '../../base/command.ts'
+import type { RateLimits } from '../rate-limit.ts'
 import type { VlogBackend } from './backend.ts'
 
 /** The `vlog/...` commands of every daemon's control socket (ovs-appctl(8), LOGGING COMMANDS). */
-export function vlogCommands(
-  vlog: VlogBackend,
-  limits: { setRateLimit(module: string | undefined, on: boolean): boolean },
-): ControlCommand[] {
+export function vlogCommands(vlog: VlogBackend, limits: RateLimits): ControlCommand[] {
   const rate = (name: string, on: boolean) =>
-    command(name, '[module]...', [0, Number.POSITIVE_INFINITY], (modules) => {
-      if (!modules.length) limits.setRateLimit(undefined, on)
-      for (const module of modules) if (!limits.setRateLimit(module, on)) return new Error(`unknown module`)
+    command(name, '[module]...', [0, Number.POSITIVE_INFINITY], (names) => {
+      for (const name of names.length ? names : ['any']) {
+        const module = name.toLowerCase() === 'any' ? undefined : vlog.findModule(name)
+        if (module === undefined && name.toLowerCase() !== 'any') return new Error('unknown module')
+        limits.set(module, on)
+      }
       return ''
     })
   return [

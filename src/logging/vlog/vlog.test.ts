@@ -75,7 +75,7 @@ it('answers the control commands', () => {
   const s = setup()
   const run = (name: string, ...args: string[]) => {
     let out = ''
-    vlogCommands(s.vlog, { setRateLimit: () => true })
+    vlogCommands(s.vlog, s.logging.limits)
       .find((c) => c.name === name)
       ?.run(args, { ok: (t) => (out = t), error: (t) => (out = `error: ${t}`) })
     return out
@@ -86,6 +86,11 @@ it('answers the control commands', () => {
   )
   run('vlog/reopen')
   expect(s.lines).toEqual(['console reopened', 'file reopened'])
+  expect(run('vlog/disable-rate-limit', 'jsonrpc', 'nosuch')).toBe('error: unknown module')
+  expect(run('vlog/disable-rate-limit', 'ANY')).toBe('')
+  for (let i = 0; i < 10; i++) s.log.warn('again', { code: 'again' })
+  expect(s.lines.filter((l) => l.startsWith('file: 20'))).toHaveLength(10)
+  expect(run('vlog/enable-rate-limit')).toBe('')
   run('vlog/close')
   expect(run('vlog/reopen')).toBe('error: Logging to file not configured')
 })
