@@ -182,6 +182,7 @@ export class Server {
       return
     }
     try {
+      hosted.database.finishRunning()
       const next = convertDatabase(hosted.database, schema, this.clock, this.random)
       const { storage } = hosted
       const failed = storage?.rewrite(next)

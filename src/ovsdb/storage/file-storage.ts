@@ -5,9 +5,9 @@ import { err, ok, type Result } from '../../base/result.ts'
 import { errorText } from '../../io/errors.ts'
 import { type JsonObject, printJson } from '../../jsonrpc/json.ts'
 import { type DatabaseSchema, describeError, Failure, printSchema, type Row, readSchema } from '../schema/index.ts'
-import type { Database, Delta } from '../transaction/index.ts'
+import type { Database, Delta, Steps } from '../transaction/index.ts'
 import type { FileSystem, LogFile } from './files.ts'
-import { encodePieces, encodeRecord, type LogProblem, readRecord, recordHeader } from './log.ts'
+import { encodeRecord, type LogProblem, RecordEncoder, readRecord, recordHeader } from './log.ts'
 import { loadTransaction, writeEverything, writeTransaction } from './record.ts'
 import type { Storage } from './storage.ts'
 
@@ -87,6 +87,9 @@ export class FileStorage implements Storage {
   private compacting = false
   /** Transactions since the snapshot that a compaction under way writes. */
   private sinceSnapshot: Uint8Array[] | undefined
+  /** Part of a record is in the log: it must not be exchanged for another. */
+  private appending = false
+  private afterAppend: (() => void) | undefined
   private broken: string | undefined
   private closed = false
   private tables: Database['tables'] = new Map()
@@ -137,12 +140,33 @@ export class FileStorage implements Storage {
     return ok(undefined)
   }
 
-  append(delta: Delta, date: number): string | undefined {
+  *append(delta: Delta, date: number): Steps<string | undefined> {
     if (this.broken !== undefined) return this.broken
-    const parts = encodePieces(writeTransaction(this.tables, delta, date))
+    const record = new RecordEncoder()
+    let first = true
+    for (const piece of writeTransaction(this.tables, delta, date)) {
+      if (!first) yield
+      first = false
+      record.add(piece)
+    }
+    const parts = record.finish()
+    this.appending = true
+    const failed = yield* this.write(parts)
+    this.appending = false
+    if (failed === undefined) this.sinceSnapshot?.push(...parts)
+    const { afterAppend } = this
+    this.afterAppend = undefined
+    if (afterAppend) this.options.clock.after(0, afterAppend)
+    return failed
+  }
+
+  /** Writes a record at the end of the log; one that does not fit leaves the log as it was. */
+  private *write(parts: readonly Uint8Array[]): Steps<string | undefined> {
     let at = this.end
     try {
       for (const part of parts) {
+        if (at > this.end) yield
+        if (this.closed) return `${this.name}: database closed`
         this.file.write(at, part)
         at += part.length
       }
@@ -157,7 +181,6 @@ export class FileStorage implements Storage {
       return why
     }
     this.end = at
-    this.sinceSnapshot?.push(...parts)
     return undefined
   }
 
@@ -236,6 +259,21 @@ export class FileStorage implements Storage {
       end(errorText(e))
       return
     }
+    const change = (e?: Error) => {
+      if (this.appending && !e) {
+        this.afterAppend = () => change()
+        return
+      }
+      try {
+        if (e) throw e
+        if (this.closed) throw new Error('database closed')
+        this.adopt(writer.finish(this.sinceSnapshot ?? []), writer.size)
+        end()
+      } catch (error) {
+        writer.abandon()
+        end(errorText(error))
+      }
+    }
     const slice = () => {
       try {
         if (this.closed) throw new Error('database closed')
@@ -246,17 +284,7 @@ export class FileStorage implements Storage {
           return
         }
         // The bulk is synced while transactions go on; what came meanwhile is little.
-        writer.sync((e) => {
-          try {
-            if (e) throw e
-            if (this.closed) throw new Error('database closed')
-            this.adopt(writer.finish(this.sinceSnapshot ?? []), writer.size)
-            end()
-          } catch (error) {
-            writer.abandon()
-            end(errorText(error))
-          }
-        })
+        writer.sync(change)
       } catch (e) {
         writer.abandon()
         end(errorText(e))
@@ -285,6 +313,7 @@ export class FileStorage implements Storage {
     if (this.closed) return
     this.closed = true
     try {
+      if (this.appending) this.file.truncate(this.end)
       this.file.syncNow()
     } catch (e) {
       this.log.err(`${this.name}: fsync failed (${errorText(e)})`, { code: 'write-failed' })

@@ -14,25 +14,33 @@ const WHOLE = 64 << 20
 const CHUNK = 1 << 20
 const MAX_RECORD = 2 ** 32
 
-/** A record whole: header line and text, in as many parts as the text has pieces. */
-export function encodePieces(pieces: Iterable<string>): Uint8Array[] {
-  const hash = createHash('sha1')
-  const parts: Uint8Array[] = []
-  let length = 0
-  for (const piece of pieces) {
+/** A record that is made piece by piece: header line and text, in as many parts as the text has pieces. */
+export class RecordEncoder {
+  private readonly hash = createHash('sha1')
+  private readonly parts: Uint8Array[] = []
+  private length = 0
+
+  add(piece: string): void {
     const bytes = Buffer.from(piece)
-    hash.update(bytes)
-    length += bytes.length
-    parts.push(bytes)
+    this.hash.update(bytes)
+    this.length += bytes.length
+    this.parts.push(bytes)
   }
-  if (!parts.length) return parts
-  const head = Buffer.from(recordHeader(length, hash.digest('hex')))
-  return parts.length === 1 ? [Buffer.concat([head, parts[0] as Uint8Array])] : [head, ...parts]
+
+  /** The parts in order; none when nothing was added. */
+  finish(): readonly Uint8Array[] {
+    const { parts } = this
+    if (!parts.length) return parts
+    const head = Buffer.from(recordHeader(this.length, this.hash.digest('hex')))
+    return parts.length === 1 ? [Buffer.concat([head, parts[0] as Uint8Array])] : [head, ...parts]
+  }
 }
 
 /** A record of one text. */
 export function encodeRecord(text: string): Uint8Array {
-  return encodePieces([`${text}\n`])[0] as Uint8Array
+  const record = new RecordEncoder()
+  record.add(`${text}\n`)
+  return record.finish()[0] as Uint8Array
 }
 
 /** @param length bytes of the text with its line end. */

@@ -10,6 +10,7 @@ import {
   ZERO_UUID,
 } from '../schema/index.ts'
 import type { Change, Overlay } from './overlay.ts'
+import { finish, STEP_ROWS, type Steps } from './steps.ts'
 import { eachReference, type Index, type MutableRow, type ReferenceColumn, type Table } from './table.ts'
 
 /** How a transaction changes the number of strong references to rows. */
@@ -19,21 +20,21 @@ export type ReferenceDeltas = Map<Table, Map<string, number>>
  * Makes of what a transaction did what it is to commit: garbage and dangling weak references go,
  * and all that a schema demands of the whole database is checked. Throws Failure.
  */
-export function settle(overlay: Overlay): ReferenceDeltas {
-  dropUnchanged(overlay)
-  const deltas = countReferences(overlay)
-  checkDeleted(overlay, deltas)
-  collectGarbage(overlay, deltas)
-  checkMaxRows(overlay)
-  cleanWeakReferences(overlay)
-  checkIndexes(overlay)
+export function* settle(overlay: Overlay): Steps<ReferenceDeltas> {
+  yield* dropUnchanged(overlay)
+  const deltas = yield* countReferences(overlay)
+  yield* checkDeleted(overlay, deltas)
+  yield* collectGarbage(overlay, deltas)
+  yield* checkMaxRows(overlay)
+  yield* cleanWeakReferences(overlay)
+  yield* checkIndexes(overlay)
   return deltas
 }
 
 /** As `settle` for changes that another server has checked: nothing is checked, nothing added. */
 export function settleUnchecked(overlay: Overlay): ReferenceDeltas {
-  dropUnchanged(overlay)
-  return countReferences(overlay, true)
+  finish(dropUnchanged(overlay))
+  return finish(countReferences(overlay, true))
 }
 
 function tableOf(overlay: Overlay, name: string): Table {
@@ -42,10 +43,12 @@ function tableOf(overlay: Overlay, name: string): Table {
   return table
 }
 
-export function dropUnchanged(overlay: Overlay): void {
+function* dropUnchanged(overlay: Overlay): Steps<void> {
+  let seen = 0
   for (const [name, changes] of overlay.changes) {
     const { columns } = tableOf(overlay, name).schema
     for (const [uuid, { old, new: now }] of changes) {
+      if (++seen % STEP_ROWS === 0) yield
       if (!old || !now) continue
       let same = true
       for (const column of columns.keys()) {
@@ -65,12 +68,14 @@ function changedColumns(columns: readonly ReferenceColumn[], change: Change): re
   return columns.filter(({ column: { name } }) => old[name] !== now[name])
 }
 
-function countReferences(overlay: Overlay, lenient = false): ReferenceDeltas {
+function* countReferences(overlay: Overlay, lenient = false): Steps<ReferenceDeltas> {
   const deltas: ReferenceDeltas = new Map()
+  let seen = 0
   for (const [name, changes] of overlay.changes) {
     const { strong } = tableOf(overlay, name)
     if (!strong.length) continue
     for (const change of changes.values()) {
+      if (++seen % STEP_ROWS === 0) yield
       const columns = changedColumns(strong, change)
       const { old } = change
       // A row's reference to its own uuid is not looked at, and keeps nothing alive.
@@ -110,10 +115,12 @@ function references(deltas: ReferenceDeltas, table: Table, uuid: string): number
   return (table.references.get(uuid) ?? 0) + (deltas.get(table)?.get(uuid) ?? 0)
 }
 
-function checkDeleted(overlay: Overlay, deltas: ReferenceDeltas): void {
+function* checkDeleted(overlay: Overlay, deltas: ReferenceDeltas): Steps<void> {
+  let seen = 0
   for (const [name, changes] of overlay.changes) {
     const table = tableOf(overlay, name)
     for (const [uuid, change] of changes) {
+      if (++seen % STEP_ROWS === 0) yield
       if (change.new) continue
       const n = references(deltas, table, uuid)
       if (n > 0) {
@@ -126,18 +133,23 @@ function checkDeleted(overlay: Overlay, deltas: ReferenceDeltas): void {
   }
 }
 
-function collectGarbage(overlay: Overlay, deltas: ReferenceDeltas): void {
+function* collectGarbage(overlay: Overlay, deltas: ReferenceDeltas): Steps<void> {
   const work: [Table, string][] = []
+  let seen = 0
   for (const [name, changes] of overlay.changes) {
     const table = tableOf(overlay, name)
     if (table.schema.isRoot) continue
-    for (const [uuid, change] of changes) if (change.new) work.push([table, uuid])
+    for (const [uuid, change] of changes) {
+      if (++seen % STEP_ROWS === 0) yield
+      if (change.new) work.push([table, uuid])
+    }
   }
   for (const [table, counts] of deltas) {
     if (table.schema.isRoot) continue
     for (const uuid of counts.keys()) work.push([table, uuid])
   }
   for (let next = work.pop(); next; next = work.pop()) {
+    if (++seen % STEP_ROWS === 0) yield
     const [table, uuid] = next
     const row = overlay.get(table, uuid)
     if (!row || references(deltas, table, uuid) > 0) continue
@@ -151,12 +163,16 @@ function collectGarbage(overlay: Overlay, deltas: ReferenceDeltas): void {
   }
 }
 
-function checkMaxRows(overlay: Overlay): void {
+function* checkMaxRows(overlay: Overlay): Steps<void> {
+  let seen = 0
   for (const [name, changes] of overlay.changes) {
     const table = tableOf(overlay, name)
     const { maxRows } = table.schema
     let n = table.rows.size
-    for (const change of changes.values()) n += (change.new ? 1 : 0) - (change.old ? 1 : 0)
+    for (const change of changes.values()) {
+      if (++seen % STEP_ROWS === 0) yield
+      n += (change.new ? 1 : 0) - (change.old ? 1 : 0)
+    }
     if (n > maxRows) {
       fail(
         'constraint violation',
@@ -166,11 +182,13 @@ function checkMaxRows(overlay: Overlay): void {
   }
 }
 
-function cleanWeakReferences(overlay: Overlay): void {
+function* cleanWeakReferences(overlay: Overlay): Steps<void> {
+  let seen = 0
   const work = new Map<string, readonly [Table, string, readonly ReferenceColumn[]]>()
   for (const [name, changes] of overlay.changes) {
     const table = tableOf(overlay, name)
     for (const [uuid, change] of changes) {
+      if (++seen % STEP_ROWS === 0) yield
       if (change.new) {
         const columns = changedColumns(table.weak, change)
         const key = `${name} ${uuid}`
@@ -185,6 +203,7 @@ function cleanWeakReferences(overlay: Overlay): void {
     }
   }
   for (const [table, uuid, columns] of work.values()) {
+    if (++seen % STEP_ROWS === 0) yield
     const row = overlay.get(table, uuid)
     if (row) cleanRow(overlay, table, row, columns)
   }
@@ -234,12 +253,14 @@ function refuseEmpty(overlay: Overlay, table: Table, row: Row, column: string, g
   )
 }
 
-function checkIndexes(overlay: Overlay): void {
+function* checkIndexes(overlay: Overlay): Steps<void> {
+  let seen = 0
   for (const [name, changes] of overlay.changes) {
     const table = tableOf(overlay, name)
     for (const index of table.indexes) {
       const mine = new Map<string, string>()
       for (const [uuid, change] of changes) {
+        if (++seen % STEP_ROWS === 0) yield
         if (!change.new) continue
         const key = index.key(change.new)
         const other = mine.get(key) ?? conflicting(index, changes, key, uuid)

@@ -5,6 +5,7 @@ import { datumJson, readDatum } from '../wire/datum.ts'
 import { rebuild, settle } from './commit.ts'
 import { Database } from './database.ts'
 import { Overlay } from './overlay.ts'
+import { finish } from './steps.ts'
 
 /** A value read as one of another column; throws Failure when it is not one. */
 function convertDatum(from: ColumnSchema, to: ColumnSchema, datum: Datum): Datum {
@@ -35,7 +36,7 @@ export function convertDatabase(database: Database, schema: DatabaseSchema, cloc
       overlay.put(table, row._uuid, converted)
     }
   }
-  settle(overlay)
+  finish(settle(overlay))
   for (const [name, changes] of overlay.changes) {
     for (const [uuid, change] of changes) if (change.new) next.load(name, uuid, change.new as Row)
   }

@@ -4,13 +4,14 @@ import { type DatabaseSchema, Failure, type OvsdbError, type Row } from '../sche
 import { apply, type ReferenceDeltas, rebuild, settle, settleUnchecked } from './commit.ts'
 import type { Delta, Operation, OperationResult, Requester } from './operation.ts'
 import { Overlay } from './overlay.ts'
+import { finish, STEP_ROWS, type Steps } from './steps.ts'
 import { Table } from './table.ts'
 import { Blocked, Transaction } from './transaction.ts'
 
 /** Where commits go to outlive the process. */
 export interface Journal {
-  /** Takes a transaction before it becomes visible; a text says why it can not. */
-  append(delta: Delta, date: number): string | undefined
+  /** The steps of taking a transaction before it becomes visible; a text says why it can not. */
+  append(delta: Delta, date: number): Steps<string | undefined>
   /** Calls `done` when all that was appended so far is safe from a crash of the machine. */
   sync(done: (error?: string) => void): void
 }
@@ -35,16 +36,25 @@ export interface TransactResult {
 
 export const anyone: Requester = { owns: () => false }
 
-interface Waiting {
-  run(): void
+/** A transaction that somebody waits for. */
+interface Submission {
+  attempt(): Steps<Outcome>
+  ended(outcome: Outcome): void
   abandon(error: OvsdbError): void
   timer: Timer | undefined
 }
+
+type Outcome = TransactResult | Blocked
 
 /** Operations of a program of this process, with values not yet canonical. */
 export function operations(list: readonly Operation[]): OperationSource {
   return { length: list.length, trusted: false, at: (i) => list[i] as Operation }
 }
+
+/** How long a transaction may hold up all others of the process at a time, in milliseconds. */
+const SLICE = 25
+/** So many operations are run before a transaction may be put aside. */
+const STEP_OPERATIONS = 256
 
 /** As many transactions as the real server remembers for monitor_cond_since. */
 const HISTORY = 100
@@ -62,8 +72,12 @@ export class Database {
   /** Clients may only read: the server's own database, a backup, a relay without its source. */
   readOnly = false
   private readonly listeners = new Set<(delta: Delta) => void>()
-  private readonly waiting = new Set<Waiting>()
+  private readonly waiting = new Set<Submission>()
   private retrying = false
+  private running: { readonly submission: Submission; readonly steps: Steps<Outcome> } | undefined
+  /** What comes while a transaction is under way, in order. */
+  private readonly queue = new Set<Submission>()
+  private draining = false
 
   constructor(
     readonly schema: DatabaseSchema,
@@ -91,41 +105,61 @@ export class Database {
 
   /** Runs native operations at once; a `wait` that does not hold has timed out. */
   transact(list: readonly Operation[], requester: Requester = anyone): TransactResult {
-    const result = this.attempt(operations(list), requester, Number.MAX_SAFE_INTEGER)
-    return result instanceof Blocked ? { results: [], error: { error: 'timed out' } } : result
+    this.finishRunning()
+    const result = finish(this.attempt(operations(list), requester, Number.MAX_SAFE_INTEGER))
+    if (result instanceof Blocked) return { results: [], error: { error: 'timed out' } }
+    if (result.delta) this.announce(result.delta)
+    return result
   }
 
   /**
-   * Runs a transaction, again after each commit while a `wait` of it blocks. `done` is called once:
-   * at once, or when the wait is over and, for a durable commit, when it is safe. Returns how to
-   * withdraw it while it waits: then `done` is never called, and `true` returned.
+   * Runs a transaction, again after each commit while a `wait` of it blocks. A large one is run in
+   * slices, and nothing of it is seen before it commits; others' transactions come after it. `done` is
+   * called once: at once, or when it has had its turn, the wait is over and, for a durable commit, it
+   * is safe. Returns how to withdraw it while it waits: then `done` is never called, and `true` returned.
    */
   submit(source: OperationSource, requester: Requester, done: (result: TransactResult) => void): () => boolean {
-    const start = this.clock.monotonic()
-    const waiting: Waiting = {
+    let start: number | undefined
+    let elapsed = 0
+    let withdrawn = false
+    const submission: Submission = {
       timer: undefined,
+      attempt: () => {
+        const now = this.clock.monotonic()
+        start ??= now
+        elapsed = Math.floor(now - start)
+        return this.attempt(source, requester, elapsed)
+      },
       abandon: (error) => done({ results: [], error }),
-      run: () => {
-        const elapsed = Math.floor(this.clock.monotonic() - start)
-        const result = this.attempt(source, requester, elapsed)
-        if (!(result instanceof Blocked)) {
-          this.forget(waiting)
-          this.finish(result, done)
+      ended: (outcome) => {
+        if (!(outcome instanceof Blocked)) {
+          this.forget(submission)
+          this.finish(outcome, done)
           return
         }
-        this.waiting.add(waiting)
-        waiting.timer?.cancel()
-        waiting.timer =
-          result.timeout === undefined ? undefined : this.clock.after(Math.ceil(result.timeout - elapsed), waiting.run)
+        if (withdrawn) {
+          submission.abandon({ error: 'canceled' })
+          return
+        }
+        this.waiting.add(submission)
+        submission.timer?.cancel()
+        submission.timer =
+          outcome.timeout === undefined
+            ? undefined
+            : this.clock.after(Math.ceil(outcome.timeout - elapsed), () => this.run(submission))
       },
     }
-    waiting.run()
-    return () => this.forget(waiting)
+    this.run(submission)
+    return () => {
+      withdrawn = true
+      return this.forget(submission)
+    }
   }
 
-  private forget(waiting: Waiting): boolean {
-    waiting.timer?.cancel()
-    return this.waiting.delete(waiting)
+  private forget(submission: Submission): boolean {
+    submission.timer?.cancel()
+    const waited = this.waiting.delete(submission)
+    return (this.queue.delete(submission) || waited) && this.running?.submission !== submission
   }
 
   private finish(result: TransactResult, done: (result: TransactResult) => void): void {
@@ -138,12 +172,82 @@ export class Database {
     })
   }
 
-  private attempt(source: OperationSource, requester: Requester, elapsed: number): TransactResult | Blocked {
+  /** Runs a transaction, or puts it behind the one that is under way. */
+  private run(submission: Submission): void {
+    if (this.running || this.queue.size) {
+      this.queue.add(submission)
+      return
+    }
+    this.begin(submission)
+  }
+
+  private begin(submission: Submission): void {
+    this.running = { submission, steps: submission.attempt() }
+    this.goOn()
+  }
+
+  /** Goes on with the transaction under way, until it ends or has taken its time. */
+  private goOn(): void {
+    const { running } = this
+    if (!running) return
+    let until: number | undefined
+    for (;;) {
+      const step = running.steps.next()
+      if (step.done) {
+        this.end(running.submission, step.value)
+        return
+      }
+      const now = this.clock.monotonic()
+      until ??= now + SLICE
+      if (now < until) continue
+      this.clock.after(0, () => {
+        if (this.running === running) this.goOn()
+      })
+      return
+    }
+  }
+
+  private end(submission: Submission, outcome: Outcome): void {
+    this.running = undefined
+    if (!(outcome instanceof Blocked) && outcome.delta) this.announce(outcome.delta)
+    submission.ended(outcome)
+    this.drainSoon()
+  }
+
+  /** Runs what has queued up behind a large transaction. */
+  private drain(): void {
+    this.draining = false
+    const until = this.clock.monotonic() + SLICE
+    for (const next of this.queue) {
+      if (this.running) return
+      this.queue.delete(next)
+      this.begin(next)
+      if (this.clock.monotonic() >= until) break
+    }
+    this.drainSoon()
+  }
+
+  private drainSoon(): void {
+    if (!this.queue.size || this.draining || this.running) return
+    this.draining = true
+    this.clock.after(0, () => this.drain())
+  }
+
+  /** Ends what is under way, at once: before something that needs the database to itself. */
+  finishRunning(): void {
+    const { running } = this
+    if (running) this.end(running.submission, finish(running.steps))
+  }
+
+  private *attempt(source: OperationSource, requester: Requester, elapsed: number): Steps<Outcome> {
     const transaction = new Transaction(this.tables, this.random, requester, this.readOnly, elapsed)
     const results: OperationResult[] = []
     try {
-      for (let i = 0; i < source.length; i++) results.push(transaction.execute(source.at(i), source.trusted))
-      const delta = this.commit(transaction)
+      for (let i = 0; i < source.length; i++) {
+        if (i && i % STEP_OPERATIONS === 0) yield
+        results.push(yield* transaction.execute(source.at(i), source.trusted))
+      }
+      const delta = yield* this.commit(transaction)
       return delta ? { results, delta } : { results }
     } catch (e) {
       if (e instanceof Blocked) return e
@@ -152,12 +256,16 @@ export class Database {
     }
   }
 
-  private commit(transaction: Transaction): Delta | undefined {
+  private *commit(transaction: Transaction): Steps<Delta | undefined> {
     const { overlay } = transaction
     if (!overlay.changes.size) return undefined
-    const deltas = settle(overlay)
+    const deltas = yield* settle(overlay)
     const { durable } = transaction
-    return this.publish(overlay, deltas, { comment: transaction.comments.join('\n'), durable, id: uuid4(this.random) })
+    return yield* this.publish(overlay, deltas, {
+      comment: transaction.comments.join('\n'),
+      durable,
+      id: uuid4(this.random),
+    })
   }
 
   /**
@@ -165,36 +273,42 @@ export class Database {
    * gone. Nothing is checked; read-only databases take it too. @param id of that transaction.
    */
   adopt(rows: ReadonlyMap<string, ReadonlyMap<string, Row | undefined>>, id?: string): Delta | undefined {
+    this.finishRunning()
     const overlay = new Overlay(this.tables)
     for (const [name, changes] of rows) {
       const table = this.tables.get(name)
       if (table) for (const [uuid, row] of changes) overlay.put(table, uuid, row)
     }
     const deltas = settleUnchecked(overlay)
-    return this.publish(overlay, deltas, { comment: '', durable: false, id: id ?? uuid4(this.random) })
+    const note = { comment: '', durable: false, id: id ?? uuid4(this.random) }
+    const delta = finish(this.publish(overlay, deltas, note))
+    if (delta) this.announce(delta)
+    return delta
   }
 
-  private publish(
+  /** Makes a settled transaction the committed state; it is yet to be announced. */
+  private *publish(
     overlay: Overlay,
     deltas: ReferenceDeltas,
     note: { readonly comment: string; readonly durable: boolean; readonly id: string },
-  ): Delta | undefined {
+  ): Steps<Delta | undefined> {
     const { id } = note
+    let seen = 0
     const tables = new Map<string, ReadonlyMap<string, { old?: Row; new?: Row }>>()
     for (const [name, changes] of overlay.changes) {
       if (!changes.size) continue
       tables.set(name, changes as ReadonlyMap<string, { old?: Row; new?: Row }>)
       for (const change of changes.values()) {
+        if (++seen % STEP_ROWS === 0) yield
         // The row is the transaction's own until it is committed.
         if (change.new) (change.new as { _version: string })._version = id
       }
     }
     if (!tables.size) return undefined
     const delta: Delta = { ...note, tables }
-    const error = this.journal?.append(delta, this.clock.now())
+    const error = this.journal ? yield* this.journal.append(delta, this.clock.now()) : undefined
     if (error !== undefined) throw new Failure({ error: 'I/O error', details: error })
     apply(overlay, deltas)
-    this.announce(delta)
     return delta
   }
 
@@ -207,7 +321,7 @@ export class Database {
       this.retrying = true
       this.clock.after(0, () => {
         this.retrying = false
-        for (const waiting of [...this.waiting]) if (this.waiting.has(waiting)) waiting.run()
+        for (const waiting of [...this.waiting]) if (this.waiting.has(waiting)) this.run(waiting)
       })
     }
   }
@@ -224,9 +338,10 @@ export class Database {
     rebuild(this.tables)
   }
 
-  /** Ends every transaction that waits, with this error and no result. */
+  /** Ends every transaction that waits, with this error and no result; the one under way is finished. */
   abandon(error: OvsdbError): void {
-    for (const waiting of [...this.waiting]) {
+    this.finishRunning()
+    for (const waiting of [...this.waiting, ...this.queue]) {
       if (this.forget(waiting)) waiting.abandon(error)
     }
   }

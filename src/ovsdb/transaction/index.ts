@@ -20,4 +20,5 @@ export type {
   Requester,
   RowChange,
 } from './operation.ts'
+export type { Steps } from './steps.ts'
 export type { MutableRow, Table } from './table.ts'

@@ -1,4 +1,5 @@
 import type { Row } from '../schema/index.ts'
+import { STEP_ROWS, type Steps } from './steps.ts'
 import type { Table } from './table.ts'
 
 export interface Change {
@@ -36,18 +37,26 @@ export class Overlay {
   }
 
   /** Calls `visit` for each row; it may change the rows it is called with. */
-  each(table: Table, visit: (row: Row) => void): void {
+  *each(table: Table, visit: (row: Row) => void): Steps<void> {
     const changes = this.changes.get(table.schema.name)
+    let seen = 0
     if (!changes?.size) {
-      for (const row of table.rows.values()) visit(row)
+      for (const row of table.rows.values()) {
+        if (++seen % STEP_ROWS === 0) yield
+        visit(row)
+      }
       return
     }
     const before = new Map(changes)
     for (const [uuid, row] of table.rows) {
+      if (++seen % STEP_ROWS === 0) yield
       const change = before.get(uuid)
       if (!change) visit(row)
       else if (change.new) visit(change.new)
     }
-    for (const change of before.values()) if (!change.old && change.new) visit(change.new)
+    for (const change of before.values()) {
+      if (++seen % STEP_ROWS === 0) yield
+      if (!change.old && change.new) visit(change.new)
+    }
   }
 }

@@ -16,6 +16,7 @@ import { mutateDatum, mutationArgument } from './mutation.ts'
 import type { ColumnValues, Condition, Operation, OperationResult, Requester } from './operation.ts'
 import { Overlay } from './overlay.ts'
 import { allowAnyone, allowDelete, allowInsert, allowModify, type Permission, permissionOf } from './permission.ts'
+import type { Steps } from './steps.ts'
 import type { MutableRow, Table } from './table.ts'
 
 /** Thrown by a `wait` whose test fails and whose time is not yet over. */
@@ -46,8 +47,8 @@ export class Transaction {
     this.overlay = new Overlay(tables)
   }
 
-  /** Runs one operation; throws Failure, or Blocked. `trusted`: its values are canonical and within constraints. */
-  execute(op: Operation, trusted: boolean): OperationResult {
+  /** The steps of one operation; throws Failure, or Blocked. `trusted`: its values are canonical and within constraints. */
+  *execute(op: Operation, trusted: boolean): Steps<OperationResult> {
     if ((this.readOnly || this.requester.readOnly) && !this.requester.internal && CHANGING.has(op.op)) {
       fail('not allowed', `${op.op} operation not allowed when database server is in read only mode`)
     }
@@ -55,15 +56,15 @@ export class Transaction {
       case 'insert':
         return this.insert(op, trusted)
       case 'select':
-        return this.select(op, trusted)
+        return yield* this.select(op, trusted)
       case 'update':
-        return this.update(op, trusted)
+        return yield* this.update(op, trusted)
       case 'mutate':
-        return this.mutate(op, trusted)
+        return yield* this.mutate(op, trusted)
       case 'delete':
-        return this.delete(op, trusted)
+        return yield* this.delete(op, trusted)
       case 'wait':
-        return this.wait(op, trusted)
+        return yield* this.wait(op, trusted)
       case 'commit':
         this.durable ||= op.durable
         return {}
@@ -127,7 +128,12 @@ export class Transaction {
   }
 
   /** Calls `visit` for each row that satisfies `where`. */
-  private matching(table: Table, where: readonly Condition[], trusted: boolean, visit: (row: Row) => void): void {
+  private *matching(
+    table: Table,
+    where: readonly Condition[],
+    trusted: boolean,
+    visit: (row: Row) => void,
+  ): Steps<void> {
     const tests = where.map((condition) => compileCondition(table.schema, condition, trusted))
     const pinned = pinnedUuid(where)
     if (pinned !== undefined) {
@@ -136,13 +142,13 @@ export class Transaction {
       return
     }
     const [first] = tests
-    if (!first) this.overlay.each(table, visit)
+    if (!first) yield* this.overlay.each(table, visit)
     else if (tests.length === 1) {
-      this.overlay.each(table, (row) => {
+      yield* this.overlay.each(table, (row) => {
         if (first(row)) visit(row)
       })
     } else {
-      this.overlay.each(table, (row) => {
+      yield* this.overlay.each(table, (row) => {
         if (tests.every((test) => test(row))) visit(row)
       })
     }
@@ -156,13 +162,13 @@ export class Transaction {
     return names
   }
 
-  private select(op: Operand<'select'>, trusted: boolean): OperationResult {
+  private *select(op: Operand<'select'>, trusted: boolean): Steps<OperationResult> {
     const table = this.table(op.table)
     const columns = this.columns(table, op.columns)
     const rows: Row[] = []
     const seen = columns.includes('_uuid') ? undefined : new Set<string>()
     const key = rowKey(table.schema, columns)
-    this.matching(table, op.where, trusted, (row) => {
+    yield* this.matching(table, op.where, trusted, (row) => {
       if (seen) {
         const k = key(row)
         if (seen.has(k)) return
@@ -173,14 +179,14 @@ export class Transaction {
     return { rows, columns }
   }
 
-  private update(op: Operand<'update'>, trusted: boolean): OperationResult {
+  private *update(op: Operand<'update'>, trusted: boolean): Steps<OperationResult> {
     const table = this.table(op.table)
     const values = this.values(table.schema, op.row, trusted, true)
     const names = Object.keys(values)
     const permission = this.permission(table)
     if (permission) allowAnyone(permission, 'modification of')
     let count = 0
-    this.matching(table, op.where, trusted, (row) => {
+    yield* this.matching(table, op.where, trusted, (row) => {
       count++
       if (permission) allowModify(permission, row, names, 'modification of')
       if (names.length) this.overlay.put(table, row._uuid, { ...row, ...values })
@@ -188,7 +194,7 @@ export class Transaction {
     return { count }
   }
 
-  private mutate(op: Operand<'mutate'>, trusted: boolean): OperationResult {
+  private *mutate(op: Operand<'mutate'>, trusted: boolean): Steps<OperationResult> {
     const table = this.table(op.table)
     const mutations = op.mutations.map(([name, mutator, value]) => {
       const column = columnOf(table.schema, name)
@@ -200,7 +206,7 @@ export class Transaction {
     if (permission) allowAnyone(permission, 'mutate operation on')
     const names = mutations.map((m) => m.column.name)
     let count = 0
-    this.matching(table, op.where, trusted, (row) => {
+    yield* this.matching(table, op.where, trusted, (row) => {
       count++
       if (permission) allowModify(permission, row, names, 'mutate operation on')
       let next: MutableRow | undefined
@@ -216,12 +222,12 @@ export class Transaction {
     return { count }
   }
 
-  private delete(op: Operand<'delete'>, trusted: boolean): OperationResult {
+  private *delete(op: Operand<'delete'>, trusted: boolean): Steps<OperationResult> {
     const table = this.table(op.table)
     const permission = this.permission(table)
     if (permission) allowAnyone(permission, 'row deletion from')
     let count = 0
-    this.matching(table, op.where, trusted, (row) => {
+    yield* this.matching(table, op.where, trusted, (row) => {
       count++
       if (permission) allowDelete(permission, row)
       this.overlay.put(table, row._uuid, undefined)
@@ -229,14 +235,14 @@ export class Transaction {
     return { count }
   }
 
-  private wait(op: Operand<'wait'>, trusted: boolean): OperationResult {
+  private *wait(op: Operand<'wait'>, trusted: boolean): Steps<OperationResult> {
     const table = this.table(op.table)
     const columns = this.columns(table, op.columns)
     const key = rowKey(table.schema, columns)
     const blank = table.blank(table.blank('')._version)
     const wanted = new Set(op.rows.map((row) => key({ ...blank, ...this.values(table.schema, row, trusted, false) })))
     const found = new Set<string>()
-    this.matching(table, op.where, trusted, (row) => void found.add(key(row)))
+    yield* this.matching(table, op.where, trusted, (row) => void found.add(key(row)))
     const equal = found.size === wanted.size && [...found].every((k) => wanted.has(k))
     if (equal === (op.until === '==')) return {}
     if (op.timeout === undefined || this.elapsed < op.timeout) throw new Blocked(op.timeout)
