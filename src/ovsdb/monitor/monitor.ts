@@ -1,10 +1,10 @@
 import type { Row } from '../schema/index.ts'
-import type { Database, Delta } from '../transaction/index.ts'
+import type { Database, Delta, RowChange } from '../transaction/index.ts'
 import { RowWriter } from './encode.ts'
 import type { MonitorVersion, TableRequests } from './request.ts'
 
-/** A row as the client has it and as it is to have it. */
-type Step = readonly [uuid: string, old: Row | undefined, now: Row | undefined]
+/** By table and uuid. */
+type RowsBefore = Map<string, Map<string, Row | undefined>>
 
 /**
  * What one client wants to see of one database. Changes are either written at once (`update`) or
@@ -13,8 +13,10 @@ type Step = readonly [uuid: string, old: Row | undefined, now: Row | undefined]
 export class Monitor {
   private writers: ReadonlyMap<string, RowWriter>
   private key: string
-  /** For rows changed since the client was last told: what it has of them. */
-  private gathered: Map<string, Map<string, Row | undefined>> | undefined
+  /** The only commit the client has not been told of. */
+  private missed: Delta | undefined
+  /** When there are more: for rows changed since, what the client has of them. */
+  private gathered: RowsBefore | undefined
 
   constructor(
     readonly database: Database,
@@ -34,7 +36,7 @@ export class Monitor {
   }
 
   get behind(): boolean {
-    return this.gathered !== undefined
+    return this.gathered !== undefined || this.missed !== undefined
   }
 
   /** The key of equal monitors. */
@@ -44,51 +46,49 @@ export class Monitor {
 
   /** The `<table-updates>` of a commit, in pieces; none when nothing in it is for this client. */
   update(delta: Delta): Generator<string> {
-    return this.pieces(
-      [...delta.tables].map(([name, changes]) => [
-        name,
-        (function* () {
-          for (const [uuid, change] of changes) yield [uuid, change.old, change.new] as const
-        })(),
-      ]),
+    return pieces(
+      this.tables(delta.tables.keys(), (name, writer) => {
+        const changes = delta.tables.get(name) ?? new Map<string, RowChange>()
+        return (function* () {
+          for (const [uuid, change] of changes) yield writer.change(uuid, change.old, change.new)
+        })()
+      }),
     )
   }
 
-  /** The pieces of an update. What it reads must not change while they are made. */
-  private *pieces(tables: readonly (readonly [string, Iterable<Step>])[], pieceSize = 1 << 16): Generator<string> {
-    const { writers } = this
-    let piece = '{'
-    let any = false
-    for (const [name, steps] of tables) {
-      const writer = writers.get(name)
-      if (!writer) continue
-      let first = true
-      for (const [uuid, old, now] of steps) {
-        const text = writer.change(uuid, old, now)
-        if (!text) continue
-        if (first) piece += `${any ? ',' : ''}"${name}":{${text}`
-        else piece += `,${text}`
-        first = false
-        any = true
-        if (piece.length > pieceSize) {
-          yield piece
-          piece = ''
-        }
-      }
-      if (!first) piece += '}'
+  /** The texts of the rows of those of these tables that are monitored. */
+  private tables(
+    names: Iterable<string>,
+    texts: (name: string, writer: RowWriter) => Iterable<string | undefined>,
+  ): TableTexts[] {
+    const out: TableTexts[] = []
+    for (const name of names) {
+      const writer = this.writers.get(name)
+      if (writer) out.push([name, texts(name, writer)])
     }
-    if (any) yield `${piece}}`
+    return out
   }
 
   /** Takes note of a commit that can not be told now. */
   gather(delta: Delta): void {
+    if (![...delta.tables.keys()].some((name) => this.writers.has(name))) return
+    if (!this.behind) {
+      this.missed = delta
+      return
+    }
+    this.gathered ??= new Map()
+    if (this.missed) this.merge(this.gathered, this.missed)
+    this.missed = undefined
+    this.merge(this.gathered, delta)
+  }
+
+  private merge(before: RowsBefore, delta: Delta): void {
     for (const [name, changes] of delta.tables) {
       if (!this.writers.has(name)) continue
-      this.gathered ??= new Map()
-      let rows = this.gathered.get(name)
+      let rows = before.get(name)
       if (!rows) {
         rows = new Map()
-        this.gathered.set(name, rows)
+        before.set(name, rows)
       }
       for (const [uuid, change] of changes) if (!rows.has(uuid)) rows.set(uuid, change.old)
     }
@@ -96,17 +96,23 @@ export class Monitor {
 
   /** The `<table-updates>` that bring a client that was behind up to date, in pieces; none when there is nothing. */
   catchUp(): Generator<string> {
-    const gathered = this.gathered
+    const { gathered, missed } = this
     this.gathered = undefined
-    return this.compare(gathered ?? new Map())
+    this.missed = undefined
+    return missed ? this.update(missed) : this.compare(gathered ?? new Map())
   }
 
-  private compare(before: ReadonlyMap<string, ReadonlyMap<string, Row | undefined>>): Generator<string> {
-    return this.pieces(
-      [...before].map(([name, rows]) => [
-        name,
-        [...rows].map(([uuid, old]) => [uuid, old, this.database.row(name, uuid)] as const),
-      ]),
+  private compare(before: RowsBefore): Generator<string> {
+    return pieces(
+      this.tables(before.keys(), (name, writer) => {
+        // The rows as they are now: the text may be made later.
+        const rows = [...(before.get(name) ?? [])].map(
+          ([uuid, old]) => [uuid, old, this.database.row(name, uuid)] as const,
+        )
+        return (function* () {
+          for (const [uuid, old, now] of rows) yield writer.change(uuid, old, now)
+        })()
+      }),
     )
   }
 
@@ -119,87 +125,79 @@ export class Monitor {
     if (id === lastId) return ['{}']
     const at = history.findIndex((delta) => delta.id === id)
     if (at < 0) return undefined
-    const before = new Map<string, Map<string, Row | undefined>>()
-    for (const delta of history.slice(at + 1)) {
-      for (const [name, changes] of delta.tables) {
-        let rows = before.get(name)
-        if (!rows) {
-          rows = new Map()
-          before.set(name, rows)
-        }
-        for (const [uuid, change] of changes) if (!rows.has(uuid)) rows.set(uuid, change.old)
-      }
-    }
-    const pieces = [...this.compare(before)]
-    return pieces.length ? pieces : ['{}']
+    const before: RowsBefore = new Map()
+    for (const delta of history.slice(at + 1)) this.merge(before, delta)
+    return atLeast('{}', this.compare(before))
   }
 
   /** Changes conditions; returns the pieces of the `<table-updates>` of rows that come and go by it, if any. */
-  change(requests: TableRequests): readonly string[] {
+  change(requests: TableRequests): Generator<string> {
     const before = this.writers
     this.requests = new Map([...this.requests, ...requests])
     this.writers = this.makeWriters()
     this.key = this.makeKey()
-    const pieces: string[] = []
-    for (const name of requests.keys()) {
-      const old = before.get(name)?.request.test
-      const writer = this.writers.get(name)
-      if (!writer) continue
-      const test = writer.request.test
-      let first = true
-      for (const row of this.database.rows(name)) {
-        const was = !old || old(row)
-        const is = !test || test(row)
-        if (was === is) continue
-        const text = writer.transition(row._uuid, was ? row : undefined, is ? row : undefined)
-        if (!text) continue
-        pieces.push(first ? `${pieces.length ? ',' : '{'}"${name}":{${text}` : `,${text}`)
-        first = false
-      }
-      if (!first) pieces.push('}')
-    }
-    if (pieces.length) pieces.push('}')
-    return merge(pieces)
+    return pieces(
+      this.tables(requests.keys(), (name, writer) => {
+        const old = before.get(name)?.request.test
+        const { test } = writer.request
+        const rows = [...this.database.rows(name)]
+        return (function* () {
+          for (const row of rows) {
+            const was = !old || old(row)
+            const is = !test || test(row)
+            if (was !== is) yield writer.transition(row._uuid, was ? row : undefined, is ? row : undefined)
+          }
+        })()
+      }),
+    )
   }
 
-  /** The pieces of the `<table-updates>` of all rows that are there now, made one by one. */
-  *initial(pieceSize = 1 << 16): Generator<string> {
-    const tables = [...this.writers].map(([name, writer]) => {
-      const rows = writer.request.select.initial ? (this.database.tables.get(name)?.rows.values() ?? []) : []
-      return [name, writer, [...rows]] as const
-    })
-    let piece = '{'
-    let any = false
-    for (const [name, writer, rows] of tables) {
-      let first = true
-      for (const row of rows) {
-        const text = writer.initial(row)
-        if (!text) continue
-        if (first) piece += `${any ? ',' : ''}"${name}":{${text}`
-        else piece += `,${text}`
-        first = false
-        any = true
-        if (piece.length > pieceSize) {
-          yield piece
-          piece = ''
-        }
-      }
-      if (!first) piece += '}'
-    }
-    yield `${piece}}`
+  /** The pieces of the `<table-updates>` of all rows that are there now, made as they are asked for. */
+  initial(): Generator<string> {
+    return atLeast(
+      '{}',
+      pieces(
+        this.tables(this.writers.keys(), (name, writer) => {
+          const rows = writer.request.select.initial ? [...this.database.rows(name)] : []
+          return (function* () {
+            for (const row of rows) yield writer.initial(row)
+          })()
+        }),
+      ),
+    )
   }
 }
 
-/** Fewer and longer pieces of the same text. */
-function merge(pieces: readonly string[], size = 1 << 16): string[] {
-  const out: string[] = []
-  let piece = ''
-  for (const p of pieces) {
-    piece += p
-    if (piece.length < size) continue
-    out.push(piece)
-    piece = ''
+/** A table's name, and the texts `"UUID":<row-update>` of its rows. */
+type TableTexts = readonly [name: string, rows: Iterable<string | undefined>]
+
+/** The pieces of `<table-updates>`, none when there is no row; what the rows are made of must not change meanwhile. */
+function* pieces(tables: readonly TableTexts[], pieceSize = 1 << 16): Generator<string> {
+  let piece = '{'
+  let any = false
+  for (const [name, rows] of tables) {
+    let first = true
+    for (const text of rows) {
+      if (!text) continue
+      if (first) piece += `${any ? ',' : ''}"${name}":{${text}`
+      else piece += `,${text}`
+      first = false
+      any = true
+      if (piece.length > pieceSize) {
+        yield piece
+        piece = ''
+      }
+    }
+    if (!first) piece += '}'
   }
-  if (piece) out.push(piece)
-  return out
+  if (any) yield `${piece}}`
+}
+
+function* atLeast(otherwise: string, from: Iterable<string>): Generator<string> {
+  let any = false
+  for (const piece of from) {
+    any = true
+    yield piece
+  }
+  if (!any) yield otherwise
 }

@@ -170,7 +170,7 @@ export class Follower {
   }
 
   private fail(what: string): void {
-    this.server.log.child('replication').err(what)
+    this.server.log.child('replication').err(what, { code: 'replication-failed', remote: this.remote })
     this.setState('error')
     this.drop(what)
   }

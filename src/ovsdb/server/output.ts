@@ -1,15 +1,30 @@
+import type { Clock } from '../../base/clock.ts'
 import type { ByteStream } from '../../base/stream.ts'
 
 /** Bytes that are made one piece at a time, as the reader takes them. */
 export interface Producer {
   /** The i-th piece; undefined behind the last. */
   piece(i: number): Uint8Array | undefined
+  /** Nothing more is asked for. */
+  stop?(): void
+}
+
+/** A text in pieces, made as they are asked for. */
+export function producer(pieces: Iterator<string>): Producer {
+  return {
+    piece() {
+      const next = pieces.next()
+      return next.done ? undefined : encoder.encode(next.value)
+    },
+  }
 }
 
 type Item = Uint8Array | { readonly producer: Producer; next: number }
 
 /** Above this many bytes not yet taken by the other side it counts as slow. */
 const HIGH = 1 << 18
+/** How long pieces may be made at a time before others are served, in milliseconds. */
+const SLICE = 10
 
 const encoder = new TextEncoder()
 
@@ -17,10 +32,15 @@ const encoder = new TextEncoder()
 export class Output {
   private readonly queue: Item[] = []
   private queuedBytes = 0
+  private waiting = false
+  private closed = false
   /** Called when everything is out. */
   onIdle: (() => void) | undefined
 
-  constructor(private readonly stream: ByteStream) {
+  constructor(
+    private readonly stream: ByteStream,
+    private readonly clock: Clock,
+  ) {
     stream.onDrain = () => this.pump()
   }
 
@@ -52,7 +72,16 @@ export class Output {
     if (this.queue.length === 1) this.pump()
   }
 
+  /** Lets go of what will not be sent. */
+  close(): void {
+    this.closed = true
+    for (const item of this.queue.splice(0)) if (!(item instanceof Uint8Array)) item.producer.stop?.()
+    this.queuedBytes = 0
+  }
+
   private pump(): void {
+    if (this.waiting || this.closed) return
+    let until: number | undefined
     while (this.stream.queued <= HIGH) {
       const head = this.queue[0]
       if (!head) {
@@ -66,8 +95,21 @@ export class Output {
         continue
       }
       const piece = head.producer.piece(head.next++)
-      if (piece) this.stream.write(piece)
-      else this.queue.shift()
+      if (!piece) {
+        this.queue.shift()
+        continue
+      }
+      this.stream.write(piece)
+      // Who reads as fast as we write must not have us alone.
+      const now = this.clock.monotonic()
+      until ??= now + SLICE
+      if (now < until) continue
+      this.waiting = true
+      this.clock.after(0, () => {
+        this.waiting = false
+        this.pump()
+      })
+      return
     }
   }
 }

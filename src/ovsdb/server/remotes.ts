@@ -85,7 +85,7 @@ class Remote {
       (result) => {
         if (!result.ok) {
           this.error = result.error
-          log.err(`${this.method}: listen failed: ${result.error}`)
+          log.err(`${this.method}: listen failed: ${result.error}`, { code: 'listen-failed', remote: this.method })
           ready?.(`${this.method}: listen failed: ${result.error}`)
           // Whoever holds the address may let it go.
           if (!this.closed) this.retry = this.server.clock.after(MAX_BACKOFF, () => this.listen())
@@ -97,7 +97,7 @@ class Remote {
         ready?.(undefined)
         this.set.changed()
       },
-      (peer, error) => this.server.log.child('stream_ssl').warn(`${peer}: ${error}`),
+      (peer, error) => this.server.log.child('stream_ssl').warn(`${peer}: ${error}`, { code: 'tls-refused', peer }),
     )
   }
 
@@ -264,7 +264,9 @@ export class RemoteSet {
       if (problem !== undefined || !transport) {
         if (!this.complained.has(method)) {
           this.complained.add(method)
-          this.server.log.child('ovsdb_jsonrpc_server').err(`${method}: ${problem}`)
+          this.server.log
+            .child('ovsdb_jsonrpc_server')
+            .err(`${method}: ${problem}`, { code: 'bad-remote', remote: method })
         }
         if (method === spec) {
           ready?.(problem)
@@ -292,7 +294,7 @@ export class RemoteSet {
       }
       const source = this.source(spec)
       if (!source.ok) {
-        this.server.log.child('ovsdb_server').warn(source.error)
+        this.server.log.child('ovsdb_server').warn(source.error, { code: 'bad-remote', remote: spec })
         continue
       }
       used.add(source.value.database)

@@ -15,7 +15,7 @@ import { DumpCache } from './dumps.ts'
 import { Locks } from './locks.ts'
 import { RemoteSet, type Transport } from './remotes.ts'
 import { serverSchema } from './server-schema.ts'
-import { CANCELED, Session, type SessionOptions } from './session.ts'
+import { CANCELED, Session, type SessionOptions, type UpdateMessages } from './session.ts'
 
 export interface ServerOptions {
   readonly clock: Clock
@@ -106,7 +106,8 @@ export class Server {
   ): void {
     const row = uuid4(this.random)
     const stop = database.onCommit((delta) => {
-      for (const session of this.sessions) session.committed(database, delta)
+      const messages: UpdateMessages = new Map()
+      for (const session of this.sessions) session.committed(database, delta, messages)
       storage?.committed(database)
     })
     this.hosted.set(database.name, { database, model, storage, row, connected, forward, stop })

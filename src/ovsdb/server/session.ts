@@ -8,8 +8,9 @@ import { Failure, isBoolean, isId, syntaxError } from '../schema/error.ts'
 import { fail, parseUuid, printSchema, readSchema } from '../schema/index.ts'
 import type { Database, Delta, Requester } from '../transaction/index.ts'
 import { resultPieces, WireOperations, writeError } from '../wire/index.ts'
+import { SharedText } from './dumps.ts'
 import type { LockHolder } from './locks.ts'
-import { Output } from './output.ts'
+import { Output, producer } from './output.ts'
 import type { Server } from './server.ts'
 
 /** What a remote lets its clients do, and how they are watched. */
@@ -52,7 +53,7 @@ export class Session implements LockHolder {
     const { clock } = server
     this.heard = clock.monotonic()
     this.progress = this.heard
-    this.output = new Output(stream)
+    this.output = new Output(stream, clock)
     this.output.onIdle = () => this.idle()
     this.reader = new MessageReader((json) => this.message(json), server.limits)
     const session = this
@@ -100,7 +101,9 @@ export class Session implements LockHolder {
       this.reader.push(bytes)
     } catch (e) {
       if (!(e instanceof JsonError)) throw e
-      this.server.log.child('jsonrpc').warn(`${this.name}: error parsing stream: ${e.message}`)
+      this.server.log
+        .child('jsonrpc')
+        .warn(`${this.name}: error parsing stream: ${e.message}`, { code: 'bad-json', peer: this.name })
       this.drop('Protocol error')
     }
     if (!this.paused && this.output.backlog > BACKLOG) {
@@ -112,7 +115,9 @@ export class Session implements LockHolder {
   /** Ends the connection from this side. */
   drop(reason: string): void {
     if (this.ended) return
-    this.server.log.child('reconnect').warn(`${this.name}: connection dropped (${reason})`)
+    this.server.log
+      .child('reconnect')
+      .warn(`${this.name}: connection dropped (${reason})`, { code: 'connection-dropped', peer: this.name })
     this.close(new Error(reason))
   }
 
@@ -130,6 +135,7 @@ export class Session implements LockHolder {
     for (const { withdraw } of this.pending.values()) withdraw()
     this.pending.clear()
     this.monitors.clear()
+    this.output.close()
     this.server.locks.release(this)
     this.onEnd?.(reason)
   }
@@ -157,7 +163,10 @@ export class Session implements LockHolder {
       if (this.probed && silence >= 2 * probe) {
         this.server.log
           .child('reconnect')
-          .err(`${this.name}: no response to inactivity probe after ${seconds(silence)} seconds, disconnecting`)
+          .err(`${this.name}: no response to inactivity probe after ${seconds(silence)} seconds, disconnecting`, {
+            code: 'no-probe-response',
+            peer: this.name,
+          })
         this.close(new Error('no response to inactivity probe'))
         return
       }
@@ -174,7 +183,9 @@ export class Session implements LockHolder {
   private message(json: Json): void {
     if (this.ended) return
     const bad = (what: string) => {
-      this.server.log.child('jsonrpc').warn(`${this.name}: received bad JSON-RPC message: ${what}`)
+      this.server.log
+        .child('jsonrpc')
+        .warn(`${this.name}: received bad JSON-RPC message: ${what}`, { code: 'bad-message', peer: this.name })
       this.drop('Protocol error')
     }
     if (!isObject(json)) {
@@ -194,7 +205,9 @@ export class Session implements LockHolder {
         return
       }
       if (id === 'echo') return
-      this.server.log.child('ovsdb_jsonrpc_server').warn(`${this.name}: received unexpected reply message`)
+      this.server.log
+        .child('ovsdb_jsonrpc_server')
+        .warn(`${this.name}: received unexpected reply message`, { code: 'unexpected-reply', peer: this.name })
       this.close(new Error('unexpected reply message'))
       return
     }
@@ -241,15 +254,21 @@ export class Session implements LockHolder {
     if (!this.ended) this.sendPieces(`{"id":${printJson(id)},"result":`, pieces, ',"error":null}')
   }
 
-  /** One message out of pieces that may be too long for one string; nothing when there is no piece. */
+  /**
+   * One message out of pieces, which may be too long for one string and are made as they are read;
+   * nothing when there is no piece. What they are made of must not change.
+   */
   private sendPieces(head: string, pieces: Iterable<string>, tail: string): void {
-    const all = [...pieces]
-    if (all.length <= 1) {
-      if (all.length) this.output.text(`${head}${all[0]}${tail}`)
+    const rest = pieces[Symbol.iterator]()
+    const first = rest.next()
+    if (first.done) return
+    const second = rest.next()
+    if (second.done) {
+      this.output.text(`${head}${first.value}${tail}`)
       return
     }
-    this.output.text(head)
-    for (const piece of all) this.output.text(piece)
+    this.output.text(`${head}${first.value}${second.value}`)
+    this.output.produce(producer(rest))
     this.output.text(tail)
   }
 
@@ -383,14 +402,12 @@ export class Session implements LockHolder {
     }
     const head = `{"id":${printJson(id)},"error":null,"result":`
     const dump = this.server.dumps.of(monitor)
-    const first = dump.piece(0)
-    if (first && !dump.piece(1)) {
-      const text = new TextDecoder().decode(first)
-      this.output.text(version === 3 ? `${head}[false,"${database.lastId}",${text}]}` : `${head}${text}}`)
+    if (dump.whole !== undefined) {
+      this.output.text(version === 3 ? `${head}[false,"${database.lastId}",${dump.whole}]}` : `${head}${dump.whole}}`)
       return
     }
     this.output.text(version === 3 ? `${head}[false,"${database.lastId}",` : head)
-    this.output.produce(dump)
+    this.output.produce(dump.pieces)
     this.output.text(version === 3 ? ']}' : '}')
   }
 
@@ -424,12 +441,14 @@ export class Session implements LockHolder {
   }
 
   /** Tells of a commit, or notes it while the client is slow. */
-  committed(database: Database, delta: Delta): void {
+  committed(database: Database, delta: Delta, messages: UpdateMessages): void {
     for (const [key, monitor] of this.monitors) {
       if (monitor.database !== database) continue
       if (this.output.busy || monitor.behind) monitor.gather(delta)
       else {
-        for (const part of sharedMessage(key, monitor, delta)) this.output.bytes(part)
+        const message = sharedMessage(key, monitor, delta, messages)
+        if (message instanceof SharedText) this.output.produce(message.reader())
+        else if (message) this.output.bytes(message)
       }
     }
   }
@@ -509,26 +528,31 @@ function updateHead(key: string, monitor: Monitor): string {
   return `{"id":null,"method":"${method}","params":[${key},${since}`
 }
 
-/** Notifications of a commit, made once for all clients whose monitors are called and ask for the same. */
-const messages = new WeakMap<Delta, Map<string, readonly Uint8Array[]>>()
+/** Notifications of one commit, made once for all clients whose monitors are called and ask for the same. */
+export type UpdateMessages = Map<string, SharedText | Uint8Array | undefined>
 const encoder = new TextEncoder()
 
-function sharedMessage(key: string, monitor: Monitor, delta: Delta): readonly Uint8Array[] {
-  let known = messages.get(delta)
-  if (!known) {
-    known = new Map()
-    messages.set(delta, known)
-  }
+function sharedMessage(key: string, monitor: Monitor, delta: Delta, messages: UpdateMessages) {
   const name = `${monitor.version}${key}${monitor.sharedKey}`
-  let message = known.get(name)
-  if (!message) {
-    const pieces = [...monitor.update(delta)]
-    if (pieces.length) pieces[0] = updateHead(key, monitor) + pieces[0]
-    if (pieces.length) pieces[pieces.length - 1] += ']}'
-    message = pieces.map((piece) => encoder.encode(piece))
-    known.set(name, message)
+  if (messages.has(name)) return messages.get(name)
+  const rest = monitor.update(delta)
+  const first = rest.next()
+  const head = updateHead(key, monitor)
+  let message: SharedText | Uint8Array | undefined
+  if (!first.done) {
+    const second = rest.next()
+    message = second.done
+      ? encoder.encode(`${head}${first.value}]}`)
+      : new SharedText(enclosed(`${head}${first.value}${second.value}`, rest, ']}'))
   }
+  messages.set(name, message)
   return message
+}
+
+function* enclosed(head: string, pieces: Iterable<string>, tail: string): Generator<string> {
+  yield head
+  yield* pieces
+  yield tail
 }
 
 /** The error with which a transaction is ended whose database is gone. */
