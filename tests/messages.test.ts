@@ -2,13 +2,51 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 
+const CODE = /\bcode: '([A-Za-z][A-Za-z0-9_-]*[_-][A-Za-z0-9_-]*)'/g
+
+function sources(): { file: string; text: string }[] {
+  return readdirSync('src', { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
+    .map((file) => ({ file, text: readFileSync(join('src', file), 'utf8') }))
+}
+
+/** From an opening parenthesis to the one that closes it, over strings and templates with parentheses in them. */
+function argumentsAt(text: string, open: number): string {
+  let depth = 0
+  let quote = ''
+  for (let i = open; i < text.length; i++) {
+    const c = text[i] as string
+    if (quote) {
+      if (c === '\\') i++
+      else if (c === quote) quote = ''
+    } else if (c === "'" || c === '"' || c === '`') quote = c
+    else if (c === '(') depth++
+    else if (c === ')' && --depth === 0) return text.slice(open + 1, i)
+  }
+  return text.slice(open + 1)
+}
+
+/** Calls of a Log that say a warning or worse and name no code. */
+function withoutCode(file: string, text: string): string[] {
+  return [...text.matchAll(/(?:\b[lL]og|\))\s*\.(?:warn|err|emer)\(/g)].flatMap((m) => {
+    const given = argumentsAt(text, m.index + m[0].length - 1)
+    if (given.search(CODE) >= 0) return []
+    return [`${file}:${text.slice(0, m.index).split('\n').length}: ${m[0]}${given})`]
+  })
+}
+
 it('docs/MESSAGES.md explains each code that the sources log, and no other', () => {
   const used = new Set<string>()
-  for (const file of readdirSync('src', { recursive: true, encoding: 'utf8' })) {
-    if (!file.endsWith('.ts') || file.endsWith('.test.ts')) continue
-    const text = readFileSync(join('src', file), 'utf8')
-    for (const m of text.matchAll(/\bcode: '([A-Za-z][A-Za-z0-9_-]*[_-][A-Za-z0-9_-]*)'/g)) used.add(m[1] ?? '')
-  }
+  for (const { text } of sources()) for (const m of text.matchAll(CODE)) used.add(m[1] ?? '')
   const explained = [...readFileSync('docs/MESSAGES.md', 'utf8').matchAll(/^\| `([^`]+)` \|/gm)].map((m) => m[1] ?? '')
-  expect(explained.toSorted()).toEqual([...used].toSorted())
+  expect([...new Set(explained)].toSorted()).toEqual([...used].toSorted())
+})
+
+it('each warning and error has a code', () => {
+  expect(sources().flatMap(({ file, text }) => withoutCode(file, text))).toEqual([])
+})
+
+it('finds a warning without a code, whatever its text holds', () => {
+  const text = "x.log.warn(`a (b ')' code)`)\nlog.child('a')\n  .err(why, { code: 'a-b', row: f(1) })"
+  expect(withoutCode('x.ts', text)).toEqual(["x.ts:1: log.warn(`a (b ')' code)`)"])
 })

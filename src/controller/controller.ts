@@ -479,7 +479,7 @@ export class Controller {
       if (this.closed) channel?.close()
       else if (channel) this.use(channel)
       else {
-        this.options.log.child('rconn').warn(`${bridge}: connection failed`, { code: 'SWITCH_UNREACHABLE' })
+        this.options.log.child('rconn').warn(`${bridge}: connection failed`, { code: 'SWITCH_UNREACHABLE', bridge })
         this.dialAgain()
       }
     }

@@ -39,20 +39,29 @@ export function declarePatches(
     } else if (row.type !== 'l2gateway' || !parts.bindings.has(row.logical_port)) return
     const network = row.options.get('network_name')
     if (network === undefined) {
-      parts.log.err(`${row.type} port '${row.logical_port}' has no network name.`, { lport: row.logical_port })
+      parts.log.err(`${row.type} port '${row.logical_port}' has no network name.`, {
+        code: 'NETWORK_NAME_MISSING',
+        lport: row.logical_port,
+      })
       return
     }
     const mapping = parseMappings(settings.get('ovn-bridge-mappings')).find(([name]) => name === network)
     if (!mapping) {
       // A localnet port is on every chassis of its datapath, whether or not that has the network.
       if (row.type === 'l2gateway') {
-        parts.log.err(`bridge not found for l2gateway port '${row.logical_port}' with network name '${network}'`)
+        parts.log.err(`bridge not found for l2gateway port '${row.logical_port}' with network name '${network}'`, {
+          code: 'BRIDGE_NOT_FOUND',
+          lport: row.logical_port,
+        })
       }
       return
     }
     const [, bridge] = mapping
     if (!bridgeNames.has(bridge)) {
-      parts.log.warn(`Bridge '${bridge}' not found for network '${network}'`, { code: 'BRIDGE_NOT_FOUND' })
+      parts.log.warn(`Bridge '${bridge}' not found for network '${network}'`, {
+        code: 'BRIDGE_NOT_FOUND',
+        lport: row.logical_port,
+      })
       return
     }
     const integration = settings.get('ovn-bridge') as string

@@ -86,7 +86,7 @@ export class OpenFlowService {
       { kind: 'unix', path },
       (stream) => this.accept(name, stream, s),
       (r) => {
-        if (!r.ok) this.log.err(`${path}: ${r.error}`)
+        if (!r.ok) this.log.err(`${path}: ${r.error}`, { code: 'listen-failed', bridge: name })
         else if (this.bridges.get(name) !== s) r.value.close()
         else s.listener = r.value
       },
@@ -132,7 +132,7 @@ export class OpenFlowService {
         passive,
         (stream) => this.accept(bridge, stream, s),
         (r) => {
-          if (!r.ok) this.log.err(`${target}: ${r.error}`)
+          if (!r.ok) this.log.err(`${target}: ${r.error}`, { code: 'listen-failed', bridge })
           else if (stopped) r.value.close()
           else listener = r.value
         },

@@ -171,7 +171,7 @@ export class DaemonProcess {
         // A daemon that ended on purpose, or never came up, is not started again.
         if (code !== null || signal === 'SIGTERM' || signal === 'SIGINT' || !ready)
           process.exit(code ?? (ready ? 0 : 1))
-        this.log.child('daemon_unix').err(`${child.pid} died, killed (${signal}), restarting`)
+        this.log.child('daemon_unix').err(`${child.pid} died, killed (${signal}), restarting`, { code: 'worker-died' })
         this.clock.after(Math.max(0, began + RESTART_INTERVAL - this.clock.monotonic()), start)
       })
     }
@@ -327,7 +327,7 @@ export class DaemonProcess {
     if (signal)
       this.logging
         .log('fatal_signal')
-        .warn(`terminating with signal ${signal === 'SIGTERM' ? '15 (Terminated)' : signal}`)
+        .warn(`terminating with signal ${signal === 'SIGTERM' ? '15 (Terminated)' : signal}`, { code: 'ended-by-signal' })
     this.ending?.()
     this.control?.close()
     if (this.pidfile) {

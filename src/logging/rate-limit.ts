@@ -16,7 +16,7 @@ const USUAL: RateLimit = { perMinute: 5, burst: 5 }
 const UNLIMITED: ReadonlySet<string> = new Set([
   'connection-dropped',
   'no-probe-response',
-  'terminating',
+  'ended-by-signal',
   'worker-died',
 ])
 

@@ -88,7 +88,7 @@ export class Run implements Reader, Owner {
       // A run that throws withdraws its output; the rest goes on.
       staged.clear()
       const why = e instanceof Error ? (e.stack ?? e.message) : String(e)
-      graph.log.err(`rule ${this.label} failed: ${why}`, { rule: this.node.name, row: this.key })
+      graph.log.err(`rule ${this.label} failed: ${why}`, { code: 'rule-failed', rule: this.node.name, row: this.key })
     } finally {
       graph.reader = undefined
     }

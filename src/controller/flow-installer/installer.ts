@@ -180,7 +180,9 @@ export class FlowInstaller {
     if (this.current !== 'greeting') return
     const known = maps.find((m) => m.class === GENEVE_OPTION.class && m.type === GENEVE_OPTION.type)
     if (known && known.index !== 0) {
-      this.options.log.err(`switch using tun_metadata${known.index} for the option of OVN, tun_metadata0 is needed`)
+      this.options.log.err(`switch using tun_metadata${known.index} for the option of OVN, tun_metadata0 is needed`, {
+        code: 'TLV_SLOT_TAKEN',
+      })
     }
     if (!known) {
       const xid = this.nextXid()

@@ -197,7 +197,7 @@ export function declareLowering(graph: Graph, flows: Derived<Flow>, parts: Lower
       const flags = METER_FLAG.KBPS | METER_FLAG.STATS | METER_FLAG.BURST
       const band: MeterBand = { type: 'drop', rate: Number(rate.rate), burst: Number(rate.burst), precedence: 0 }
       out.emit(meters, String(id), { id, flags, bands: [band] })
-    } else log.err(`could not find meter named "${key}"`)
+    } else log.err(`could not find meter named "${key}"`, { code: 'METER_NOT_FOUND', meter: key })
   })
   return { groups, meters, conjunctionIds, groupIds, meterIds }
 }

@@ -128,7 +128,9 @@ export class SouthboundWriter {
     const wanted = describeChassis(this.parts.ovs, this.parts.chassisName, this.parts.hostname)
     if (wanted === undefined || typeof wanted === 'string') {
       if (wanted !== undefined && wanted !== this.complaint)
-        this.parts.log.child('chassis').warn(wanted, { code: 'CHASSIS_NOT_CONFIGURED' })
+        this.parts.log
+          .child('chassis')
+          .warn(wanted, { code: 'CHASSIS_NOT_CONFIGURED', chassis: this.parts.chassisName })
       this.complaint = wanted
       return []
     }

@@ -66,6 +66,7 @@ function dhcpv4(
     context.log.warn(`Required DHCPv4 options not defined for lport - ${port.name}`, {
       code: 'bad-dhcp',
       port: port.name,
+      dhcp_options: row._uuid,
     })
     return
   }
@@ -119,6 +120,7 @@ function dhcpv6(
     context.log.warn(`server_id not present in the DHCPv6 options for lport ${port.name}`, {
       code: 'bad-dhcp',
       port: port.name,
+      dhcp_options: row._uuid,
     })
     return
   }

@@ -115,7 +115,10 @@ export function loadBalancerRelations(
     for (const [key, value] of row.vips) {
       const vip = parseEndpoint(key)
       if (!vip) {
-        graph.log.warn(`bad ip address or port for load balancer key ${key}`, { code: 'bad-vip' })
+        graph.log.warn(`bad ip address or port for load balancer key ${key}`, {
+          code: 'bad-vip',
+          load_balancer: row._uuid,
+        })
         continue
       }
       const backends: Backend[] = []

@@ -69,6 +69,8 @@ export function natRelations(graph: Graph, nb: NorthboundTables, topology: Topol
     if (!external || row.external_ip.includes('/')) {
       graph.log.warn(`bad ip address ${row.external_ip} in nat configuration for router ${facts.router.name}`, {
         code: 'bad-nat',
+        nat: row._uuid,
+        datapath: facts.router.uuid,
       })
       return
     }
@@ -76,6 +78,8 @@ export function natRelations(graph: Graph, nb: NorthboundTables, topology: Topol
     if (!logical || logical.family !== external.family) {
       graph.log.warn(`bad ip network or ip ${row.logical_ip} for ${row.type} in router ${facts.router.uuid}`, {
         code: 'bad-nat',
+        nat: row._uuid,
+        datapath: facts.router.uuid,
       })
       return
     }

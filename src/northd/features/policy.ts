@@ -98,7 +98,11 @@ function policy(context: Context, flow: AddFlow, router: string, row: LogicalRou
 function resolve(context: Context, router: string, row: LogicalRouterPolicy, text: string): Hop | undefined {
   const p = parsePrefix(text)
   if (!p) {
-    context.log.warn(`bad 'nexthop' ${text} in router policy`, { code: 'bad-policy' })
+    context.log.warn(`bad 'nexthop' ${text} in router policy`, {
+      code: 'bad-policy',
+      policy: row._uuid,
+      datapath: router,
+    })
     return undefined
   }
   const ports =
@@ -112,6 +116,8 @@ function resolve(context: Context, router: string, row: LogicalRouterPolicy, tex
   }
   context.log.warn(`lrp_addr not found for routing policy  priority ${row.priority} nexthop ${text}`, {
     code: 'bad-policy',
+    policy: row._uuid,
+    datapath: router,
   })
   return undefined
 }

@@ -114,7 +114,7 @@ function resolve(
 ): Route | undefined {
   const prefix = parsePrefix(row.ip_prefix)
   const warn = (text: string) => {
-    graph.log.warn(text, { code: 'bad-route', route: row._uuid })
+    graph.log.warn(text, { code: 'bad-route', route: row._uuid, datapath: router })
     return undefined
   }
   if (!prefix) return warn(`bad 'ip_prefix' in static routes ${row.ip_prefix}`)
