@@ -109,7 +109,7 @@ export class RemoteReplica<T> extends BaseReplica<T> {
   }
 
   private failed(text: string): void {
-    this.log.warn(text)
+    this.log.warn(text, { code: 'database-unreachable', remote: this.remote })
     this.failures++
     if (this.failures >= this.options.remotes.length) this.options.onUnreachable?.(text)
     if (this.state === 'closed') return
