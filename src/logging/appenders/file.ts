@@ -1,4 +1,5 @@
-import { closeSync, fstatSync, openSync, statSync, write, writeSync } from 'node:fs'
+import { closeSync, fstatSync, mkdirSync, openSync, statSync, write, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { errorText } from '../../io/errors.ts'
 import type { Appender, LogEvent } from '../event.ts'
 
@@ -14,8 +15,25 @@ export interface FileOptions {
   readonly delay?: boolean
   /** Opens the file anew when another one, or none, is found at its path: after a rotation by rename. */
   readonly watch?: boolean
+  /** What is put behind each line; a line feed when nothing is said. */
+  readonly end?: string
+  /** Makes the folders that the file is to be in. */
+  readonly createFolders?: boolean
+  /** A file that could not be opened is tried again after so long, milliseconds of the events' time; 1000. */
+  readonly retry?: number
   /** Called when trouble begins, not for each line of it; and when it is over. */
   readonly onTrouble?: ((message: string) => void) | undefined
+}
+
+/** A write under way in another thread. */
+interface Write {
+  readonly buffer: Buffer
+  /** What is written of it. */
+  from: number
+  /** Bytes of the file when all is written. */
+  readonly end: number
+  /** Seen to be done, before its callback had a turn. */
+  settled: boolean
 }
 
 /** An open file, with what is still to be written to it. */
@@ -26,8 +44,9 @@ interface Opened {
   waiting: string[]
   /** Bytes in `waiting`. */
   bytes: number
-  /** A write is under way. */
-  writing: boolean
+  /** Bytes of the file, as far as we know: others may write to it, too. */
+  written: number
+  writing: Write | undefined
   scheduled: boolean
   /** To be closed when all is written. */
   leaving: boolean
@@ -35,8 +54,14 @@ interface Opened {
   closed: boolean
 }
 
-/** A file that could not be opened is tried again after so long, milliseconds of the events' time. */
-const RETRY = 1000
+/** A watched file is looked at again after so long, milliseconds of the events' time, and whenever none waits. */
+const LOOK = 50
+
+/** Bytes that a caller who never yields may leave waiting before they are written at once. */
+const BURST = 1024 * 1024
+
+/** How long the end of the program waits for the last write under way, milliseconds. */
+const PATIENCE = 1000
 
 /**
  * A file that lines are appended to, without the event loop waiting for the disk: lines of one turn of
@@ -44,17 +69,24 @@ const RETRY = 1000
  */
 export class FileAppender implements Appender {
   private file: Opened | undefined
+  /** Files left for another one, with something still to be written. */
+  private readonly left = new Set<Opened>()
   private dropped = 0
   private troubled = false
   private tried = Number.NEGATIVE_INFINITY
+  private looked = 0
   /** Bytes of the file, those included that wait to be written. */
   private length = 0
   private closed = false
   private started = false
+  private readonly limit: number
   readonly path: string
+  private readonly end: string
 
   constructor(private readonly options: FileOptions) {
     this.path = options.path
+    this.end = options.end ?? '\n'
+    this.limit = options.limit ?? 16 * 1024 * 1024
     if (!options.delay) this.open()
   }
 
@@ -66,11 +98,12 @@ export class FileAppender implements Appender {
   open(): string | undefined {
     try {
       const flags = this.options.truncate && !this.started ? 'w' : 'a'
+      if (this.options.createFolders) mkdirSync(dirname(this.options.path), { recursive: true })
       const fd = openSync(this.options.path, flags, this.options.mode ?? 0o640)
       const stat = fstatSync(fd)
       this.file = {
-        ...{ fd, device: stat.dev, inode: stat.ino, waiting: [], bytes: 0 },
-        ...{ writing: false, scheduled: false, leaving: false, closed: false },
+        ...{ fd, device: stat.dev, inode: stat.ino, waiting: [], bytes: 0, written: stat.size },
+        ...{ writing: undefined, scheduled: false, leaving: false, closed: false },
       }
       this.length = stat.size
       this.started = true
@@ -85,18 +118,23 @@ export class FileAppender implements Appender {
 
   append(line: string, event?: LogEvent): void {
     if (this.closed) return
-    if (this.options.watch) this.look()
+    if (this.options.watch) this.watch(event?.time ?? 0)
     if (!this.file) this.retry(event?.time ?? 0)
     const file = this.file
-    const size = Buffer.byteLength(line) + 1
-    if (!file || file.bytes + size > (this.options.limit ?? 16 * 1024 * 1024)) {
+    const size = Buffer.byteLength(line) + this.end.length
+    if (!file || file.bytes + size > this.limit) {
       this.dropped++
+      if (file) this.trouble('the disk is too slow')
       return
     }
     file.waiting.push(line)
     file.bytes += size
     this.length += size
-    if (file.writing || file.scheduled) return
+    if (file.bytes >= BURST && this.idle(file)) this.drain(file)
+    else if (!file.writing && !file.scheduled) this.schedule(file)
+  }
+
+  private schedule(file: Opened): void {
     file.scheduled = true
     setImmediate(() => {
       file.scheduled = false
@@ -105,13 +143,15 @@ export class FileAppender implements Appender {
   }
 
   private retry(time: number): void {
-    if (time - this.tried < RETRY && time >= this.tried) return
+    if (time - this.tried < (this.options.retry ?? 1000) && time >= this.tried) return
     this.tried = time
     if (this.open() === undefined) this.recovered()
   }
 
-  private look(): void {
-    if (!this.file) return
+  /** Lines that are written together are in one file, so that one look will do for them. */
+  private watch(time: number): void {
+    if (!this.file || (this.file.waiting.length && Math.abs(time - this.looked) < LOOK)) return
+    this.looked = time
     try {
       const stat = statSync(this.path)
       if (stat.dev === this.file.device && stat.ino === this.file.inode) return
@@ -122,31 +162,55 @@ export class FileAppender implements Appender {
   }
 
   private take(file: Opened): Buffer {
-    const buffer = Buffer.from(`${file.waiting.join('\n')}\n`)
+    const buffer = Buffer.from(file.waiting.join(this.end) + this.end)
     file.waiting = []
     file.bytes = 0
     return buffer
   }
 
   private next(file: Opened): void {
+    if (file.closed) return
     if (file.waiting.length) {
-      file.writing = true
-      this.send(file, this.take(file), 0)
+      const buffer = this.take(file)
+      file.writing = { buffer, from: 0, end: file.written + buffer.length, settled: false }
+      this.send(file, file.writing)
     } else if (file.leaving) this.closeFd(file)
   }
 
-  private send(file: Opened, buffer: Buffer, from: number): void {
-    write(file.fd, buffer, from, buffer.length - from, null, (error, written) => {
-      if (!error && from + written < buffer.length) {
-        this.send(file, buffer, from + written)
-        return
+  private send(file: Opened, w: Write): void {
+    write(file.fd, w.buffer, w.from, w.buffer.length - w.from, null, (error, written) => {
+      if (!error) {
+        w.from += written
+        file.written += w.settled ? 0 : written
+        if (w.from < w.buffer.length && !file.closed) {
+          this.send(file, w)
+          return
+        }
       }
-      file.writing = false
       // A full disk: these lines are lost, the next ones are tried again.
-      if (error) this.lost(buffer.subarray(from), error)
+      if (error) this.lost(w.buffer.subarray(w.from), error)
       else this.recovered()
-      this.next(file)
+      if (file.writing === w) file.writing = undefined
+      if (!file.writing) this.next(file)
     })
+  }
+
+  /**
+   * Whether no write is under way. One whose callback had no turn yet is over when the file has grown by it: then
+   * what waits can follow it, in order.
+   */
+  private idle(file: Opened): boolean {
+    const w = file.writing
+    if (!w) return true
+    try {
+      if (fstatSync(file.fd).size < w.end) return false
+    } catch {
+      return false
+    }
+    w.settled = true
+    file.written = w.end
+    file.writing = undefined
+    return true
   }
 
   private lost(bytes: Uint8Array, error: unknown): void {
@@ -166,17 +230,26 @@ export class FileAppender implements Appender {
     if (!file) return
     this.file = undefined
     file.leaving = true
-    if (file.writing) return
+    if (file.writing) {
+      this.left.add(file)
+      return
+    }
     this.drain(file)
     this.closeFd(file)
   }
 
+  /** What waits is written before this returns, behind a write that may be under way. */
   flush(): void {
-    if (this.file && !this.file.writing) this.drain(this.file)
+    for (const file of this.file ? [...this.left, this.file] : this.left) {
+      const until = performance.now() + PATIENCE
+      while (file.waiting.length && !this.idle(file) && performance.now() < until) pause()
+      // Whatever became of the write under way, the program's end waits for it: no line is lost, none is there twice.
+      this.drain(file)
+    }
   }
 
   private drain(file: Opened): void {
-    if (!file.waiting.length) return
+    if (!file.waiting.length || file.closed) return
     const buffer = this.take(file)
     let from = 0
     try {
@@ -185,6 +258,7 @@ export class FileAppender implements Appender {
     } catch (e) {
       this.lost(buffer.subarray(from), e)
     }
+    file.written += from
   }
 
   close(): void {
@@ -195,6 +269,7 @@ export class FileAppender implements Appender {
   private closeFd(file: Opened): void {
     if (file.closed) return
     file.closed = true
+    this.left.delete(file)
     try {
       closeSync(file.fd)
     } catch {
@@ -215,4 +290,11 @@ export class FileAppender implements Appender {
     this.dropped = 0
     this.options.onTrouble?.(`${this.options.path}: log written again, ${lost} lines lost`)
   }
+}
+
+const bell = new Int32Array(new SharedArrayBuffer(4))
+
+/** Gives the writing threads a millisecond. */
+function pause(): void {
+  Atomics.wait(bell, 0, 0, 1)
 }
