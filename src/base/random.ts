@@ -31,12 +31,26 @@ export function below(random: Random, n: number): number {
   return Math.floor((random.u32() / 0x1_0000_0000) * n)
 }
 
-/** A version 4 UUID (RFC 4122 §4.4). */
+const DIGITS = Array.from('0123456789abcdef', (c) => c.charCodeAt(0))
+const codes = new Array<number>(36).fill('-'.charCodeAt(0))
+
+function putHex(at: number, value: number, bytes: number): void {
+  for (let i = 0, shift = bytes * 8 - 4; i < bytes * 2; i++, shift -= 4)
+    codes[at + i] = DIGITS[(value >>> shift) & 15] as number
+}
+
+/**
+ * A version 4 UUID (RFC 4122 §4.4). Made at once from its characters: a string put together from parts
+ * keeps all of them alive, some ten times its size.
+ */
 export function uuid4(random: Random): string {
-  const h = (v: number) => v.toString(16).padStart(8, '0')
-  const a = h(random.u32())
-  const b = h(((random.u32() & 0xffff0fff) | 0x4000) >>> 0)
-  const c = h(((random.u32() & 0x3fffffff) | 0x80000000) >>> 0)
-  const d = h(random.u32())
-  return `${a}-${b.slice(0, 4)}-${b.slice(4)}-${c.slice(0, 4)}-${c.slice(4)}${d}`
+  putHex(0, random.u32(), 4)
+  const b = (random.u32() & 0xffff0fff) | 0x4000
+  putHex(9, b >>> 16, 2)
+  putHex(14, b & 0xffff, 2)
+  const c = (random.u32() & 0x3fffffff) | 0x80000000
+  putHex(19, c >>> 16, 2)
+  putHex(24, c & 0xffff, 2)
+  putHex(28, random.u32(), 4)
+  return String.fromCharCode(...codes)
 }

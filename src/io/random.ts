@@ -1,7 +1,7 @@
 import { randomFillSync } from 'node:crypto'
 import type { Random } from '../base/random.ts'
 
-const pool = new Uint32Array(256)
+const pool = new Uint32Array(4096)
 let left = 0
 
 /** The system's randomness. */

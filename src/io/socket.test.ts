@@ -70,3 +70,31 @@ it('takes endpoints apart', () => {
   expect(parsePassive('pssl:6641:[::]')).toEqual({ kind: 'ssl', host: '::', port: 6641 })
   for (const bad of ['', 'ptcp', 'ptcp:x', 'punix:', 'ptcp:99999']) expect(parsePassive(bad)).toBeUndefined()
 })
+
+it('sends what is written in one turn together, in order, and all of it', async () => {
+  const got: Uint8Array[] = []
+  let done = () => {}
+  const ended = new Promise<void>((resolve) => {
+    done = resolve
+  })
+  const l = await listening({ kind: 'unix', path: join(dir, 'together.sock') }, (s) => {
+    s.onData = (bytes) => got.push(bytes.slice())
+    s.onClose = () => done()
+  })
+  const c = await dialled({ kind: 'unix', path: join(dir, 'together.sock') })
+  if (!c.ok || !l.ok) throw new Error('no connection')
+  const wanted: number[] = []
+  for (let i = 0; i < 100; i++) {
+    c.value.write(Uint8Array.of(i))
+    wanted.push(i)
+  }
+  expect(c.value.queued).toBe(100)
+  const large = new Uint8Array(200_000).fill(7)
+  c.value.write(large)
+  c.value.write(Uint8Array.of(101))
+  // An orderly end sends what waits.
+  c.value.close()
+  await ended
+  expect(Buffer.concat(got).equals(Buffer.concat([Uint8Array.from(wanted), large, Uint8Array.of(101)]))).toBe(true)
+  l.value.close()
+})

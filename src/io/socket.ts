@@ -4,12 +4,36 @@ import { err, ok, type Result } from '../base/result.ts'
 import type { ByteStream } from '../base/stream.ts'
 import { errorText } from './errors.ts'
 
-/** A socket as a stream of bytes. */
+/** Bytes that wait for the end of the turn, at most: what is longer goes out at once. */
+const TOGETHER = 1 << 16
+
+/** Streams with bytes that wait for the end of the turn. */
+let waiting: SocketStream[] = []
+let scheduled = false
+
+function flushWaiting(): void {
+  scheduled = false
+  const streams = waiting
+  waiting = []
+  for (const stream of streams) stream.flush()
+}
+
+// What was written in the last turn of a program is sent, too.
+process.on('exit', flushWaiting)
+
+/**
+ * A socket as a stream of bytes. What is written in one turn of the event loop goes out together at its
+ * end, when all that came in has been read: a system call for each stream, not for each write, and a
+ * reader is woken once.
+ */
 export class SocketStream implements ByteStream {
   onData: ((bytes: Uint8Array) => void) | undefined
   onDrain: (() => void) | undefined
   onClose: ((error?: Error) => void) | undefined
   private error: Error | undefined
+  private parts: Uint8Array[] = []
+  /** Bytes in `parts`. */
+  private length = 0
 
   constructor(
     private readonly socket: Socket,
@@ -25,16 +49,40 @@ export class SocketStream implements ByteStream {
   }
 
   get queued(): number {
-    return this.socket.writableLength
+    return this.socket.writableLength + this.length
   }
 
   write(bytes: Uint8Array): boolean {
-    return this.socket.write(bytes)
+    if (this.length === 0) {
+      if (bytes.length >= TOGETHER) return this.socket.write(bytes)
+      waiting.push(this)
+      if (!scheduled) {
+        scheduled = true
+        setImmediate(flushWaiting)
+      }
+    }
+    this.parts.push(bytes)
+    this.length += bytes.length
+    if (this.length >= TOGETHER) this.flush()
+    return !this.socket.writableNeedDrain
+  }
+
+  /** Sends what waits for the end of the turn. */
+  flush(): void {
+    const { parts, length } = this
+    if (!length) return
+    this.parts = []
+    this.length = 0
+    if (!this.socket.writable) return
+    this.socket.write(parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts, length))
   }
 
   close(error?: Error): void {
     if (error) this.socket.destroy(error)
-    else this.socket.end()
+    else {
+      this.flush()
+      this.socket.end()
+    }
   }
 
   pause(): void {

@@ -25,6 +25,7 @@ export class MessageReader {
   private escaped = false
   private digits = 0
   private careful = false
+  private ascii = true
   private parser: JsonParser | undefined
   private readonly limits: ReaderLimits
   private readonly decoder = new TextDecoder('utf-8', { fatal: true })
@@ -49,22 +50,20 @@ export class MessageReader {
         at = this.feed(bytes, at)
         continue
       }
+      let from = at
       if (this.nesting === 0) {
         at = this.start(bytes, at)
-        continue
+        if (this.nesting === 0) continue
+        from = at - 1
       }
       const end = this.scan(bytes, at)
-      this.size += end - at
+      this.size += end - from
       if (this.size > this.limits.size) this.tooBig()
-      this.chunks.push(bytes.subarray(at, end))
       at = end
-      if (this.nesting === 0) this.finish()
-      else if (this.size > this.limits.whole) this.startParser()
-    }
-    // What is kept of this piece is copied: the stream may use its buffer again.
-    if (this.chunks.length) {
-      const last = this.chunks.length - 1
-      this.chunks[last] = (this.chunks[last] as Uint8Array).slice()
+      if (this.nesting === 0) this.finish(bytes.subarray(from, end))
+      // What is kept of this piece is copied: the stream may use its buffer again.
+      else this.chunks.push(bytes.slice(from, end))
+      if (this.nesting !== 0 && this.size > this.limits.whole) this.startParser()
     }
   }
 
@@ -78,10 +77,9 @@ export class MessageReader {
     if (c !== 0x7b && c !== 0x5b) throw new JsonError(`line 0, column 0, byte 0: syntax error at beginning of input`)
     this.size = 0
     this.careful = false
+    this.ascii = true
     this.digits = 0
     this.nesting = 1
-    this.size = 1
-    this.chunks = [bytes.subarray(at, at + 1)]
     return at + 1
   }
 
@@ -89,10 +87,11 @@ export class MessageReader {
   private scan(bytes: Uint8Array, from: number): number {
     const n = bytes.length
     let i = from
-    let { nesting, inString, escaped, digits } = this
+    let { nesting, inString, escaped, digits, ascii } = this
     while (i < n) {
       const c = bytes[i++] as number
       if (inString) {
+        if (c > 0x7f) ascii = false
         if (escaped) {
           escaped = false
           if (c === 0x75) this.careful = true
@@ -118,20 +117,24 @@ export class MessageReader {
     this.inString = inString
     this.escaped = escaped
     this.digits = digits
+    this.ascii = ascii
     return i
   }
 
-  private finish(): void {
-    const chunks = this.chunks
-    const size = this.size
-    this.chunks = []
+  /** The message is complete; `last` is what belongs to it of the piece that came last. */
+  private finish(last: Uint8Array): void {
+    const { chunks, size } = this
     this.size = 0
-    const bytes = chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks, size)
+    let bytes = last
+    if (chunks.length) {
+      this.chunks = []
+      bytes = Buffer.concat([...chunks, last], size)
+    }
     let json: Json
     if (this.careful) json = this.slow(bytes)
     else {
       try {
-        json = JSON.parse(this.decoder.decode(bytes)) as Json
+        json = JSON.parse(this.ascii ? latin1(bytes) : this.decoder.decode(bytes)) as Json
       } catch {
         // The careful parser says what is wrong, and where.
         json = this.slow(bytes)
@@ -168,4 +171,8 @@ export class MessageReader {
     }
     return at + n
   }
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
 }

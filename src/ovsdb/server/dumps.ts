@@ -11,7 +11,6 @@ const KEEP = 3000
 export class SharedText {
   /** By number; undefined: not yet made, or gone. */
   private readonly pieces: (Uint8Array | undefined)[] = []
-  private readonly encoder = new TextEncoder()
   private bytes = 0
   private made = 0
   /** Pieces before this one are gone. */
@@ -54,7 +53,7 @@ export class SharedText {
     while (this.made <= i) {
       const next = this.source.next()
       if (next.done) return undefined
-      const piece = this.encoder.encode(next.value)
+      const piece = Buffer.from(next.value)
       this.pieces[this.made++] = piece
       this.bytes += piece.length
     }

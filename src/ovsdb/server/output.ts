@@ -14,7 +14,7 @@ export function producer(pieces: Iterator<string>): Producer {
   return {
     piece() {
       const next = pieces.next()
-      return next.done ? undefined : encoder.encode(next.value)
+      return next.done ? undefined : Buffer.from(next.value)
     },
   }
 }
@@ -25,8 +25,6 @@ type Item = Uint8Array | { readonly producer: Producer; next: number }
 const HIGH = 1 << 18
 /** How long pieces may be made at a time before others are served, in milliseconds. */
 const SLICE = 10
-
-const encoder = new TextEncoder()
 
 /** What is on its way to a client, in order; large answers are made only as fast as they are read. */
 export class Output {
@@ -55,7 +53,7 @@ export class Output {
   }
 
   text(text: string): void {
-    this.bytes(encoder.encode(text))
+    this.bytes(Buffer.from(text))
   }
 
   bytes(bytes: Uint8Array): void {
