@@ -3,7 +3,14 @@ import type { Json } from './json.ts'
 /** Why a stream is not JSON: the text Open vSwitch logs, with the place. */
 export class JsonError extends Error {}
 
-type Container = { readonly array: Json[] } | { readonly object: Record<string, Json>; key: string }
+/** An array or object that has begun. The elements of an array wait on a stack that all arrays share. */
+interface Container {
+  readonly object: Record<string, Json> | undefined
+  /** Of an object: the name of the member that comes. */
+  key: string
+  /** Of an array: where on the stack its elements begin. */
+  readonly from: number
+}
 
 const STATE = { value: 0, firstElement: 1, firstKey: 2, key: 3, colon: 4, next: 5, done: 6 } as const
 type State = (typeof STATE)[keyof typeof STATE]
@@ -46,12 +53,40 @@ function narrow(big: bigint): number | bigint {
   return big >= -9007199254740991n && big <= 9007199254740991n ? Number(big) : big
 }
 
+function ascii(bytes: Uint8Array, from: number, to: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString('latin1')
+}
+
+/** Strings of so many bytes are looked up among those that came before. */
+const SHORT = 48
+
+/** Short strings that came lately: names and words come again and again, and need be in memory but once. */
+class KnownStrings {
+  private readonly texts: string[] = new Array<string>(1024).fill('')
+
+  /** The text of printable ASCII bytes. */
+  text(bytes: Uint8Array, from: number, to: number, hash: number): string {
+    const slot = hash & 1023
+    const known = this.texts[slot] as string
+    if (known.length === to - from) {
+      let i = from
+      while (i < to && known.charCodeAt(i - from) === bytes[i]) i++
+      if (i === to) return known
+    }
+    const text = ascii(bytes, from, to)
+    this.texts[slot] = text
+    return text
+  }
+}
+
 /**
  * One JSON value out of bytes that come in pieces. The text is never whole in memory: only the
  * value grows. Throws JsonError.
  */
 export class JsonParser {
   private stack: Container[] = []
+  private readonly elements: Json[] = []
+  private readonly known = new KnownStrings()
   private state: State = STATE.value
   private token: number[] = []
   private mode: 'none' | 'string' | 'escape' | 'hex' | 'number' | 'word' = 'none'
@@ -110,18 +145,18 @@ export class JsonParser {
         return at + 1
       case STATE.firstKey:
       case STATE.key:
+        if (c === 0x22) return this.plainString(bytes, at + 1)
         if (c === 0x7d && this.state === STATE.firstKey) this.close()
-        else if (c === 0x22) this.begin('string')
         else this.fail('syntax error parsing object expecting string')
         return at + 1
       default:
-        return this.value(c, at)
+        return this.value(c, bytes, at)
     }
   }
 
   private separator(c: number): void {
     const top = this.stack[this.stack.length - 1] as Container
-    if ('array' in top) {
+    if (!top.object) {
       if (c === 0x2c) this.state = STATE.value
       else if (c === 0x5d) this.close()
       else this.fail("syntax error expecting ']' or ','")
@@ -130,17 +165,19 @@ export class JsonParser {
     else this.fail("syntax error expecting '}' or ','")
   }
 
-  private value(c: number, at: number): number {
-    if (c === 0x22) this.begin('string')
-    else if (c === 0x7b || c === 0x5b) {
+  private value(c: number, bytes: Uint8Array, at: number): number {
+    if (c === 0x22) {
+      if (!this.stack.length) this.fail('syntax error at beginning of input')
+      return this.plainString(bytes, at + 1)
+    }
+    if (c === 0x7b || c === 0x5b) {
       if (this.stack.length >= this.depth) this.fail(`input exceeds maximum nesting depth ${this.depth}`)
-      this.stack.push(c === 0x5b ? { array: [] } : { object: {}, key: '' })
+      this.stack.push({ object: c === 0x5b ? undefined : {}, key: '', from: this.elements.length })
       this.state = c === 0x5b ? STATE.firstElement : STATE.firstKey
     } else if (c === 0x5d && this.state === STATE.firstElement) this.close()
     else if (!this.stack.length) this.fail('syntax error at beginning of input')
     else if (c === 0x2d || (c >= 0x30 && c <= 0x39)) {
-      this.begin('number')
-      return at
+      return this.shortNumber(bytes, at)
     } else if (c >= 0x61 && c <= 0x7a) {
       this.begin('word')
       return at
@@ -149,7 +186,6 @@ export class JsonParser {
   }
 
   private begin(mode: 'string' | 'number' | 'word'): void {
-    if (mode === 'string' && !this.stack.length) this.fail('syntax error at beginning of input')
     this.mode = mode
     this.token = []
     this.pieces = []
@@ -157,8 +193,15 @@ export class JsonParser {
   }
 
   private close(): void {
-    const top = this.stack.pop() as Container
-    this.put('array' in top ? top.array : top.object)
+    const { object, from } = this.stack.pop() as Container
+    if (object) {
+      this.put(object)
+      return
+    }
+    // Cut to size: an array that grew by itself has room for many more.
+    const array = this.elements.slice(from)
+    this.elements.length = from
+    this.put(array)
   }
 
   private put(value: Json): void {
@@ -169,10 +212,59 @@ export class JsonParser {
       return
     }
     this.state = STATE.next
-    if ('array' in top) top.array.push(value)
+    if (!top.object) this.elements.push(value)
     else if (top.key === '__proto__') {
       Object.defineProperty(top.object, top.key, { value, enumerable: true, configurable: true, writable: true })
     } else top.object[top.key] = value
+  }
+
+  /** A string that is here whole, in printable ASCII without escapes, is taken at once; any other is begun. */
+  private plainString(bytes: Uint8Array, at: number): number {
+    let hash = 0
+    for (let i = at; i < bytes.length; i++) {
+      const c = bytes[i] as number
+      if (c === 0x22) {
+        this.putString(i - at <= SHORT ? this.known.text(bytes, at, i, hash) : ascii(bytes, at, i))
+        return i + 1
+      }
+      if (c < 0x20 || c === 0x5c || c > 0x7e) break
+      hash = (Math.imul(hash, 31) + c) | 0
+    }
+    this.begin('string')
+    return at
+  }
+
+  /** A whole number of few digits that is here whole is taken at once; any other is begun. */
+  private shortNumber(bytes: Uint8Array, at: number): number {
+    const negative = bytes[at] === 0x2d
+    const from = negative ? at + 1 : at
+    let value = 0
+    let i = from
+    for (; i < bytes.length; i++) {
+      const digit = (bytes[i] as number) - 0x30
+      if (digit < 0 || digit > 9) break
+      value = value * 10 + digit
+    }
+    const c = bytes[i]
+    if (
+      (c === 0x2c || c === 0x5d || c === 0x7d) &&
+      i > from &&
+      i - from < 16 &&
+      (bytes[from] !== 0x30 || i - from === 1)
+    ) {
+      this.put(negative && value ? -value : value)
+      return i
+    }
+    this.begin('number')
+    return at
+  }
+
+  private putString(text: string): void {
+    const top = this.stack[this.stack.length - 1]
+    if (top?.object && (this.state === STATE.firstKey || this.state === STATE.key)) {
+      top.key = text
+      this.state = STATE.colon
+    } else this.put(text)
   }
 
   private string(bytes: Uint8Array, at: number): number {
@@ -199,11 +291,7 @@ export class JsonParser {
     if (this.high !== undefined) this.fail('malformed escape: half of a surrogate pair')
     this.mode = 'none'
     const text = this.pieces.length === 1 ? (this.pieces[0] as string) : this.pieces.join('')
-    const top = this.stack[this.stack.length - 1]
-    if (top && 'object' in top && (this.state === STATE.firstKey || this.state === STATE.key)) {
-      top.key = text
-      this.state = STATE.colon
-    } else this.put(text)
+    this.putString(text)
     return i + 1
   }
 
