@@ -7,12 +7,16 @@ import { FileAppender, type FileOptions } from './file.ts'
 export interface Rolling {
   /** Asked before each line; `size` is the file's, in bytes. */
   due(line: string, size: number, time: number): boolean
+  /** Asked behind each line, where a file is not left full. */
+  full?(size: number): boolean
+  /** The last file is moved away, too, when the log is closed. */
+  readonly atClose?: boolean
   /** Moves the full file away, if it is kept. */
   roll(path: string, time: number): void
 }
 
 /** Renames without complaint: what cannot be moved is written on, and nothing is lost. */
-function move(from: string, to: string): void {
+export function move(from: string, to: string): void {
   try {
     renameSync(from, to)
   } catch {
@@ -20,7 +24,7 @@ function move(from: string, to: string): void {
   }
 }
 
-function remove(path: string): void {
+export function remove(path: string): void {
   try {
     unlinkSync(path)
   } catch {
@@ -38,11 +42,16 @@ export function rollBySize(maxBytes: number, backups: number): Rolling {
     due: (line, size) => maxBytes > 0 && size + line.length + 1 >= maxBytes && size + [...line].length + 1 >= maxBytes,
     roll(path) {
       if (backups <= 0) return
-      remove(`${path}.${backups}`)
-      for (let i = backups - 1; i >= 1; i--) if (existsSync(`${path}.${i}`)) move(`${path}.${i}`, `${path}.${i + 1}`)
-      move(path, `${path}.1`)
+      shift(path, backups)
     },
   }
+}
+
+/** Makes of a file `FILE.1`, of `FILE.1` `FILE.2` and so on, and lets go of what comes after `backups`. */
+export function shift(path: string, backups: number): void {
+  remove(`${path}.${backups}`)
+  for (let i = backups - 1; i >= 1; i--) if (existsSync(`${path}.${i}`)) move(`${path}.${i}`, `${path}.${i + 1}`)
+  move(path, `${path}.1`)
 }
 
 /** The times at which a file rolls, and the names of those before. */
@@ -94,6 +103,8 @@ function expire(path: string, pattern: RegExp, keep: number): void {
 /** A file that is exchanged for an empty one when it is full or old. */
 export class RollingFileAppender implements Appender {
   private readonly file: FileAppender
+  /** That of the last event. */
+  private time: number | undefined
 
   constructor(
     options: FileOptions,
@@ -103,12 +114,16 @@ export class RollingFileAppender implements Appender {
   }
 
   append(line: string, event: LogEvent): void {
-    if (this.rolling.due(line, this.file.size, event.time)) {
-      this.file.leave()
-      this.rolling.roll(this.file.path, event.time)
-      this.file.open()
-    }
+    this.time = event.time
+    if (this.rolling.due(line, this.file.size, event.time)) this.roll(event.time)
     this.file.append(line, event)
+    if (this.rolling.full?.(this.file.size)) this.roll(event.time)
+  }
+
+  private roll(time: number): void {
+    this.file.leave()
+    this.rolling.roll(this.file.path, time)
+    this.file.open()
   }
 
   reopen(): void {
@@ -120,6 +135,7 @@ export class RollingFileAppender implements Appender {
   }
 
   close(): void {
+    if (this.rolling.atClose && this.time !== undefined) this.roll(this.time)
     this.file.close()
   }
 }

@@ -1,0 +1,32 @@
+import type { Level } from '../../base/log.ts'
+import { type LogEvent, loggerName } from '../event.ts'
+import { strftime } from '../strftime.ts'
+
+const SEVERITY: Readonly<Record<Level, number>> = { emer: 2, err: 3, warn: 4, info: 6, dbg: 7 }
+
+export interface SyslogSettings {
+  readonly component: string
+  readonly hostname: string
+  readonly pid: number
+  /** Who sends; empty where the file does not say. */
+  readonly ident: string
+  readonly facility: number
+  /** `unix`: this machine's daemon. */
+  readonly remote: 'unix' | 'udp' | 'tcp'
+}
+
+/**
+ * A line as a syslog server gets it: this machine's as syslog(3) sends it, another one by RFC 5424 §6, over
+ * TCP with its length in front (RFC 6587 §3.4.1).
+ */
+export function syslogMessage(settings: SyslogSettings): (line: string, event: LogEvent) => Uint8Array {
+  const { component, hostname, pid, ident, facility, remote } = settings
+  return (line, event) => {
+    const priority = `<${facility * 8 + SEVERITY[event.level]}>`
+    if (remote === 'unix')
+      return Buffer.from(`${priority}${strftime('%b %e %H:%M:%S', event.time, false)} ${ident || component}: ${line}`)
+    const time = new Date(event.time).toISOString()
+    const message = Buffer.from(`${priority}1 ${time} ${hostname} ${ident} ${pid} ${loggerName(event)} - ${line}`)
+    return remote === 'udp' ? message : Buffer.concat([Buffer.from(`${message.length} `), message])
+  }
+}

@@ -1,0 +1,52 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { type LogEvent, loggerName } from '../../src/logging/event.ts'
+import { type Case, START } from '../../src/logging/log4cplus/corpus.ts'
+import { contents, environmentOf, type Outcome, prepare } from '../../src/logging/log4cplus/corpus-run.ts'
+import { levelName } from '../../src/logging/log4cplus/levels.ts'
+import { mappedContext, nestedContext } from '../../src/logging/log4cplus/pattern.ts'
+
+/** Compiles the driver; undefined, where the compiler or the library is missing. */
+export function buildDriver(dir: string): string | undefined {
+  if (!existsSync('/usr/include/log4cplus/logger.h')) return undefined
+  const to = join(dir, 'log4cplus-driver')
+  const source = join(import.meta.dirname, 'log4cplus-driver.cc')
+  const r = spawnSync('g++', ['-O1', '-rdynamic', '-o', to, source, '-llog4cplus'], {
+    encoding: 'utf8',
+    timeout: 120_000,
+  })
+  if (r.error) return undefined
+  if (r.status !== 0) throw new Error(r.stderr)
+  return to
+}
+
+/** An event as the driver reads it. */
+function line(event: LogEvent): string {
+  const fields = [
+    ...[String(Math.round(event.time * 1000)), loggerName(event), levelName(event.level), nestedContext(event.fields)],
+    ...['4242', '4242', '', '-1', '', event.message],
+    ...mappedContext(event.fields).map(([k, v]) => `${k}=${v}`),
+  ]
+  const escaped = (text: string) => text.replaceAll('\\', '\\\\').replaceAll('\t', '\\t').replaceAll('\n', '\\n')
+  return `${fields.map(escaped).join('\t')}\n`
+}
+
+/** What the real log4cplus makes of a case. */
+export function theirs(
+  driver: string,
+  given: Case,
+  dir: string,
+  events: readonly LogEvent[],
+  zone = 'UTC',
+): Outcome & { readonly complaints: readonly string[] } {
+  const path = prepare(given, dir)
+  const r = spawnSync(driver, [path], {
+    ...{ input: events.map(line).join(''), encoding: 'utf8', timeout: 60_000, maxBuffer: 1 << 26 },
+    env: { PATH: process.env['PATH'], ...environmentOf(given), TZ: zone, LOG4CPLUS_START: String(START * 1000) },
+  })
+  if (r.status !== 0) throw new Error(r.stderr || `ended by ${r.signal}`)
+  const own = /^log4cplus:.*\n\n?/gm
+  const complaints = (r.stderr.match(own) ?? []).map((c) => c.trim())
+  return { files: contents(dir), out: r.stdout, err: r.stderr.replace(own, ''), complaints }
+}
