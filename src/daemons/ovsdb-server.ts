@@ -1,14 +1,12 @@
 import { spawn } from 'node:child_process'
 import { resolve } from 'node:path'
-import { command } from '../base/command.ts'
-import { err, ok, type Result } from '../base/result.ts'
-import { systemFiles } from '../io/files.ts'
+import { type ControlCommand, command } from '../base/command.ts'
 import { systemRandom } from '../io/random.ts'
-import { createServer, Replication, type Server, startRelay, type Transport } from '../ovsdb/server/index.ts'
-import { openFile } from '../ovsdb/storage/index.ts'
+import { createServer, Relays, Replication, type Server, type Transport } from '../ovsdb/server/index.ts'
 import { socketTransport } from '../ovsdb/transport/sockets.ts'
-import { type OptionSpec, optionsHelp, parseOptions } from './_options.ts'
-import { type DatabaseConfig, readConfig } from './_ovsdb-config.ts'
+import { type OptionSpec, optionsHelp, type ParsedOptions, parseOptions } from './_options.ts'
+import { readConfig, type ServerConfig } from './_ovsdb-config.ts'
+import { Databases, databaseArgument } from './_ovsdb-databases.ts'
 import { TlsSettings } from './_ovsdb-tls.ts'
 import { DaemonProcess, Detaching, PROCESS_OPTIONS } from './_process.ts'
 
@@ -74,9 +72,16 @@ const OPTIONS: readonly OptionSpec[] = [
     group: 'Syncing options',
   },
   { name: 'active', help: 'with --sync-from, start in active mode', group: 'Syncing options' },
+  { name: 'record', argument: 'DIR', optional: true, help: 'refused', group: 'Replay options', hidden: true },
+  { name: 'replay', argument: 'DIR', optional: true, help: 'refused', group: 'Replay options', hidden: true },
   { name: 'run', argument: 'COMMAND', help: 'run COMMAND as subprocess then exit', group: 'Other options' },
   { name: 'no-dbs', help: 'do not add default database', group: 'Other options' },
-  { name: 'disable-file-column-diff', help: 'understood', group: 'Other options' },
+  {
+    name: 'disable-file-column-diff',
+    help: "don't use column diff in database file",
+    group: 'Other options',
+  },
+  { name: 'disable-file-no-data-conversion', help: 'understood', group: 'Other options', hidden: true },
   {
     name: 'max-message',
     argument: 'BYTES',
@@ -105,6 +110,11 @@ async function main(): Promise<void> {
     process.stdout.write(`${VERSION}\n`)
     return
   }
+  for (const name of ['record', 'replay']) {
+    if (!options.has(name)) continue
+    process.stderr.write(`ovsdb-server: --${name} is not supported (docs/OVSDB-SERVER.md)\n`)
+    process.exit(1)
+  }
   const daemon = new DaemonProcess('ovsdb-server', VERSION, options, [
     'jsonrpc',
     'ovsdb_file',
@@ -120,52 +130,43 @@ async function main(): Promise<void> {
   daemon.log.info(VERSION)
   const tls = new TlsSettings(options)
   const size = Number(options.value('max-message') ?? 0)
-  const server = createServer({
+  const sockets = socketTransport(() => tls.keys(server))
+  const transport = atRundir(sockets, daemon.rundir)
+  const server: Server = createServer({
     clock: daemon.clock,
     log: daemon.log,
     random: systemRandom,
-    transport: socketTransport(() => tls.keys(server)),
+    transport,
     ...(size > 0 ? { limits: { size } } : {}),
   })
-  const transport = socketTransport(() => tls.keys(server))
-  const opened = new Map<string, string>()
-  const open = (path: string): Result<void> => openDatabase(daemon, server, transport, path, opened)
-  const sync = options.value('sync-from')
-  const replication = new Replication(server, transport, sync, new Set())
+  const replication = new Replication(server, transport, options.value('sync-from'))
+  const relays = new Relays(server, transport)
+  const { clock, log } = daemon
+  const differences = !options.has('disable-file-column-diff')
+  const databases = new Databases({ server, relays, replication, clock, log, differences })
   const excluded = replication.setExcluded(options.value('sync-exclude-tables') ?? '')
   if (excluded !== undefined) daemon.fatal(excluded)
-  const configFile = options.value('config-file')
-  if (configFile !== undefined && (options.rest.length || options.has('remote') || sync !== undefined)) {
-    daemon.fatal('--config-file is mutually exclusive with DATABASE, --remote and the syncing options')
-  }
-  const noDefault = options.rest.length || options.has('no-dbs') || configFile !== undefined
-  for (const path of noDefault ? options.rest : [DEFAULT_DB]) {
-    const result = open(path)
-    if (!result.ok) daemon.fatal(result.error)
-  }
-  const configPath = configFile === undefined ? undefined : resolve(configFile)
-  const configured = new ConfiguredServer(server, transport, opened, open, replication)
-  if (configPath !== undefined) {
-    const result = configured.reload(configPath)
-    if (!result.ok) daemon.fatal(result.error)
-  }
-  if (sync !== undefined && !options.has('active')) replication.connect()
-  const fixed = (name: string) => configPath !== undefined && CONFIGURING.has(name)
+
+  const config = configuration(daemon, options) ?? daemon.fatal('server configuration failed')
+  if (!databases.configure(config.databases)) daemon.fatal('server configuration failed')
+  const given = options.value('config-file')
+  const configPath = given === undefined ? undefined : configurationFile(given)
+  if (options.has('sync-from') && !options.has('active')) replication.connect()
+
   const started = () => {
+    const commands = [
+      ...server.commands(),
+      ...replication.commands(),
+      ...relays.commands(),
+      command('ovsdb-server/add-db', 'DB', [1, 1], ([path = '']) => {
+        const result = databases.add(databaseArgument(path))
+        server.remotes.refresh()
+        return result.ok ? '' : new Error(result.error)
+      }),
+    ].map((c) => (configPath !== undefined && CONFIGURING.has(c.name) ? left(c, configPath) : c))
+    const reload = reloadCommand(daemon, server, databases, configPath)
     daemon.start(
-      [
-        ...[...server.commands(), ...replication.commands()].filter((c) => !fixed(c.name)),
-        command('ovsdb-server/add-db', 'DB', [1, 1], ([path = '']) => {
-          const result = open(path)
-          server.remotes.refresh()
-          return result.ok ? '' : new Error(result.error)
-        }),
-        command('ovsdb-server/reload', '', [0, 0], () => {
-          if (configPath === undefined) return new Error('Configuration file was not specified on command line')
-          const result = configured.reload(configPath)
-          return result.ok ? '' : new Error(result.error)
-        }),
-      ].filter((c) => !fixed(c.name)),
+      [...commands, reload],
       () => server.close(),
       () => {
         daemon.ready()
@@ -174,16 +175,65 @@ async function main(): Promise<void> {
       },
     )
   }
-  const remotes = [...options.values('remote')]
-  let left = remotes.length
-  if (!left) started()
-  for (const remote of remotes) {
-    server.listen(remote, (error) => {
-      // A clear refusal at the start: what can not be listened at would be missed only later.
-      if (error !== undefined) daemon.fatal(error)
-      if (--left === 0) started()
-    })
+  const wrong = server.remotes.problem(config.remotes.keys())
+  if (wrong !== undefined) {
+    log.warn(`failed to configure remotes: ${wrong}`, { code: 'bad-remote' })
+    daemon.fatal('server configuration failed')
   }
+  server.remotes.replace(config.remotes, (refused) => {
+    // A clear refusal at the start: what can not be listened at would be missed only later.
+    for (const error of options.has('remote') ? refused.values() : []) daemon.fatal(error)
+    started()
+  })
+}
+
+/** Relative names of sockets begin in the directory of those (ovsdb(7), Connection Methods). */
+function atRundir(transport: Transport, rundir: string): Transport {
+  const full = (method: string) => method.replace(/^(p?unix:)(?=[^/])/, `$1${rundir}/`)
+  return {
+    ...transport,
+    listen: (method, ...rest) => transport.listen(full(method), ...rest),
+    dial: (method, done) => transport.dial(full(method), done),
+  }
+}
+
+/** A relative name of a configuration file begins where databases are kept. */
+const configurationFile = (path: string) => resolve(process.env['OVS_DBDIR'] ?? '/etc/openvswitch', path)
+
+/** What the command line says: by itself, or by the file it names. Undefined when that has a fault. */
+function configuration(daemon: DaemonProcess, options: ParsedOptions): ServerConfig | undefined {
+  const file = options.value('config-file')
+  if (file === undefined) {
+    const named = options.rest.length || options.has('no-dbs') ? options.rest : [DEFAULT_DB]
+    const remotes = new Map(options.values('remote').map((remote) => [remote, {}] as const))
+    return { remotes, databases: named.map(databaseArgument) }
+  }
+  if (options.has('remote')) daemon.fatal('--config-file is mutually exclusive with --remote')
+  if (['sync-from', 'sync-exclude-tables', 'active'].some((name) => options.has(name))) {
+    daemon.fatal('--config-file is mutually exclusive with --sync-from, --sync-exclude and --active')
+  }
+  if (options.rest.length) daemon.fatal('Databases should be specified in a config file')
+  return readConfig(configurationFile(file), daemon.log)
+}
+
+/** Reads the configuration file again. */
+function reloadCommand(
+  daemon: DaemonProcess,
+  server: Server,
+  databases: Databases,
+  path: string | undefined,
+): ControlCommand {
+  return command('ovsdb-server/reload', '', [0, 0], () => {
+    if (path === undefined) return new Error('Configuration file was not specified on command line')
+    const config = readConfig(path, daemon.log)
+    const failed = new Error('Configuration failed.  See the log file for details.')
+    if (!config) return failed
+    const opened = databases.configure(config.databases)
+    const wrong = server.remotes.problem(config.remotes.keys())
+    server.remotes.replace(config.remotes)
+    if (wrong !== undefined) daemon.log.warn(`failed to configure remotes: ${wrong}`, { code: 'bad-remote' })
+    return opened && wrong === undefined ? '' : failed
+  })
 }
 
 /** Commands that would contradict a configuration file. */
@@ -196,93 +246,22 @@ const CONFIGURING = new Set(
     'set-active-ovsdb-server',
     'connect-active-ovsdb-server',
     'disconnect-active-ovsdb-server',
+    'set-active-ovsdb-server-probe-interval',
+    'set-relay-source-probe-interval',
     'set-sync-exclude-tables',
   ].map((name) => `ovsdb-server/${name}`),
 )
+
+/** A command whose work is left to the configuration file. */
+function left(command: ControlCommand, path: string): ControlCommand {
+  return { ...command, run: (_, reply) => reply.error(`Update the ${path} and use ovsdb-server/reload instead`) }
+}
 
 /** `--run`: the server lives as long as a command does. */
 function runCommand(daemon: DaemonProcess, run: string): void {
   const child = spawn('/bin/sh', ['-c', run], { stdio: 'inherit' })
   child.on('exit', (code) => daemon.exit(undefined, code === 0 ? 0 : 1))
   child.on('error', (e) => daemon.fatal(`${run}: ${e.message}`))
-}
-
-/** What a configuration file asks for, kept up over reloads. */
-class ConfiguredServer {
-  private readonly relays = new Map<string, { stop(): void }>()
-
-  constructor(
-    private readonly server: Server,
-    private readonly transport: Transport,
-    /** The name of each database by its file. */
-    private readonly opened: Map<string, string>,
-    private readonly open: (path: string) => Result<void>,
-    private readonly replication: Replication,
-  ) {}
-
-  reload(path: string): Result<void> {
-    const config = readConfig(path)
-    if (!config.ok) return config
-    const { databases, remotes } = config.value
-    const names = new Set(databases.map((d) => d.name))
-    for (const [file, database] of [...this.opened]) {
-      if (names.has(file)) continue
-      this.server.removeDatabase(database)
-      this.opened.delete(file)
-    }
-    for (const [name, relay] of [...this.relays]) {
-      if (names.has(name)) continue
-      relay.stop()
-      this.relays.delete(name)
-      this.server.removeDatabase(name)
-    }
-    for (const database of databases) {
-      const result = this.add(database)
-      if (!result.ok) return result
-    }
-    const backup = databases.find((d) => d.model === 'active-backup' && d.backup)
-    if (backup?.source !== undefined) {
-      const name = this.opened.get(backup.name) ?? backup.name
-      this.replication.follow(backup.source, new Set(backup.exclude.map((t) => `${name}:${t}`)), name)
-    } else if (this.replication.backup) this.replication.disconnect()
-    this.server.remotes.replace(remotes)
-    return ok(undefined)
-  }
-
-  private add(database: DatabaseConfig): Result<void> {
-    const { name, source } = database
-    if (database.model === 'relay') {
-      if (this.relays.has(name) || source === undefined) return ok(undefined)
-      this.relays.set(name, startRelay(this.server, this.transport, name, [source], database.sourceOptions))
-      return ok(undefined)
-    }
-    return this.opened.has(name) ? ok(undefined) : this.open(name)
-  }
-}
-
-function openDatabase(
-  daemon: DaemonProcess,
-  server: Server,
-  transport: Transport,
-  path: string,
-  names: Map<string, string>,
-): Result<void> {
-  if (path.startsWith('relay:')) {
-    const [, name = '', remotes = ''] = /^relay:([^:]*):(.*)$/.exec(path) ?? []
-    if (!name || !remotes) return err(`${path}: invalid syntax`)
-    startRelay(server, transport, name, remotes.split(','))
-    return ok(undefined)
-  }
-  if (names.has(path)) return err(`ovsdb error: ${path}: already open`)
-  const opened = openFile(resolve(path), { files: systemFiles, clock: daemon.clock, log: daemon.log })
-  if (!opened.ok) return err(opened.error.replace(resolve(path), path))
-  const added = server.addDatabase(opened.value.schema, opened.value.storage)
-  if (added.ok) {
-    names.set(path, added.value.name)
-    return ok(undefined)
-  }
-  opened.value.storage.close()
-  return err(added.error.startsWith('duplicate') ? `ovsdb error: ${path}: ${added.error}` : added.error)
 }
 
 try {

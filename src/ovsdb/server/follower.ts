@@ -1,7 +1,7 @@
 import type { Timer } from '../../base/clock.ts'
 import type { ByteStream } from '../../base/stream.ts'
 import { isArray, isObject, type Json, type JsonObject, printJson } from '../../jsonrpc/json.ts'
-import { MessageReader } from '../../jsonrpc/reader.ts'
+import { RpcClient, type RpcReply } from '../client/rpc.ts'
 import {
   type ColumnSchema,
   columnType,
@@ -11,6 +11,7 @@ import {
   type Row,
   readSchema,
   UNLIMITED,
+  ZERO_UUID,
 } from '../schema/index.ts'
 import { applyDifference } from '../storage/record.ts'
 import type { Database } from '../transaction/index.ts'
@@ -34,35 +35,48 @@ export interface FollowerOptions {
   onState(state: FollowerState): void
 }
 
-interface Pending {
-  done(reply: ForwardReply, json: Json | undefined): void
+/** A transaction that waits for the source to be there. */
+interface Queued {
+  readonly params: readonly Json[]
+  readonly done: (reply: ForwardReply) => void
 }
 
-/** What a transaction's caller is told when the source went before it answered. */
+/** What a transaction's caller is told when the source went before it answered: nobody knows whether it ran. */
 const LOST: ForwardReply = { error: '{"error":"canceled","details":"connection to the source was lost"}' }
+
+const FIRST_BACKOFF = 1000
+const MAX_BACKOFF = 8000
+const SERVER_MONITOR = '_Server'
+
+const forwarded = (reply: RpcReply): ForwardReply =>
+  reply.error === null ? { result: printJson(reply.result) } : { error: printJson(reply.error) }
 
 /** Keeps a database like that of another server: the work of a relay and of a backup (ovsdb(7)). */
 export class Follower {
-  private stream: ByteStream | undefined
-  private next = 1
-  private readonly pending = new Map<number, Pending>()
-  private backoff = 1000
+  private rpc: RpcClient | undefined
+  private readonly queue = new Set<Queued>()
+  private backoff = 0
+  private failures = 0
   private timer: Timer | undefined
   private watch: Timer | undefined
   private giveUp: (() => void) | undefined
   private at = 0
   private stopped = false
-  private heard = 0
   private schemaText = ''
   private target: Database | undefined
-  private lastId = '00000000-0000-0000-0000-000000000000'
+  private lastId = ZERO_UUID
+  /** How far a clustered source was; one that is behind would take us back in time. */
+  private minIndex = 0
+  private probe: number
   state: FollowerState = 'connecting'
 
   constructor(
     private readonly server: Server,
     private readonly transport: Transport,
     private readonly options: FollowerOptions,
-  ) {}
+  ) {
+    this.probe = options.probe
+  }
 
   start(): void {
     this.connect()
@@ -72,13 +86,34 @@ export class Follower {
     this.stopped = true
     this.timer?.cancel()
     this.giveUp?.()
-    this.drop('stopped')
+    this.rpc?.end('stopped')
+    for (const { done } of this.queue) done(LOST)
+    this.queue.clear()
   }
 
-  /** Sends a client's transaction to the source. */
-  forward(params: readonly Json[], done: (reply: ForwardReply) => void): void {
-    if (!this.stream || this.state !== 'replicating') done(LOST)
-    else this.call('transact', params, (reply) => done(reply))
+  setProbe(probe: number): void {
+    this.probe = probe
+    if (this.rpc) this.watchSilence(this.rpc)
+  }
+
+  /**
+   * Sends a client's transaction to the source, or keeps it until the source is there. What it returns
+   * withdraws one that was not sent yet.
+   */
+  forward(params: readonly Json[], done: (reply: ForwardReply) => void): () => boolean {
+    const queued: Queued = { params, done }
+    if (this.rpc && this.state === 'replicating') this.send(this.rpc, queued)
+    else this.queue.add(queued)
+    return () => this.queue.delete(queued)
+  }
+
+  private send(rpc: RpcClient, { params, done }: Queued): void {
+    rpc.request(
+      'transact',
+      params as Json[],
+      (reply) => done(forwarded(reply)),
+      () => done(LOST),
+    )
   }
 
   private get remote(): string {
@@ -111,168 +146,193 @@ export class Follower {
     })
   }
 
+  /** Tries the next source; when all have failed, after a while. */
   private again(): void {
     this.at++
-    this.timer = this.server.clock.after(this.backoff, () => this.connect())
-    this.backoff = Math.min(this.backoff * 2, this.options.maxBackoff ?? 8000)
+    this.failures++
+    const all = this.failures >= this.options.remotes.length
+    if (all) {
+      const most = this.options.maxBackoff ?? MAX_BACKOFF
+      this.backoff = Math.min(this.backoff ? this.backoff * 2 : FIRST_BACKOFF, most)
+      this.failures = 0
+    }
+    this.timer = this.server.clock.after(all ? this.backoff : 0, () => this.connect())
   }
 
   private adopt(stream: ByteStream): void {
-    this.stream = stream
-    this.heard = this.server.clock.monotonic()
-    const reader = new MessageReader((json) => this.message(json), this.server.limits)
-    stream.onData = (bytes) => {
-      this.heard = this.server.clock.monotonic()
-      try {
-        reader.push(bytes)
-      } catch (e) {
-        this.drop(e instanceof Error ? e.message : String(e))
-      }
-    }
-    stream.onClose = (error) => this.drop(error?.message ?? 'connection closed by peer')
-    this.ask()
-    this.call('get_schema', [this.options.database], (reply, json) => {
-      if (json === undefined) this.fail(`${this.options.database}: ${'error' in reply ? reply.error : 'no schema'}`)
-      else this.gotSchema(json)
-    })
+    const rpc = new RpcClient(stream, () => this.server.clock.monotonic())
+    this.rpc = rpc
+    rpc.onNotification = (method, params) => this.notification(rpc, method, params)
+    rpc.onEnd = (reason) => this.ended(reason)
+    this.watchSilence(rpc)
+    rpc.request('set_db_change_aware', [true], () => {})
+    this.watchSource(rpc)
   }
 
-  private ask(): void {
-    const { probe } = this.options
+  private watchSilence(rpc: RpcClient): void {
+    const { probe } = this
     this.watch?.cancel()
     if (!probe) return
+    const asked = this.server.clock.monotonic()
     this.watch = this.server.clock.after(probe, () => {
-      const silence = this.server.clock.monotonic() - this.heard
+      const silence = this.server.clock.monotonic() - rpc.lastReceived
       if (silence >= 2 * probe) {
-        this.drop('no response to inactivity probe')
+        rpc.end('no response to inactivity probe')
         return
       }
-      if (silence >= probe) this.send('{"id":"echo","method":"echo","params":[]}')
-      this.ask()
+      if (rpc.lastReceived <= asked) rpc.probe()
+      this.watchSilence(rpc)
     })
   }
 
-  private drop(reason: string): void {
-    const { stream } = this
-    if (!stream) return
-    this.stream = undefined
+  private ended(reason: string): void {
+    const { remote } = this
+    this.rpc = undefined
     this.watch?.cancel()
-    stream.onClose = undefined
-    stream.onData = undefined
-    stream.close(new Error(reason))
-    const pending = [...this.pending.values()]
-    this.pending.clear()
-    for (const { done } of pending) done(LOST, undefined)
-    this.setState('connecting')
+    if (this.state !== 'error') this.setState('connecting')
     if (this.stopped) return
-    this.server.log.child('reconnect').info(`${this.remote}: connection dropped (${reason})`)
+    this.server.log.child('reconnect').info(`${remote}: connection dropped (${reason})`)
     this.again()
   }
 
-  private fail(what: string): void {
+  private fail(rpc: RpcClient, what: string): void {
     this.server.log.child('replication').err(what, { code: 'replication-failed', remote: this.remote })
     this.setState('error')
-    this.drop(what)
+    rpc.end(what)
   }
 
-  private send(text: string): void {
-    this.stream?.write(Buffer.from(text))
+  /** Follows the source's `_Server` database: it must be in touch with its cluster, and not behind (ovsdb-server(5)). */
+  private watchSource(rpc: RpcClient): void {
+    const { database } = this.options
+    const columns = ['model', 'connected', 'index']
+    const where = [['name', '==', database]]
+    rpc.request('monitor_cond', ['_Server', SERVER_MONITOR, { Database: [{ columns, where }] }], (reply) => {
+      // A server without _Server is one of old, and alone.
+      if (reply.error !== null || this.judge(rpc, reply.result, true)) this.learnSchema(rpc)
+    })
   }
 
-  private call(method: string, params: readonly Json[], done: Pending['done']): void {
-    const id = this.next++
-    this.pending.set(id, { done })
-    this.send(`{"id":${id},"method":"${method}","params":${printJson(params)}}`)
-  }
-
-  private message(json: Json): void {
-    if (!isObject(json)) return
-    const { id, method, params, result, error } = json
-    if (typeof method === 'string') {
-      if (method === 'echo')
-        this.send(`{"id":${printJson(id ?? null)},"result":${printJson(params ?? [])},"error":null}`)
-      else if (isArray(params)) this.notification(method, params)
-      return
+  private judge(rpc: RpcClient, updates: Json, whole: boolean): boolean {
+    const { database } = this.options
+    const rows = isObject(updates) && isObject(updates['Database']) ? Object.values(updates['Database']) : []
+    if (whole && !rows.length) {
+      this.fail(rpc, `list_dbs failed: ${database}: database name is not in the list`)
+      return false
     }
-    if (typeof id !== 'number') return
-    const pending = this.pending.get(id)
-    this.pending.delete(id)
-    if (!pending) return
-    if (error !== undefined && error !== null) pending.done({ error: printJson(error) }, undefined)
-    else pending.done({ result: printJson(result ?? null) }, result)
+    for (const update of rows) {
+      const row = isObject(update) ? (update['initial'] ?? update['insert'] ?? update['modify']) : undefined
+      if (!isObject(row)) continue
+      // The initial contents leave out what is false; a difference, what is as before.
+      if ((row['connected'] ?? !whole) === false) {
+        rpc.end('clustered database server is disconnected from cluster; trying another server')
+        return false
+      }
+      const index = row['index']
+      if (typeof index !== 'number') continue
+      if (index < this.minIndex) {
+        rpc.end('clustered database server has stale data; trying another server')
+        return false
+      }
+      this.minIndex = index
+    }
+    return true
   }
 
-  private gotSchema(json: Json): void {
-    let schema: DatabaseSchema
-    try {
-      schema = readSchema(json)
-    } catch (e) {
-      if (!(e instanceof Failure)) throw e
-      this.fail(`${this.options.database}: bad schema: ${e.message}`)
-      return
-    }
-    const text = printJson(json, true)
-    if (!this.target || text !== this.schemaText) {
-      const target = this.options.target(schema)
-      if (typeof target === 'string') {
-        this.fail(target)
+  private learnSchema(rpc: RpcClient): void {
+    const { database } = this.options
+    rpc.request('get_schema', [database], (reply) => {
+      if (reply.error !== null) {
+        this.fail(rpc, `${database}: ${printJson(reply.error)}`)
         return
       }
-      this.target = target
-      this.schemaText = text
-      this.lastId = '00000000-0000-0000-0000-000000000000'
-    }
-    this.monitor(this.target)
+      let schema: DatabaseSchema
+      try {
+        schema = readSchema(reply.result)
+      } catch (e) {
+        if (!(e instanceof Failure)) throw e
+        this.fail(rpc, `${database}: bad schema: ${e.message}`)
+        return
+      }
+      const text = printJson(reply.result, true)
+      if (!this.target || text !== this.schemaText) {
+        const target = this.options.target(schema)
+        if (typeof target === 'string') {
+          this.fail(rpc, target)
+          return
+        }
+        this.target = target
+        this.schemaText = text
+        this.lastId = ZERO_UUID
+      }
+      this.monitor(rpc, this.target, schema)
+    })
   }
 
-  private monitor(target: Database): void {
+  private monitor(rpc: RpcClient, target: Database, schema: DatabaseSchema): void {
+    const { database, exclude } = this.options
     const requests: Record<string, Json> = {}
-    for (const [name, table] of target.tables) {
-      if (!this.options.exclude.has(name)) requests[name] = [{ columns: [...table.schema.columns.keys()] }]
+    for (const [name, table] of schema.tables) {
+      if (!exclude.has(name)) requests[name] = [{ columns: [...table.columns.keys()] }]
     }
-    const { database } = this.options
-    this.call('monitor_cond_since', [database, database, requests, this.lastId], (_, result) => {
+    rpc.request('monitor_cond_since', [database, database, requests, this.lastId], ({ result, error }) => {
       if (!isArray(result) || result.length !== 3 || !isObject(result[2])) {
-        if (result !== undefined) this.fail(`${database}: unexpected reply to monitor request`)
+        this.fail(rpc, `${database}: unexpected reply to monitor request: ${printJson(error)}`)
         return
       }
       const found = result[0] === true
-      if (this.apply(target, result[2], typeof result[1] === 'string' ? result[1] : undefined, !found)) {
-        this.backoff = 1000
-        this.setState('replicating')
+      if (!found)
+        this.server.log.child('replication').info(`${database}: Monitor reply received. Resetting the database.`)
+      const tables = found ? [] : Object.keys(requests)
+      if (!this.take(rpc, target, result[2], typeof result[1] === 'string' ? result[1] : undefined, tables)) return
+      this.backoff = 0
+      this.failures = 0
+      this.setState('replicating')
+      for (const queued of [...this.queue]) {
+        this.queue.delete(queued)
+        this.send(rpc, queued)
       }
     })
   }
 
-  private notification(method: string, params: readonly Json[]): void {
-    const { target } = this
-    if (!target) return
-    if (method === 'update3' && typeof params[1] === 'string' && isObject(params[2])) {
-      this.apply(target, params[2], params[1], false)
-    } else if (method === 'monitor_canceled') this.drop('database changed at the source')
+  private notification(rpc: RpcClient, method: string, params: readonly Json[]): void {
+    const [id, one, two] = params
+    if (method === 'update2' && id === SERVER_MONITOR) this.judge(rpc, one ?? null, false)
+    else if (method === 'update3' && this.target && typeof one === 'string' && isObject(two)) {
+      this.take(rpc, this.target, two, one, [])
+    } else if (method === 'monitor_canceled' && id === this.options.database) {
+      // The database was converted, or is another one.
+      this.learnSchema(rpc)
+    }
   }
 
-  /** Takes over an update; with `everything` it is all there is: other rows go. */
-  private apply(target: Database, updates: JsonObject, id: string | undefined, everything: boolean): boolean {
+  /** Takes over an update. Of the tables `whole` it is all there is: other rows of theirs go. */
+  private take(
+    rpc: RpcClient,
+    target: Database,
+    updates: JsonObject,
+    id: string | undefined,
+    whole: readonly string[],
+  ): boolean {
     const rows = new Map<string, Map<string, Row | undefined>>()
     try {
       for (const [name, table] of target.tables) {
         const update = updates[name]
         if (this.options.exclude.has(name)) continue
         const changes = new Map<string, Row | undefined>()
-        if (everything) for (const uuid of table.rows.keys()) changes.set(uuid, undefined)
+        if (whole.includes(name)) for (const uuid of table.rows.keys()) changes.set(uuid, undefined)
         for (const [uuid, change] of Object.entries(isObject(update) ? update : {})) {
-          if (!isObject(change)) continue
-          changes.set(uuid, updatedRow(target, name, uuid, change))
+          if (isObject(change)) changes.set(uuid, updatedRow(target, name, uuid, change))
         }
         if (changes.size) rows.set(name, changes)
       }
+      target.adopt(rows, id)
     } catch (e) {
       if (!(e instanceof Failure)) throw e
-      this.fail(`${this.options.database}: bad update: ${e.message}`)
+      // What was missed can only be made good from the beginning.
+      this.lastId = ZERO_UUID
+      this.fail(rpc, `${this.options.database}: update not taken: ${e.message}`)
       return false
     }
-    target.adopt(rows, id)
     if (id !== undefined) this.lastId = id
     return true
   }

@@ -1,5 +1,6 @@
+export { Relays } from './relay.ts'
 export type { Listening, RemoteOptions, Transport } from './remotes.ts'
-export { Replication, startRelay } from './replication.ts'
+export { type BackupSource, Replication } from './replication.ts'
 export { createServer, type Forwarder, type ForwardReply, Server, type ServerOptions } from './server.ts'
 export { serverSchema } from './server-schema.ts'
 export type { Session, SessionOptions } from './session.ts'

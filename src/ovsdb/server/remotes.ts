@@ -215,7 +215,7 @@ export class RemoteSet {
       }
     }
     this.configured.set(spec, options)
-    this.refresh(spec, ready)
+    this.refresh((refused) => ready?.(refused.get(spec)))
   }
 
   remove(spec: string): boolean {
@@ -224,11 +224,23 @@ export class RemoteSet {
     return true
   }
 
-  /** Replaces all of them, as a configuration file does. */
-  replace(all: ReadonlyMap<string, RemoteOptions>): void {
+  /** Why one of these connection methods can not be used: it names no column of a database. */
+  problem(specs: Iterable<string>): string | undefined {
+    for (const spec of specs) {
+      const source = spec.startsWith('db:') ? this.source(spec) : undefined
+      if (source && !source.ok) return source.error
+    }
+    return undefined
+  }
+
+  /**
+   * Replaces all of them, as a configuration file does. `ready` is called when each listens or was
+   * refused, with the reasons of those.
+   */
+  replace(all: ReadonlyMap<string, RemoteOptions>, ready?: (refused: ReadonlyMap<string, string>) => void): void {
     this.configured.clear()
     for (const [spec, options] of all) this.configured.set(spec, options)
-    this.refresh()
+    this.refresh(ready)
   }
 
   private source(spec: string): Result<Source> {
@@ -245,14 +257,25 @@ export class RemoteSet {
     return ok({ database, table, column, target: refTable ? database.tables.get(refTable) : undefined })
   }
 
-  /** Opens what is configured and closes what is not, after a change of either. */
-  refresh(spec?: string, ready?: (error: string | undefined) => void): void {
+  /**
+   * Opens what is configured and closes what is not, after a change of either. `ready` is called once, when
+   * all that was opened listens or was refused, with the reasons of those.
+   */
+  refresh(ready?: (refused: ReadonlyMap<string, string>) => void): void {
     const { transport } = this
+    const log = this.server.log.child('ovsdb_jsonrpc_server')
     const wanted = this.wanted()
+    const refused = new Map<string, string>()
     for (const [method, remote] of [...this.remotes]) {
       if (wanted.has(method)) continue
+      log.info(`${method}: remote deconfigured`)
       this.remotes.delete(method)
       remote.close()
+    }
+    let opening = 1
+    const opened = (method: string, error: string | undefined) => {
+      if (error !== undefined) refused.set(method, error)
+      if (--opening === 0) ready?.(refused)
     }
     for (const [method, options] of wanted) {
       const remote = this.remotes.get(method)
@@ -264,23 +287,17 @@ export class RemoteSet {
       if (problem !== undefined || !transport) {
         if (!this.complained.has(method)) {
           this.complained.add(method)
-          this.server.log
-            .child('ovsdb_jsonrpc_server')
-            .err(`${method}: ${problem}`, { code: 'bad-remote', remote: method })
+          log.err(`${method}: ${problem}`, { code: 'bad-remote', remote: method })
         }
-        if (method === spec) {
-          ready?.(problem)
-          ready = undefined
-        }
+        if (problem !== undefined) refused.set(method, problem)
         continue
       }
       const fresh = new Remote(this, this.server, transport, method, options)
       this.remotes.set(method, fresh)
-      const tell = method === spec ? ready : undefined
-      if (method === spec) ready = undefined
-      fresh.start(tell)
+      opening++
+      fresh.start((error) => opened(method, error))
     }
-    ready?.(undefined)
+    opened('', undefined)
     this.changed()
   }
 
@@ -340,7 +357,8 @@ export class RemoteSet {
 
   /** Writes `is_connected` and `status` of the rows through which remotes are configured. */
   private writeStatus({ database, target }: Source): void {
-    if (!target) return
+    // What this server has from another is not its own to write.
+    if (!target || database.readOnly || this.server.forwarder(database.name)) return
     const { name, columns } = target.schema
     const operations = []
     for (const row of target.rows.values()) {

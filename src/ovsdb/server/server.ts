@@ -30,7 +30,8 @@ export type Model = 'standalone' | 'relay'
 
 /** The answer of the source of a relay, as texts of JSON. */
 export type ForwardReply = { readonly result: string } | { readonly error: string }
-export type Forwarder = (params: readonly Json[], done: (reply: ForwardReply) => void) => void
+/** Passes a transaction on; what it returns withdraws one that was not sent yet, and says whether it could. */
+export type Forwarder = (params: readonly Json[], done: (reply: ForwardReply) => void) => () => boolean
 
 /** A database that a server offers. */
 export interface Hosted {
@@ -40,6 +41,8 @@ export interface Hosted {
   /** The uuid of its row in the `_Server` database. */
   readonly row: string
   connected: boolean
+  /** Of a relay: its source has not been heard of yet, so that not even the schema is known. */
+  readonly awaited: boolean
   readonly forward: Forwarder | undefined
   readonly stop: () => void
 }
@@ -60,6 +63,7 @@ export class Server {
   readonly remotes: RemoteSet
   private readonly own: Database
   private readonly closers: (() => void)[] = []
+  private readonly removals: ((name: string) => void)[] = []
 
   constructor(options: ServerOptions) {
     this.clock = options.clock
@@ -81,7 +85,8 @@ export class Server {
 
   /** Offers a database, with what its storage holds. Without storage it lives as long as the server. */
   addDatabase(schema: DatabaseSchema, storage?: Storage): Result<Database> {
-    if (this.hosted.has(schema.name)) return err(`duplicate database name`)
+    if (schema.name.startsWith('_')) return err('names beginning with "_" are reserved')
+    if (this.hosted.has(schema.name)) return err('duplicate database name')
     const database = new Database(schema, this.clock, this.random)
     if (storage) {
       const loaded = storage.load(database)
@@ -92,9 +97,22 @@ export class Server {
     return ok(database)
   }
 
-  /** Offers a database that is kept up from elsewhere; clients' transactions go to `forward`. */
-  addRelay(database: Database, forward: Forwarder): void {
-    this.host(database, 'relay', undefined, forward)
+  /** Offers a database that is kept up from elsewhere, by its name alone until `setSchema`. */
+  addRelay(name: string, forward: Forwarder): Result<void> {
+    if (name.startsWith('_')) return err('names beginning with "_" are reserved')
+    if (this.hosted.has(name)) return err('duplicate database name')
+    const nothing: DatabaseSchema = { name, version: '0.0.0', cksum: '', tables: new Map() }
+    this.host(new Database(nothing, this.clock, this.random), 'relay', undefined, forward, { awaited: true })
+    return ok(undefined)
+  }
+
+  /** Gives a relay the schema of its source, and its clients a new database to ask for. */
+  setSchema(name: string, schema: DatabaseSchema): Database | undefined {
+    const hosted = this.hosted.get(name)
+    if (!hosted) return undefined
+    const database = new Database(schema, this.clock, this.random)
+    this.replace(hosted, database, `database ${name} connection status changed due to schema conversion`)
+    return database
   }
 
   private host(
@@ -102,37 +120,44 @@ export class Server {
     model: Model,
     storage: Storage | undefined,
     forward: Forwarder | undefined,
-    connected = model === 'standalone',
+    { awaited = false, replaced }: { awaited?: boolean; replaced?: Hosted } = {},
   ): void {
-    const row = uuid4(this.random)
+    const row = replaced?.row ?? uuid4(this.random)
+    const connected = replaced?.connected ?? model === 'standalone'
     const stop = database.onCommit((delta) => {
       const messages: UpdateMessages = new Map()
       for (const session of this.sessions) session.committed(database, delta, messages)
       storage?.committed(database)
     })
-    this.hosted.set(database.name, { database, model, storage, row, connected, forward, stop })
-    const schema = model === 'relay' && !connected ? undefined : printJson(printSchema(database.schema), true)
+    this.hosted.set(database.name, { database, model, storage, row, connected, awaited, forward, stop })
+    const schema = awaited ? undefined : printJson(printSchema(database.schema), true)
+    const where = [['_uuid', '==', row] as const]
+    const values = { name: database.name, model, connected, leader: model !== 'relay', schema }
     this.own.transact(
-      [
-        {
-          op: 'insert',
-          table: 'Database',
-          uuid: row,
-          row: { name: database.name, model, connected, leader: model !== 'relay', schema },
-        },
-      ],
+      replaced
+        ? [{ op: 'update', table: 'Database', where, row: { schema } }]
+        : [{ op: 'insert', table: 'Database', uuid: row, row: values }],
       internal,
     )
+  }
+
+  /** Puts a database with another schema in a hosted one's place. */
+  private replace(hosted: Hosted, next: Database, why: string): void {
+    const { database, model, storage, forward } = hosted
+    hosted.stop()
+    database.abandon(CANCELED)
+    this.host(next, model, storage, forward, { replaced: hosted })
+    for (const session of [...this.sessions]) session.databaseGone(database, why)
+    this.remotes.refresh()
   }
 
   /** Says in `_Server` whether a relayed database has its source. */
   setConnected(name: string, connected: boolean): void {
     const hosted = this.hosted.get(name)
-    if (!hosted) return
+    if (!hosted || hosted.connected === connected) return
     hosted.connected = connected
-    const schema = printJson(printSchema(hosted.database.schema), true)
     const where = [['_uuid', '==', hosted.row] as const]
-    this.own.transact([{ op: 'update', table: 'Database', where, row: { connected, schema } }], internal)
+    this.own.transact([{ op: 'update', table: 'Database', where, row: { connected } }], internal)
   }
 
   database(name: string): Database | undefined {
@@ -158,6 +183,7 @@ export class Server {
     const where = [['_uuid', '==', hosted.row] as const]
     this.own.transact([{ op: 'delete', table: 'Database', where }], internal)
     database.abandon(CANCELED)
+    for (const removed of this.removals) removed(database.name)
     for (const session of [...this.sessions]) session.databaseGone(database, why)
   }
 
@@ -178,7 +204,7 @@ export class Server {
     if (hosted.forward || hosted.database.readOnly) {
       done({
         error: 'not allowed',
-        details: 'convert operation not allowed when database server is in read only mode',
+        details: `conversion is not allowed for read-only database ${name}`,
       })
       return
     }
@@ -192,9 +218,7 @@ export class Server {
         return
       }
       next.journal = storage
-      this.unhost(hosted, `database ${name} connection status changed due to schema conversion`)
-      this.host(next, hosted.model, storage, undefined)
-      this.remotes.refresh()
+      this.replace(hosted, next, `database ${name} connection status changed due to schema conversion`)
       done(undefined)
       return
     } catch (e) {
@@ -223,6 +247,11 @@ export class Server {
 
   commands(): ControlCommand[] {
     return serverCommands(this)
+  }
+
+  /** Calls `removed` with the name of each database that is offered no longer. */
+  onRemoved(removed: (name: string) => void): void {
+    this.removals.push(removed)
   }
 
   onClose(close: () => void): void {

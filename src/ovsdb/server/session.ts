@@ -11,7 +11,7 @@ import { resultPieces, WireOperations, writeError } from '../wire/index.ts'
 import { SharedText } from './dumps.ts'
 import type { LockHolder } from './locks.ts'
 import { Output, producer } from './output.ts'
-import type { Server } from './server.ts'
+import type { Forwarder, ForwardReply, Server } from './server.ts'
 
 /** What a remote lets its clients do, and how they are watched. */
 export interface SessionOptions {
@@ -346,6 +346,12 @@ export class Session implements LockHolder {
         syntax: printJson(params, true),
       })
     }
+    if (this.server.hosted.get(name)?.awaited) {
+      throw new Failure({
+        error: 'database not available',
+        details: `${method} request specifies database ${name} which is not yet available because it has not completed joining its cluster`,
+      })
+    }
     return database
   }
 
@@ -354,14 +360,11 @@ export class Session implements LockHolder {
     const key = printJson(id, true)
     if (this.pending.has(key)) fail('syntax error', 'duplicate request ID')
     const relay = this.server.forwarder(database.name)
-    if (relay) {
-      relay(params, (reply) => {
-        if ('error' in reply) this.replyError(id, reply.error)
-        else this.reply(id, reply.result)
-      })
+    const operations = params.slice(1)
+    if (relay && !this.options.readOnly && changesAnything(operations)) {
+      this.forward(relay, database, params, id)
       return
     }
-    const operations = params.slice(1)
     let answered = false
     const withdraw = database.submit(
       new WireOperations(database.schema, operations, this.server.random),
@@ -373,6 +376,40 @@ export class Session implements LockHolder {
         if (result.delta) this.flush()
         if (result.error === CANCELED) this.replyError(id, '"canceled"')
         else this.replyPieces(id, resultPieces(database.schema, operations, result.results, result.error))
+      },
+    )
+    if (!answered) this.pending.set(key, { id, database, withdraw })
+  }
+
+  /** Has the source of a relay run a transaction, if it is one that the client's role allows. */
+  private forward(relay: Forwarder, database: Database, params: readonly Json[], id: Json): void {
+    const key = printJson(id, true)
+    let answered = false
+    const answer = (reply: ForwardReply) => {
+      answered = true
+      this.pending.delete(key)
+      if ('error' in reply) this.replyError(id, reply.error)
+      else this.reply(id, reply.result)
+    }
+    const send = () => {
+      const withdraw = relay(params, answer)
+      if (!answered) this.pending.set(key, { id, database, withdraw })
+    }
+    if (!this.options.role) {
+      send()
+      return
+    }
+    // The source knows this server, not its clients: what a role forbids is found out here, by a rehearsal.
+    const rehearsal = [...params.slice(1), { op: 'abort' }]
+    const withdraw = database.submit(
+      new WireOperations(database.schema, rehearsal, this.server.random),
+      this.requester,
+      ({ results, error }) => {
+        this.pending.delete(key)
+        if (error === CANCELED) this.replyError(id, '"canceled"')
+        else if (error?.error === 'aborted') send()
+        else this.replyPieces(id, resultPieces(database.schema, rehearsal.slice(0, -1), results, error))
+        answered = true
       },
     )
     if (!answered) this.pending.set(key, { id, database, withdraw })
@@ -530,7 +567,6 @@ function updateHead(key: string, monitor: Monitor): string {
 
 /** Notifications of one commit, made once for all clients whose monitors are called and ask for the same. */
 export type UpdateMessages = Map<string, SharedText | Uint8Array | undefined>
-const encoder = new TextEncoder()
 
 function sharedMessage(key: string, monitor: Monitor, delta: Delta, messages: UpdateMessages) {
   const name = `${monitor.version}${key}${monitor.sharedKey}`
@@ -542,7 +578,7 @@ function sharedMessage(key: string, monitor: Monitor, delta: Delta, messages: Up
   if (!first.done) {
     const second = rest.next()
     message = second.done
-      ? encoder.encode(`${head}${first.value}]}`)
+      ? Buffer.from(`${head}${first.value}]}`)
       : new SharedText(enclosed(`${head}${first.value}${second.value}`, rest, ']}'))
   }
   messages.set(name, message)
@@ -553,6 +589,13 @@ function* enclosed(head: string, pieces: Iterable<string>, tail: string): Genera
   yield head
   yield* pieces
   yield tail
+}
+
+/** The operations that only the source of a relay can run; a relay answers all others by itself. */
+const CHANGING: ReadonlySet<Json | undefined> = new Set(['insert', 'update', 'mutate', 'delete', 'commit'])
+
+function changesAnything(operations: readonly Json[]): boolean {
+  return operations.some((o) => isObject(o) && CHANGING.has(o['op']))
 }
 
 /** The error with which a transaction is ended whose database is gone. */

@@ -15,6 +15,8 @@ export interface FileStorageOptions {
   readonly files: FileSystem
   readonly clock: Clock
   readonly log: Log
+  /** Whether changed sets and maps are written as differences, which `--disable-file-column-diff` turns off. */
+  readonly differences?: boolean
 }
 
 /** Automatic compaction: not below this size, in bytes, nor before the log has doubled. */
@@ -144,7 +146,9 @@ export class FileStorage implements Storage {
     if (this.broken !== undefined) return this.broken
     const record = new RecordEncoder()
     let first = true
-    for (const piece of writeTransaction(this.tables, delta, date)) {
+    for (const piece of writeTransaction(this.tables, delta, date, {
+      differences: this.options.differences !== false,
+    })) {
       if (!first) yield
       first = false
       record.add(piece)

@@ -27,36 +27,37 @@ export function writeNewRow(table: Table, row: Row): string {
   return `{${s}}`
 }
 
-function writeChangedRow(table: Table, old: Row, now: Row): string {
+function writeChangedRow(table: Table, old: Row, now: Row, differences: boolean): string {
   let s = ''
   for (const column of table.schema.columns.values()) {
     if (column.ephemeral) continue
     const before = old[column.name]
     const after = now[column.name]
     if (before === after || equalDatums(before, after)) continue
-    s += `${s ? ',' : ''}"${column.name}":${writeDifference(column.type, before, after)}`
+    const value = differences ? writeDifference(column.type, before, after) : writeDatum(column.type, after)
+    s += `${s ? ',' : ''}"${column.name}":${value}`
   }
   return s && `{${s}}`
 }
 
 /**
  * The pieces of a transaction's record (ovsdb(5)), none when nothing of it is stored. Modified sets and
- * maps are written as differences. A large transaction is longer than any one string can be.
+ * maps are written as differences, where programs of before Open vSwitch 2.17 need not read them. A large transaction is longer than any one string can be.
  */
 export function* writeTransaction(
   tables: ReadonlyMap<string, Table>,
   delta: Delta,
   date: number,
-  pieceSize = 1 << 20,
+  { pieceSize = 1 << 20, differences = true }: { readonly pieceSize?: number; readonly differences?: boolean } = {},
 ): Generator<string> {
-  let piece = '{"_is_diff":true,'
+  let piece = differences ? '{"_is_diff":true,' : '{'
   let any = false
   for (const [name, changes] of delta.tables) {
     const table = tables.get(name)
     if (!table) continue
     let first = true
     for (const [uuid, { old, new: now }] of changes) {
-      const text = !now ? 'null' : old ? writeChangedRow(table, old, now) : writeNewRow(table, now)
+      const text = !now ? 'null' : old ? writeChangedRow(table, old, now, differences) : writeNewRow(table, now)
       if (!text) continue
       piece += `${first ? `"${name}":{` : ','}"${uuid}":${text}`
       first = false
