@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs'
 import { err, ok, type Result } from '../../base/result.ts'
 import { errorText } from '../../io/errors.ts'
 import type { Backend } from '../event.ts'
+import { osloBackend } from '../oslo/backend.ts'
+import { parseOsloOptions } from '../oslo/options.ts'
 import { PythonBackend } from '../python/backend.ts'
 import { parsePythonConfig } from '../python/config.ts'
 import { type OtherFile, type OwnLogger, parseParameters } from './parameters.ts'
@@ -31,7 +33,7 @@ const DIALECTS: Readonly<Record<OtherFile['kind'], Dialect>> = {
     const config = parsePythonConfig(text, file, context.pid)
     return config.ok ? ok({ backend: new PythonBackend(config.value, context), warnings: [] }) : config
   },
-  oslo: (_text, { at }) => err(`${at}: oslo.log's options are not supported yet`),
+  oslo: osloLogging,
   properties: (_text, { at }) => err(`${at}: log_property_file: log4cplus properties are not supported yet`),
 }
 
@@ -46,6 +48,19 @@ export async function loadLogging(path: string, context: LoadContext): Promise<R
   if (value.kind === 'plain') return ok({ backend: new PlainBackend(value.plain, context), warnings })
   const loaded = value.kind === 'own' ? await ownLogging(value) : otherLogging(value, context)
   return loaded.ok ? ok({ ...loaded.value, warnings: [...warnings, ...loaded.value.warnings] }) : loaded
+}
+
+function osloLogging(text: string, { file }: OtherFile, context: LoadContext): Result<LoadedLogging> {
+  const parsed = parseOsloOptions(text, file, context.component)
+  if (!parsed.ok) return parsed
+  const { options, warnings } = parsed.value
+  if (options.configFile !== undefined) {
+    const conf = read(context.resolve(options.configFile))
+    if (!conf.ok) return conf
+    const config = parsePythonConfig(conf.value, options.configFile, context.pid)
+    return config.ok ? ok({ backend: new PythonBackend(config.value, context), warnings }) : config
+  }
+  return ok({ backend: osloBackend(options, context), warnings })
 }
 
 function otherLogging(file: OtherFile, context: LoadContext): Result<LoadedLogging> {

@@ -195,6 +195,8 @@ function appender(h: HandlerConfig, context: BackendContext): Appender {
     case 'null':
     case 'memory':
       return nowhere
+    case 'other':
+      return what.open(context)
     case 'stream':
       return context.console?.(what.fd) ?? new ConsoleAppender(what.fd)
     case 'file':

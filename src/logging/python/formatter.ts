@@ -37,10 +37,15 @@ export function pythonLayout(options: FormatOptions): Result<Layout> {
   const style = compileStyle(format ?? '', options.style)
   if (!style.ok) return style
   const { fill } = style.value
-  return ok((event) => fill((name) => attribute(name, event, options)))
+  return ok((event) => fill((name) => recordAttribute(name, event, options)))
 }
 
-function attribute(name: string, event: LogEvent, options: FormatOptions): Attribute | undefined {
+/** An attribute of an event's `logging.LogRecord`; undefined where it has none. */
+export function recordAttribute(
+  name: string,
+  event: LogEvent,
+  options: Pick<FormatOptions, 'dateFormat' | 'pid'>,
+): Attribute | undefined {
   switch (name) {
     case 'message':
     case 'msg':
@@ -76,7 +81,7 @@ function attribute(name: string, event: LogEvent, options: FormatOptions): Attri
     case 'threadName':
       return 'MainThread'
     default: {
-      const field = event.fields?.[name]
+      const field = event.fields && Object.hasOwn(event.fields, name) ? event.fields[name] : undefined
       return typeof field === 'boolean' ? (field ? 'True' : 'False') : field
     }
   }

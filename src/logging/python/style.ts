@@ -28,13 +28,17 @@ const MAX_WIDTH = 10_000
 
 /** Formats as `logging.Formatter` takes them, in the style %, { or $. */
 export function compileStyle(format: string, kind: string): Result<Style> {
-  if (kind === '%') return percent(format)
+  if (kind === '%') {
+    const r = compilePercent(format)
+    return r.ok && !r.value.names.size ? err(`invalid format '${format}' for '%' style`) : r
+  }
   if (kind === '{') return braces(format)
   if (kind === '$') return template(format)
   return err("style must be one of: '%', '{', '$'")
 }
 
-function percent(format: string): Result<Style> {
+/** A format of Python's operator %, with or without fields. */
+export function compilePercent(format: string): Result<Style> {
   const parts: Part[] = []
   const names = new Set<string>()
   const pattern = /%(?:\((\w+)\))?([-#0 +]*)(\d*)(?:\.(\d*))?[hlL]?(.)/gs
@@ -58,7 +62,6 @@ function percent(format: string): Result<Style> {
     parts.push((lookup) => pad(printf(letter, flags, lookup(name) ?? '', limit), flags, Number(width)))
   }
   parts.push(format.slice(end))
-  if (!names.size) return err(`invalid format '${format}' for '%' style`)
   return ok(style(parts, names))
 }
 
