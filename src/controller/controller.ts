@@ -5,6 +5,7 @@ import type { Random } from '../base/random.ts'
 import type { OpenFlowChannel } from '../openflow/connection/channel.ts'
 import type { Message } from '../openflow/messages/message.ts'
 import type { Replica } from '../ovsdb/client/replica.ts'
+import { follow } from '../ovsdb/relations/feed.ts'
 import { Graph } from '../reactive/graph.ts'
 import type { AnyRelation, Derived, Input } from '../reactive/relation.ts'
 import { formatWhy, why } from '../reactive/why.ts'
@@ -21,7 +22,7 @@ import type { Flow } from './flow.ts'
 import { FlowInstaller } from './flow-installer/installer.ts'
 import { declareHa } from './ha.ts'
 import { Conditions } from './inputs/conditions.ts'
-import { follow, localInputs, type SouthboundInputs, southboundInputs } from './inputs/inputs.ts'
+import { localInputs, type SouthboundInputs, southboundInputs } from './inputs/inputs.ts'
 import { type ChassisRelations, declareChassis, declareInterfaces, type Interfaces, US } from './interfaces.ts'
 import { declareEnvironment, type Environment } from './lowering/environment.ts'
 import { declareLowering, type Lowering } from './lowering/lowering.ts'
@@ -252,7 +253,7 @@ export class Controller {
     graph.onWork = () => this.schedule()
     graph.onSettled = () => this.settled()
 
-    this.stops.push(follow(sb, inputs as never), follow(ovs, localTables as never))
+    this.stops.push(follow(sb, inputs), follow(ovs, localTables))
     this.stops.push(
       ovs.onSynced(() => this.schedule()),
       sb.onSynced(() => this.schedule()),

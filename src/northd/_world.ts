@@ -3,7 +3,7 @@ import { keptLog } from '../base/log.ts'
 import { type Random, seeded, uuid4 } from '../base/random.ts'
 import { localReplica } from '../ovsdb/client/local.ts'
 import type { Operation } from '../ovsdb/client/operation.ts'
-import type { Datum, Row } from '../ovsdb/schema/index.ts'
+import type { DatabaseSchema, Datum, Row } from '../ovsdb/schema/index.ts'
 import { Database } from '../ovsdb/transaction/index.ts'
 import { type Northbound, northbound } from '../schema/northbound.ts'
 import { type Southbound, southbound } from '../schema/southbound.ts'
@@ -19,10 +19,11 @@ export class NorthdWorld {
   northd: Northd
   readonly global: string
 
-  constructor(seed = 1) {
+  /** @param schema the southbound's, where it is to be that of an older release. */
+  constructor(seed = 1, schema: DatabaseSchema = southbound) {
     this.random = seeded(seed)
     this.northbound = new Database(northbound, this.clock, this.random)
-    this.southbound = new Database(southbound, this.clock, this.random)
+    this.southbound = new Database(schema, this.clock, this.random)
     this.global = this.uuid()
     this.nb({ op: 'insert', table: 'NB_Global', row: {}, uuid: this.global })
     this.southbound.transact([{ op: 'insert', table: 'SB_Global', row: {} }])

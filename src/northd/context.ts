@@ -7,6 +7,7 @@ import type { MeterNames } from './features/meter.ts'
 import type { NatRelations } from './features/nat.ts'
 import type { RouteRelations } from './features/route.ts'
 import type { Flows } from './pipeline/flow.ts'
+import type { Numbering } from './pipeline/numbering.ts'
 import type { NorthboundOutputs, Outputs } from './southbound/outputs.ts'
 import type { ChassisFeatures } from './topology/chassis-features.ts'
 import type { NorthboundTables, SouthboundTables } from './topology/tables.ts'
@@ -31,6 +32,16 @@ export interface PortState {
   readonly additionalChassis: readonly string[]
 }
 
+/**
+ * What the schema of the southbound server, of an older release, does not hold. It is known before the
+ * first flow is made; should it change, everything is made again: no rule records that it read it.
+ */
+export interface SouthboundLimits {
+  numbering: Numbering
+  /** Whether load balancers name their switches in a column of its own, `ls_datapath_group`. */
+  switchGroups: boolean
+}
+
 /** What every feature of northd is given. Relations that a feature derives for others are fields here. */
 export interface Context {
   readonly graph: Graph
@@ -43,6 +54,7 @@ export interface Context {
   readonly northboundOutputs: NorthboundOutputs
   /** What this deployment drew at random once, where the northbound does not say. */
   readonly identity: Identity
+  readonly southboundLimits: SouthboundLimits
   /** What the controllers say of ports, by Port_Binding.logical_port. */
   readonly portStates: Relation<PortState>
   /** VLAN tags of container ports, by port. */

@@ -3,19 +3,21 @@ import type { Clock, Timer } from '../base/clock.ts'
 import type { ControlCommand } from '../base/command.ts'
 import type { Log } from '../base/log.ts'
 import type { Random } from '../base/random.ts'
-import type { LockHandle, Replica, ReplicaChange, RowChange } from '../ovsdb/client/replica.ts'
-import { Graph, type Input } from '../reactive/index.ts'
+import type { LockHandle, Replica, ReplicaChange } from '../ovsdb/client/replica.ts'
+import { feed, fill } from '../ovsdb/relations/feed.ts'
+import { RowSink } from '../ovsdb/relations/row-sink.ts'
+import { Graph } from '../reactive/index.ts'
 import type { Northbound } from '../schema/northbound.ts'
 import type { PortBinding, Southbound } from '../schema/southbound.ts'
 import { Acknowledge } from './acknowledge.ts'
 import { northdCommands } from './commands.ts'
 import type { Identity } from './context.ts'
+import { CURRENT, OLDER } from './pipeline/numbering.ts'
+import { lsIn } from './pipeline/stage.ts'
 import { northdRules, type Rules } from './rules.ts'
 import type { KeyMemory } from './southbound/datapath.ts'
 import { learnedRowsToRemove } from './southbound/learned.ts'
-import { Sink } from './southbound/sink.ts'
 import { northboundSinkTables, southboundSinkTables } from './southbound/tables.ts'
-import { SOUTHBOUND_INPUTS } from './topology/tables.ts'
 
 export interface NorthdOptions {
   readonly nb: Replica<Northbound>
@@ -41,8 +43,8 @@ export class Northd {
   readonly graph: Graph
   readonly rules: Rules
   readonly log: Log
-  private readonly southSink: Sink<Southbound>
-  private readonly northSink: Sink<Northbound>
+  private readonly southSink: RowSink<Southbound>
+  private readonly northSink: RowSink<Northbound>
   private readonly acknowledge: Acknowledge
   private lock: LockHandle | undefined
   private hadLock = false
@@ -66,7 +68,7 @@ export class Northd {
     this.rules = northdRules({ graph: this.graph, log: given.log, identity: drawIdentity(random), memory })
     const { context } = this.rules
     this.acknowledge = new Acknowledge(nb, sb, clock, () => this.active && !this.graph.busy)
-    this.southSink = new Sink(sb, southboundSinkTables(context.outputs), {
+    this.southSink = new RowSink(sb, southboundSinkTables(context.outputs), {
       clock,
       random,
       log: given.log,
@@ -74,7 +76,7 @@ export class Northd {
       along: (removed, anew) => learnedRowsToRemove(sb, removed, anew),
       onDone: () => this.acknowledge.southboundWritten(),
     })
-    this.northSink = new Sink(nb, northboundSinkTables(context.northboundOutputs), {
+    this.northSink = new RowSink(nb, northboundSinkTables(context.northboundOutputs), {
       clock,
       random,
       log: given.log,
@@ -103,12 +105,9 @@ export class Northd {
     const { nb, sb } = this.given
     const load = () => this.load()
     this.stops.push(nb.onSynced(load), sb.onSynced(load))
-    this.stops.push(nb.onChange((change) => this.fed(this.rules.nb, change)))
     this.stops.push(
-      sb.onChange((change) => {
-        this.fed(this.rules.sb, change)
-        this.acknowledge.southboundChanged()
-      }),
+      nb.onChange((change) => this.northboundChanged(change)),
+      sb.onChange((change) => this.southboundChanged(change)),
     )
     if (!this.paused) this.aspire()
     load()
@@ -190,12 +189,17 @@ export class Northd {
   private load(): void {
     const { nb, sb } = this.given
     if (this.closed || nb.state !== 'synced' || sb.state !== 'synced') return
+    this.regardLimits()
     if (!this.loaded) {
-      for (const row of sb.table('Datapath_Binding').values())
-        if (row.nb_uuid !== undefined) this.memory.datapaths.set(row.nb_uuid, row.tunnel_key)
+      for (const row of sb.table('Datapath_Binding').values()) {
+        // schemas before 26.03 have the northbound uuid only among the ids
+        const ids = row.external_ids
+        const uuid = row.nb_uuid ?? ids.get('logical-switch') ?? ids.get('logical-router')
+        if (uuid !== undefined) this.memory.datapaths.set(uuid, row.tunnel_key)
+      }
       for (const row of sb.table('Port_Binding').values()) this.memory.ports.set(row.logical_port, row.tunnel_key)
-      for (const [name, input] of Object.entries(this.rules.nb)) this.fill(input as Input<unknown>, nb.anyTable(name))
-      for (const name of SOUTHBOUND_INPUTS) this.fill(this.rules.sb[name] as Input<unknown>, sb.anyTable(name))
+      fill(nb, this.rules.nb)
+      fill(sb, this.rules.sb)
       for (const row of sb.table('Port_Binding').values()) this.portState(row)
       this.loaded = true
       this.seed()
@@ -205,8 +209,16 @@ export class Northd {
     this.openSinks()
   }
 
-  private fill(input: Input<unknown>, table: { entries(): IterableIterator<[string, unknown]> } | undefined): void {
-    if (table) for (const [uuid, row] of table.entries()) input.set(uuid, row)
+  /** The databases may be older than this northd, and may be upgraded while it runs. */
+  private regardLimits(): void {
+    const limits = this.rules.context.southboundLimits
+    const last = this.given.sb.typeOf('Logical_Flow', 'table_id')?.key.maxInteger
+    const numbering = last !== undefined && last < lsIn.l2_unknown.table ? OLDER : CURRENT
+    const switchGroups = this.given.sb.has('Load_Balancer', 'ls_datapath_group')
+    if (numbering === limits.numbering && switchGroups === limits.switchGroups) return
+    limits.numbering = numbering
+    limits.switchGroups = switchGroups
+    if (this.loaded) this.graph.recompute()
   }
 
   /** Databases that nobody initialised get their one row. */
@@ -215,21 +227,19 @@ export class Northd {
     if (!nb.table('NB_Global').size) nb.transact([{ op: 'insert', table: 'NB_Global', row: {} }], () => {})
   }
 
-  private fed<T>(tables: { readonly [name: string]: unknown }, change: ReplicaChange<T>): void {
-    if (!this.loaded) return
-    for (const [name, rows] of Object.entries(change.tables) as [string, ReadonlyMap<string, RowChange<unknown>>][]) {
-      const input = tables[name] as Input<unknown> | undefined
-      if (input) {
-        for (const [uuid, { new: row }] of rows)
-          if (row === undefined) input.delete(uuid)
-          else input.set(uuid, row)
-      } else if (name === 'Port_Binding') {
-        for (const { old, new: row } of rows.values() as IterableIterator<RowChange<PortBinding>>) {
-          if (row) this.portState(row)
-          else if (old) this.rules.portStates.delete(old.logical_port)
-        }
+  private northboundChanged(change: ReplicaChange<Northbound>): void {
+    if (this.loaded) feed(change, this.rules.nb)
+  }
+
+  private southboundChanged(change: ReplicaChange<Southbound>): void {
+    if (this.loaded) {
+      feed(change, this.rules.sb)
+      for (const { old, new: row } of change.tables.Port_Binding?.values() ?? []) {
+        if (row) this.portState(row)
+        else if (old) this.rules.portStates.delete(old.logical_port)
       }
     }
+    this.acknowledge.southboundChanged()
   }
 
   /** Of a port's row, only what the controllers write is an input. */

@@ -24,6 +24,7 @@ import { routerAdvertisements } from './features/router-advertisement.ts'
 import { serviceMonitors } from './features/service-monitor.ts'
 import { queueAllocation, tagAllocation } from './features/tag.ts'
 import { Flows } from './pipeline/flow.ts'
+import { CURRENT } from './pipeline/numbering.ts'
 import { neighbours } from './router/neighbour.ts'
 import { routerPipeline } from './router/pipeline.ts'
 import { routerPort } from './router/port.ts'
@@ -117,6 +118,7 @@ export function northdRules({ graph, log, identity, memory }: RuleOptions): Rule
     northboundOutputs: northboundOutputRelations(graph),
     global,
     identity,
+    southboundLimits: { numbering: CURRENT, switchGroups: true },
     portStates,
     ...tunnelKeys(graph, topology, memory),
     features: chassisFeatures(graph, sb),

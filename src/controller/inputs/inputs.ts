@@ -1,4 +1,4 @@
-import type { Replica, TableName, TableRequests } from '../../ovsdb/client/replica.ts'
+import type { TableName, TableRequests } from '../../ovsdb/client/replica.ts'
 import type { Graph } from '../../reactive/graph.ts'
 import type { Input } from '../../reactive/relation.ts'
 import type { OpenVSwitch } from '../../schema/open-vswitch.ts'
@@ -46,40 +46,6 @@ export function southboundInputs(graph: Graph): SouthboundInputs {
 
 export function localInputs(graph: Graph): LocalInputs {
   return Object.fromEntries(LOCAL_TABLES.map((t) => [t, graph.input(`ovs.${t}`)])) as unknown as LocalInputs
-}
-
-/**
- * Keeps input relations, named like tables and keyed by uuid, the same as a replica's tables.
- * Returns how to stop.
- */
-export function follow<T>(
-  replica: Replica<T>,
-  inputs: { readonly [table: string]: Input<never> | undefined },
-): () => void {
-  const each = Object.entries(inputs) as unknown as [TableName<T>, Input<unknown>][]
-  const all = () => {
-    for (const [name, input] of each) {
-      const table = replica.table(name)
-      for (const uuid of input.contents.keys()) if (!table.has(uuid)) input.delete(uuid)
-      for (const [uuid, row] of table.entries()) input.set(uuid, row)
-    }
-  }
-  const stops = [
-    replica.onSynced(all),
-    replica.onChange((change) => {
-      for (const [name, input] of each) {
-        const rows = change.tables[name]
-        if (!rows) continue
-        for (const [uuid, { new: row }] of rows) {
-          if (row === undefined) input.delete(uuid)
-          else input.set(uuid, row)
-        }
-      }
-    }),
-  ]
-  return () => {
-    for (const stop of stops) stop()
-  }
 }
 
 /** What a controller asks of the local database: not the columns that change all the time. */

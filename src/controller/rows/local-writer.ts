@@ -3,6 +3,7 @@ import type { Log } from '../../base/log.ts'
 import type { Random } from '../../base/random.ts'
 import type { Operation } from '../../ovsdb/client/operation.ts'
 import type { Replica } from '../../ovsdb/client/replica.ts'
+import { Reconciler } from '../../ovsdb/relations/reconciler.ts'
 import type { Derived, Relation } from '../../reactive/relation.ts'
 import type { OpenVSwitch, Port } from '../../schema/open-vswitch.ts'
 import type { Binding } from '../binding/binding.ts'
@@ -21,7 +22,6 @@ import {
   removePort,
 } from './bridge-rows.ts'
 import { mapChanges } from './map-changes.ts'
-import { Reconciler } from './reconciler.ts'
 import { RestoreWait } from './restore-wait.ts'
 import type { Acknowledgement } from './southbound-writer.ts'
 

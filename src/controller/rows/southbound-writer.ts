@@ -2,6 +2,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { Random } from '../../base/random.ts'
 import type { Replica } from '../../ovsdb/client/replica.ts'
+import { Reconciler } from '../../ovsdb/relations/reconciler.ts'
 import type { Derived, Relation } from '../../reactive/relation.ts'
 import type { OpenVSwitch } from '../../schema/open-vswitch.ts'
 import type { Southbound } from '../../schema/southbound.ts'
@@ -9,7 +10,6 @@ import type { Binding } from '../binding/binding.ts'
 import { type ChassisName, US } from '../interfaces.ts'
 import { chassisOperations, describeChassis } from './chassis-row.ts'
 import { portOperations } from './port-rows.ts'
-import { Reconciler } from './reconciler.ts'
 
 /** A port is not taken from another chassis again before so many milliseconds. */
 const CLAIM_INTERVAL_MS = 500

@@ -1,12 +1,7 @@
 import type { Operation } from '../../ovsdb/client/operation.ts'
 import type { Replica } from '../../ovsdb/client/replica.ts'
+import type { Removed } from '../../ovsdb/relations/row-sink.ts'
 import type { Southbound } from '../../schema/southbound.ts'
-
-/** A row of an output table that goes in the transaction being made. */
-export interface Removed {
-  readonly table: string
-  readonly uuid: string
-}
 
 /**
  * Rows that controllers made (learned neighbours, MAC addresses, routes, multicast members) and that go

@@ -44,7 +44,7 @@ export function loadBalancers(context: Context): void {
       return key
     }
     const options = new Map(row.options)
-    const split = supports(context, 'lsDpgColumn')
+    const split = context.southboundLimits.switchGroups && supports(context, 'lsDpgColumn')
     out.emit(outputs.Load_Balancer, balancer, {
       name: row.name,
       vips: row.vips,

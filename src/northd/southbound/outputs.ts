@@ -1,11 +1,5 @@
-import type { Datum } from '../../ovsdb/schema/index.ts'
+import type { DesiredRow } from '../../ovsdb/relations/row-sink.ts'
 import type { Derived, Graph } from '../../reactive/index.ts'
-
-/**
- * A row as it shall be: the columns northd writes. A column that refers to a row of another output
- * table holds that row's key in its relation, not its uuid.
- */
-export type DesiredRow = Readonly<Record<string, Datum>>
 
 /** Southbound tables northd writes whole rows of. Keys are natural: what makes a row the same over time. */
 export const OUTPUT_TABLES = [

@@ -1,10 +1,10 @@
+import type { DesiredRow } from '../../ovsdb/relations/row-sink.ts'
 import type { Datum } from '../../ovsdb/schema/index.ts'
 import type { Context } from '../context.ts'
 import { raOptions } from '../features/router-advertisement.ts'
 import type { RouterPort, SwitchPort } from '../topology/topology.ts'
 import { findChassis, haGroupName } from './ha-chassis.ts'
 import { natAddresses } from './nat-addresses.ts'
-import type { DesiredRow } from './outputs.ts'
 
 type Row = Record<string, Datum>
 

@@ -1,8 +1,8 @@
+import type { KeyLookup, SinkTable } from '../../ovsdb/relations/row-sink.ts'
 import type { Datum, Row } from '../../ovsdb/schema/index.ts'
 import { textHash } from '../pipeline/hash-order.ts'
 import { flowKey } from './flow.ts'
 import type { NorthboundOutputs, Outputs, OutputTable } from './outputs.ts'
-import type { KeyLookup, SinkTable } from './sink.ts'
 
 type Fields = Readonly<Record<string, Datum>>
 
@@ -109,6 +109,7 @@ export function southboundSinkTables(outputs: Outputs): SinkTable[] {
     keyOf: KEYS[name],
     ...(SAME_UUID.includes(name) ? { uuidOf: (key: string) => key } : {}),
     ...(name === 'Logical_Flow' ? { alike: withoutEcmpNumbers } : {}),
+    ...(name === 'Logical_DP_Group' ? { inherited: { table: 'Logical_Flow', column: 'logical_dp_group' } } : {}),
     // RFC 5880 §6.8.1: a discriminator that is not zero.
     ...(name === 'BFD' ? { born: (key: string) => ({ disc: (textHash(key) | 1) >>> 0 }) } : {}),
     ...(INITIAL[name] ? { initial: INITIAL[name] } : {}),

@@ -90,6 +90,11 @@ export class World {
     })
   }
 
+  /** Both ends of a connection. */
+  pair(): [ByteStream, ByteStream] {
+    return streamPair(this.clock)
+  }
+
   rows(table: string): Row[] {
     return [...this.database.rows(table)]
   }

@@ -1,5 +1,5 @@
 import type { Clock } from '../../base/clock.ts'
-import type { Row } from '../schema/index.ts'
+import type { ColumnType, Row } from '../schema/index.ts'
 import { Listeners } from './listeners.ts'
 import type { Operation } from './operation.ts'
 import type {
@@ -83,6 +83,7 @@ export abstract class BaseReplica<T> implements Replica<T> {
   }
 
   abstract has(table: string, column?: string): boolean
+  abstract typeOf(table: string, column: string): ColumnType | undefined
   abstract transact(operations: readonly Operation[], done: (outcome: TransactOutcome) => void): void
   abstract lock(name: string): LockHandle
   abstract setCondition(table: TableName<T>, condition: TableCondition): void

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../base/clock.ts'
-import type { Failure, Row } from '../schema/index.ts'
+import type { ColumnType, Failure, Row } from '../schema/index.ts'
 import type { LockHolder, Locks } from '../server/locks.ts'
 import { compileCondition } from '../transaction/condition.ts'
 import type { Database } from '../transaction/database.ts'
@@ -130,6 +130,10 @@ export class LocalReplica<T> extends BaseReplica<T> {
   has(table: string, column?: string): boolean {
     const there = this.database.schema.tables.get(table)
     return there !== undefined && (column === undefined || there.columns.has(column))
+  }
+
+  typeOf(table: string, column: string): ColumnType | undefined {
+    return this.database.schema.tables.get(table)?.columns.get(column)?.type
   }
 
   transact(operations: readonly Operation[], done: (outcome: TransactOutcome) => void): void {

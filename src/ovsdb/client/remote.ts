@@ -3,7 +3,7 @@ import { type Log, silent } from '../../base/log.ts'
 import type { Result } from '../../base/result.ts'
 import type { ByteStream } from '../../base/stream.ts'
 import { isArray, isObject, type Json } from '../../jsonrpc/json.ts'
-import { Failure, type Row, type TableSchema, ZERO_UUID } from '../schema/index.ts'
+import { type ColumnType, Failure, type Row, type TableSchema, ZERO_UUID } from '../schema/index.ts'
 import { BaseReplica } from './base-replica.ts'
 import { checkLockName, RemoteLock } from './lock.ts'
 import type { Operation } from './operation.ts'
@@ -216,6 +216,10 @@ export class RemoteReplica<T> extends BaseReplica<T> {
     const known = this.schema.tables.get(table)
     if (!known || (column !== undefined && !known.columns.has(column))) return false
     return this.server?.has(table, column) ?? true
+  }
+
+  typeOf(table: string, column: string): ColumnType | undefined {
+    return this.server?.typeOf(table, column)
   }
 
   private monitorRequests(method: Method): Json {

@@ -1,4 +1,4 @@
-import type { DatabaseSchema, Datum, OvsdbError, Row, TableSchema } from '../schema/index.ts'
+import type { ColumnType, DatabaseSchema, Datum, OvsdbError, Row, TableSchema } from '../schema/index.ts'
 import type { Condition, Operation, OperationResult } from './operation.ts'
 
 /**
@@ -132,6 +132,8 @@ export interface Replica<T> {
    * it lacks can be read (no rows, default values) but not written. True while no server was asked.
    */
   has(table: string, column?: string): boolean
+  /** The type that the server's own schema gives a column; undefined where it has none, or was not asked. */
+  typeOf(table: string, column: string): ColumnType | undefined
   /** Calls `listener` once for each update, after the tables have changed. Returns how to stop it. */
   onChange(listener: (change: ReplicaChange<T>) => void): () => void
   /** Calls `listener` whenever the replica becomes `synced`; soon, if it is. */

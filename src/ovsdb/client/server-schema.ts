@@ -1,5 +1,6 @@
 import { isObject, type Json } from '../../jsonrpc/json.ts'
-import type { DatabaseSchema } from '../schema/index.ts'
+import { type ColumnType, type DatabaseSchema, Failure } from '../schema/index.ts'
+import { isTypeJson, parseColumnType } from '../schema/type.ts'
 import type { TableRequest } from './replica.ts'
 
 /**
@@ -7,14 +8,17 @@ import type { TableRequest } from './replica.ts'
  * release lacks some: the client does without them, unless it said that it can not.
  */
 export class ServerSchema {
-  private readonly lacking = new Set<string>()
   /** What is missing, a line each, as the tools of Open vSwitch say it. */
   readonly complaints: readonly string[]
   /** What is missing and asked for as `required`; empty when all of it is there. */
   readonly unmet: readonly string[]
 
   /** @param json what `get_schema` answered; anything that is no schema counts as one that has everything. */
-  constructor(wanted: DatabaseSchema, requests: ReadonlyMap<string, TableRequest>, json: Json) {
+  constructor(
+    wanted: DatabaseSchema,
+    requests: ReadonlyMap<string, TableRequest>,
+    private readonly json: Json,
+  ) {
     const tables = isObject(json) && isObject(json['tables']) ? json['tables'] : undefined
     const complaints: string[] = []
     const unmet: string[] = []
@@ -23,7 +27,6 @@ export class ServerSchema {
       const there = tables?.[name]
       const columns = isObject(there) && isObject(there['columns']) ? there['columns'] : undefined
       if (!columns) {
-        this.lacking.add(name)
         const text = `${wanted.name} database lacks ${name} table`
         complaints.push(`${text} (database needs upgrade?)`)
         if (request.required?.length) unmet.push(text)
@@ -33,7 +36,6 @@ export class ServerSchema {
       for (const column of request.required ?? []) asked.add(column)
       for (const column of [...asked].sort()) {
         if (Object.hasOwn(columns, column)) continue
-        this.lacking.add(`${name} ${column}`)
         const text = `${name} table in ${wanted.name} database lacks ${column} column`
         complaints.push(`${text} (database needs upgrade?)`)
         if (request.required?.includes(column)) unmet.push(text)
@@ -43,9 +45,23 @@ export class ServerSchema {
     this.unmet = unmet
   }
 
+  /** The type of a column; undefined when it is not there, or none that can be understood. */
+  typeOf(table: string, column: string): ColumnType | undefined {
+    const columns = member(member(member(this.json, 'tables'), table), 'columns')
+    const type = member(member(columns, column), 'type')
+    try {
+      return type !== undefined && isTypeJson(type) ? parseColumnType(type) : undefined
+    } catch (e) {
+      if (e instanceof Failure) return undefined
+      throw e
+    }
+  }
+
   has(table: string, column?: string): boolean {
-    if (this.lacking.has(table)) return false
-    return column === undefined || !this.lacking.has(`${table} ${column}`)
+    const tables = member(this.json, 'tables')
+    if (tables === undefined || !isObject(tables)) return true
+    const columns = member(member(tables, table), 'columns')
+    return columns !== undefined && isObject(columns) && (column === undefined || Object.hasOwn(columns, column))
   }
 
   /** Whether a client sees the same of both. */
@@ -53,3 +69,6 @@ export class ServerSchema {
     return other !== undefined && this.complaints.join('\n') === other.complaints.join('\n')
   }
 }
+
+const member = (json: Json | undefined, name: string): Json | undefined =>
+  json !== undefined && isObject(json) && Object.hasOwn(json, name) ? json[name] : undefined

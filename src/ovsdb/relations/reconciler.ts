@@ -1,13 +1,15 @@
-import type { Clock, Timer } from '../../base/clock.ts'
+import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
-import type { Operation } from '../../ovsdb/client/operation.ts'
+import type { Operation } from '../client/operation.ts'
 import {
   describeTransactError,
   type Replica,
   type RowChange,
   type TableName,
   type TransactError,
-} from '../../ovsdb/client/replica.ts'
+} from '../client/replica.ts'
+import { ServerLimits } from './limits.ts'
+import { Transactor } from './transactor.ts'
 
 /**
  * What a part wants of some rows: given a key of its own, the operations that lead from the
@@ -25,20 +27,20 @@ const RETRY_MS = 1000
 const MAX_RETRY_MS = 60_000
 
 /**
- * Brings rows of a database to what they should be. Keys are marked as dirty and compared with the
- * replica when the transaction is made up, at most one of which is under way; later marks join the
- * next. After a failure, or an unknown outcome, the same keys are compared again.
+ * Brings rows of a database, or the parts of them that are ours, to what they should be. Keys are marked
+ * as dirty and compared with the replica when the transaction is made up; after a failure, or an unknown
+ * outcome, the same keys are compared again.
  */
 export class Reconciler<T> {
   private readonly checks = new Map<string, Check>()
   private readonly dirty = new Map<string, Set<string>>()
   private readonly stops: (() => void)[] = []
-  private inFlight = false
-  private scheduled = false
-  private retry: Timer | undefined
+  private readonly transactor: Transactor<T>
+  private limits: ServerLimits
+  /** What the transaction under way is about. */
+  private sent: readonly Mark[] = []
   /** Keys of refused transactions, and from when on they may be tried again. */
   private readonly suspects = new Map<string, { readonly due: number; readonly pause: number }>()
-  private closed = false
   /** Called when nothing is under way and nothing is dirty. */
   onIdle: (() => void) | undefined
 
@@ -53,7 +55,38 @@ export class Reconciler<T> {
       readonly enabled: () => boolean
     },
   ) {
-    this.stops.push(replica.onSynced(() => this.schedule()))
+    const limits = (before?: ServerLimits) =>
+      ServerLimits.of(replica, replica.schema.tables.keys(), options.log, before)
+    this.limits = limits()
+    this.transactor = new Transactor(replica, {
+      clock: options.clock,
+      ready: () => this.dirty.size > 0 && options.enabled(),
+      collect: () => this.collect(),
+      committed: () => {
+        for (const mark of this.sent) this.suspects.delete(markText(mark))
+        this.goOn()
+      },
+      failed: (error) => {
+        this.failed(error)
+        this.goOn()
+        return undefined
+      },
+      idle: () => {
+        if (!this.dirty.size) this.onIdle?.()
+      },
+    })
+    this.stops.push(
+      // another server, or the same after an upgrade, may take more or less
+      replica.onState((state) => {
+        if (state === 'synced') this.limits = limits(this.limits)
+      }),
+      replica.onSynced(() => this.schedule()),
+    )
+  }
+
+  private goOn(): void {
+    if (this.dirty.size) this.schedule()
+    else this.onIdle?.()
   }
 
   watch(name: string, check: Check, watch: Watch<T> = {}): void {
@@ -83,52 +116,33 @@ export class Reconciler<T> {
   }
 
   get idle(): boolean {
-    return !this.inFlight && this.dirty.size === 0
+    return !this.transactor.underWay && this.dirty.size === 0
   }
 
   /** Looks at the dirty keys soon. */
   schedule(): void {
-    if (this.scheduled || this.closed) return
-    this.scheduled = true
-    this.options.clock.after(0, () => {
-      this.scheduled = false
-      this.flush()
-    })
+    this.transactor.schedule()
   }
 
   close(): void {
-    this.closed = true
-    this.retry?.cancel()
+    this.transactor.close()
     for (const stop of this.stops) stop()
   }
 
-  private flush(): void {
-    if (this.closed || this.inFlight || !this.dirty.size) return
-    if (this.replica.state !== 'synced' || !this.options.enabled()) return
+  private collect(): Operation[] {
     const operations: Operation[] = []
     const sent: Mark[] = []
-    this.collect(operations, sent)
-    if (!operations.length) {
-      if (!this.dirty.size) this.onIdle?.()
-      return
-    }
-    this.inFlight = true
-    operations.push({ op: 'comment', comment: this.options.comment })
-    this.replica.transact(operations, (outcome) => {
-      this.inFlight = false
-      if (this.closed) return
-      if (!outcome.ok) this.failed(outcome.error, sent)
-      else for (const mark of sent) this.suspects.delete(markText(mark))
-      if (this.dirty.size) this.schedule()
-      else this.onIdle?.()
-    })
+    this.collectDirty(operations, sent)
+    this.sent = sent
+    if (operations.length) operations.push({ op: 'comment', comment: this.options.comment })
+    return operations
   }
 
   /**
    * Takes the operations of all dirty keys; of those that a refused transaction had, only one, by
    * itself: so one wish that the database does not grant holds up no other.
    */
-  private collect(operations: Operation[], sent: Mark[]): void {
+  private collectDirty(operations: Operation[], sent: Mark[]): void {
     const now = this.options.clock.monotonic()
     let suspect: Mark | undefined
     for (const [name, check] of this.checks) {
@@ -157,13 +171,14 @@ export class Reconciler<T> {
   }
 
   private take(mark: Mark, check: Check, operations: Operation[], sent: Mark[]): void {
-    const ops = check(mark.key)
+    const ops = this.limits.writable(check(mark.key))
     if (!ops.length) return
     operations.push(...ops)
     sent.push(mark)
   }
 
-  private failed(error: TransactError, sent: readonly Mark[]): void {
+  private failed(error: TransactError): void {
+    const { sent } = this
     this.options.log.warn(`transaction failed: ${describeTransactError(error)}`, { code: 'TRANSACTION_FAILED' })
     const { clock } = this.options
     let wait = MAX_RETRY_MS
@@ -180,10 +195,6 @@ export class Reconciler<T> {
     }
     // What refused it may take time to change; what raced with it has changed already.
     if (error.kind === 'refused') clock.after(wait, () => this.schedule())
-    else {
-      this.retry?.cancel()
-      this.retry = clock.after(0, () => this.schedule())
-    }
   }
 }
 
