@@ -151,7 +151,7 @@ function readPart<T>(json: JsonObject, part: string, read: (name: string, value:
   const value = json[part] ?? {}
   try {
     if (!isObject(value)) throw new Fault(`config: '${part}' is not a JSON object`)
-    return Object.entries(value).map(([name, member]) => read(name, member))
+    return Object.entries(value).map(([name, member]) => read(name, member as Json))
   } catch (e) {
     if (e instanceof Fault) throw new Fault(`${e.message}\nconfig: failed to parse '${part}'`)
     throw e
