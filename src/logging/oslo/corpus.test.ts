@@ -7,6 +7,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
@@ -155,11 +156,16 @@ function theirs(zone: string, cases: readonly Case[]): Outcome[] {
   })
 }
 
+let places = 0
+
 /** A case's folder and file, beside it the file of log_config_append. */
 function place(text: string, ...path: string[]): Case {
   const dir = join(root, ...path)
   mkdirSync(dir, { recursive: true })
   writeFileSync(`${dir}.python`, PYTHON_FILE.replaceAll('@DIR@', dir))
+  // oslo.log reads such a file again only when its time is another one.
+  places++
+  utimesSync(`${dir}.python`, places, places)
   return { text: text.replaceAll('@DIR@', dir).replaceAll('@LONG@', 'x'.repeat(40_000)), dir }
 }
 
