@@ -13,6 +13,7 @@ type RowsBefore = Map<string, Map<string, Row | undefined>>
 export class Monitor {
   private writers: ReadonlyMap<string, RowWriter>
   private key: string
+  private told: { readonly id: string; readonly key: string; readonly text: string } | undefined
   /** The only commit the client has not been told of. */
   private missed: Delta | undefined
   /** When there are more: for rows changed since, what the client has of them. */
@@ -42,6 +43,13 @@ export class Monitor {
   /** The key of equal monitors. */
   get sharedKey(): string {
     return this.key
+  }
+
+  /** The key of monitors that are told of a commit in the same words. @param id by which the client knows it. */
+  messageKey(id: string): string {
+    const { version, key } = this
+    if (this.told?.id !== id || this.told.key !== key) this.told = { id, key, text: `${version}${id}${key}` }
+    return this.told.text
   }
 
   /** The `<table-updates>` of a commit, in pieces; none when nothing in it is for this client. */

@@ -15,7 +15,8 @@ import { DumpCache } from './dumps.ts'
 import { Locks } from './locks.ts'
 import { RemoteSet, type Transport } from './remotes.ts'
 import { serverSchema } from './server-schema.ts'
-import { CANCELED, Session, type SessionOptions, type UpdateMessages } from './session.ts'
+import { CANCELED, Session, type SessionOptions } from './session.ts'
+import type { UpdateMessages } from './update-messages.ts'
 
 export interface ServerOptions {
   readonly clock: Clock

@@ -12,6 +12,7 @@ import { SharedText } from './dumps.ts'
 import type { LockHolder } from './locks.ts'
 import { Output, producer } from './output.ts'
 import type { Forwarder, ForwardReply, Server } from './server.ts'
+import { sharedMessage, type UpdateMessages, updateHead } from './update-messages.ts'
 
 /** What a remote lets its clients do, and how they are watched. */
 export interface SessionOptions {
@@ -556,39 +557,6 @@ export class Session implements LockHolder {
       else this.reply(id, '{}')
     })
   }
-}
-
-/** An update notification up to its `<table-updates>`. */
-function updateHead(key: string, monitor: Monitor): string {
-  const since = monitor.version === 3 ? `"${monitor.database.lastId}",` : ''
-  const method = monitor.version === 1 ? 'update' : `update${monitor.version}`
-  return `{"id":null,"method":"${method}","params":[${key},${since}`
-}
-
-/** Notifications of one commit, made once for all clients whose monitors are called and ask for the same. */
-export type UpdateMessages = Map<string, SharedText | Uint8Array | undefined>
-
-function sharedMessage(key: string, monitor: Monitor, delta: Delta, messages: UpdateMessages) {
-  const name = `${monitor.version}${key}${monitor.sharedKey}`
-  if (messages.has(name)) return messages.get(name)
-  const rest = monitor.update(delta)
-  const first = rest.next()
-  const head = updateHead(key, monitor)
-  let message: SharedText | Uint8Array | undefined
-  if (!first.done) {
-    const second = rest.next()
-    message = second.done
-      ? Buffer.from(`${head}${first.value}]}`)
-      : new SharedText(enclosed(`${head}${first.value}${second.value}`, rest, ']}'))
-  }
-  messages.set(name, message)
-  return message
-}
-
-function* enclosed(head: string, pieces: Iterable<string>, tail: string): Generator<string> {
-  yield head
-  yield* pieces
-  yield tail
 }
 
 /** The operations that only the source of a relay can run; a relay answers all others by itself. */
