@@ -49,7 +49,10 @@ export function breakTime(ms: number, utc: boolean): BrokenTime {
     weekday: utc ? d.getUTCDay() : d.getDay(),
     yearday: Math.round((Date.UTC(year, month, day) - Date.UTC(year, 0, 1)) / 86_400_000),
     offset: utc ? 0 : -d.getTimezoneOffset(),
-    zone: utc ? 'UTC' : zoneName(d),
+    // Only where it is asked for: it takes longer than all the others.
+    get zone() {
+      return utc ? 'UTC' : zoneName(d)
+    },
   }
 }
 

@@ -51,10 +51,8 @@ export class Log4cplusBackend implements Backend {
     context: Log4cplusContext,
   ) {
     for (const l of config.loggers) this.loggers.set(l.name, l)
-    // An appender that no logger has opens nothing.
-    const used = new Set(config.loggers.flatMap((l) => l.appenders))
-    for (const a of config.appenders)
-      if (used.has(a.name)) this.outputs.set(a.name, { config: a, appender: appender(a, context) })
+    // Also those that no logger has: log4cplus opens them all.
+    for (const a of config.appenders) this.outputs.set(a.name, { config: a, appender: appender(a, context) })
   }
 
   enabled(level: Level, component: string, module: string): boolean {

@@ -31,7 +31,9 @@ export function environmentOf(given: Case): Record<string, string> {
 export function contents(dir: string): Record<string, string> {
   const names = readdirSync(dir, { recursive: true, withFileTypes: true }).filter((e) => e.isFile())
   const paths = names.map((e) => join(e.parentPath ?? e.path, e.name)).sort()
-  return Object.fromEntries(paths.map((p) => [p.slice(dir.length + 1), short(readFileSync(p, 'utf8'))]))
+  return Object.fromEntries(
+    paths.map((p) => [p.slice(dir.length + 1), short(readFileSync(p, 'utf8').replaceAll(dir, '@DIR@'))]),
+  )
 }
 
 const short = (text: string) =>

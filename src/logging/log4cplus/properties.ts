@@ -37,8 +37,8 @@ export function parseProperties(text: string, file: string, context: PropertiesC
       const included = /^include\s+(.*)$/.exec(line)?.[1]
       if (included !== undefined && (at < 0 || !/^include\s*=/.test(line))) {
         const where = `${name}:${number}: include ${included}`
-        if (path.includes(included) || path.length >= DEEPEST) context.warn(`${where}: the files include each other`)
-        else if (++includes > MOST_INCLUDES) context.warn(`${where}: too many files`)
+        if (path.includes(included)) context.warn(`${where}: the files include each other`)
+        else if (path.length >= DEEPEST || ++includes > MOST_INCLUDES) context.warn(`${where}: too many files`)
         else {
           const content = context.include(included)
           if (content === undefined) context.warn(`${where}: could not open file`)

@@ -140,9 +140,11 @@ class Expiry {
 
   run(time: number): void {
     const { period, kept, pattern } = this.history
-    const since = this.last === undefined ? LONG_AGO : Math.max(0, time - this.last)
+    const { length } = RHYTHMS[period]
+    // One period more than have passed: a part of one may have begun another.
+    const passed = this.last === undefined ? LONG_AGO / length : Math.max(0, time - this.last) / length + 1
     this.last = time
-    const count = Math.min(Math.floor(since / RHYTHMS[period].length) + 1, MOST_NAMES)
+    const count = Math.min(Math.floor(passed), MOST_NAMES)
     const candidates = this.candidates()
     const present = strftime(pattern, time, false)
     for (let i = 1; i <= count && candidates?.size !== 0; i++) {
@@ -159,8 +161,8 @@ class Expiry {
     const folder = dirname(pattern)
     if (folder.includes('%')) return undefined
     const name = basename(pattern)
-    const at = name.indexOf('%')
-    const [head, tail] = at < 0 ? [name, ''] : [name.slice(0, at), /[^%]*$/.exec(name.slice(at + 2))?.[0] ?? '']
+    const [first, last] = [name.indexOf('%'), name.lastIndexOf('%')]
+    const [head, tail] = first < 0 ? [name, ''] : [name.slice(0, first), name.slice(last + 2)]
     try {
       const names = readdirSync(folder).filter((n) => n.startsWith(head) && n.endsWith(tail))
       return new Set(names.map((n) => join(folder, n)))

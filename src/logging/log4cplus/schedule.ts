@@ -21,7 +21,8 @@ export const RHYTHMS: Readonly<Record<Period, Rhythm>> = {
   WEEKLY: {
     suffix: '%Y-%W',
     length: 7 * 24 * HOUR,
-    change: (t, n) => new Date(t.getFullYear(), t.getMonth(), t.getDate() - ((t.getDay() + 6) % 7) + 7 * n),
+    // On Mondays. What is begun on a Sunday goes on to the Monday in eight days, as observed.
+    change: (t, n) => new Date(t.getFullYear(), t.getMonth(), t.getDate() - t.getDay() + 1 + 7 * n),
   },
   DAILY: {
     suffix: '%Y-%m-%d',
@@ -87,7 +88,6 @@ export function filenamePattern(text: string): { readonly pattern: string; reado
   const has = (letters: string) => [...letters].some((c) => dates.includes(`%${c}`))
   if (has('MS')) return { pattern, period: 'MINUTELY' }
   if (has('HI')) return { pattern, period: 'HOURLY' }
-  if (has('p')) return { pattern, period: 'TWICE_DAILY' }
   if (has('daAju')) return { pattern, period: 'DAILY' }
   return { pattern, period: has('W') ? 'WEEKLY' : 'MONTHLY' }
 }
