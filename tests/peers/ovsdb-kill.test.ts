@@ -1,34 +1,33 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { build } from 'esbuild'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { below, seeded, uuid4 } from '../../src/base/random.ts'
+import { below, type Random, seeded, uuid4 } from '../../src/base/random.ts'
 import { systemFiles } from '../../src/io/files.ts'
-import { isObject, type JsonObject, printJson } from '../../src/jsonrpc/json.ts'
+import { isArray, isObject, type Json, type JsonObject } from '../../src/jsonrpc/json.ts'
+import { parseJson } from '../../src/jsonrpc/parser.ts'
 import { readSchema } from '../../src/ovsdb/schema/index.ts'
 import { createFile } from '../../src/ovsdb/storage/index.ts'
 import { RawClient } from './ovsdb-differential.ts'
+import { buildServer } from './ovsdb-program.ts'
+import { referenceBin } from './reference.ts'
 
 const KILLS = Number(process.env['OVSDB_KILLS'] ?? 200)
+const SEED = Number(process.env['OVSDB_SEED'] ?? 42)
+/** No more kills are begun after so many seconds. */
+const SECONDS = Number(process.env['OVSDB_KILL_SECONDS'] ?? 50)
+/** Servers that run and die at the same time. */
+const LANES = 4
+const CLIENTS = 3
+/** After every so many kills the real tool reads the file, too. */
+const REAL_TOOL = 10
 
 let dir = ''
 let program = ''
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'ovn-ts-kill-'))
-  program = join(dir, 'ovsdb-server.mjs')
-  await build({
-    entryPoints: ['src/daemons/ovsdb-server.ts'],
-    outfile: program,
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node20',
-    external: ['koffi'],
-    logLevel: 'error',
-    banner: { js: "import { createRequire as __cr } from 'node:module'; const require = __cr(import.meta.url);" },
-  })
+  program = await buildServer(dir)
 })
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
@@ -36,13 +35,44 @@ const schema = readSchema({
   name: 'K',
   tables: { T: { columns: { n: { type: 'integer' }, text: { type: 'string' } }, indexes: [['n']] } },
 })
+const SELECT = ['K', { op: 'select', table: 'T', where: [], columns: ['_uuid', 'n'] }] as const
 
-async function start(
-  db: string,
-  socket: string,
-): Promise<{ child: ChildProcess; client: RawClient; output(): string }> {
-  rmSync(socket, { force: true })
-  const args = [program, `--remote=punix:${socket}`, '--unixctl=none', '-vconsole:warn', db]
+/** A row's number, or undefined: it is not there. */
+type Value = number | undefined
+
+/** What may be in the database: by uuid, the value acknowledged as durable, and what has been asked for since. */
+type Expected = Map<string, Set<Value>>
+
+function rowsOf(json: Json | undefined): Map<string, number> {
+  const [selected] = isArray(json) ? json : []
+  const rows = isObject(selected) ? selected['rows'] : undefined
+  if (!isArray(rows)) throw new Error('no rows')
+  return new Map(
+    rows.map((row) => {
+      const { _uuid, n } = row as { readonly _uuid: readonly [string, string]; readonly n: number }
+      return [_uuid[1], n] as const
+    }),
+  )
+}
+
+function compare(there: ReadonlyMap<string, number>, expected: Expected, when: string): void {
+  for (const [uuid, values] of expected) {
+    if (values.has(there.get(uuid))) continue
+    throw new Error(`${when}: row ${uuid} is ${there.get(uuid)}, not one of ${[...values]}`)
+  }
+  for (const uuid of there.keys()) if (!expected.has(uuid)) throw new Error(`${when}: nobody made row ${uuid}`)
+}
+
+interface Server {
+  readonly child: ChildProcess
+  readonly client: RawClient
+  output(): string
+}
+
+async function start(lane: string): Promise<Server> {
+  const [db, socket, control] = ['db', 'socket', 'control'].map((name) => join(dir, `${lane}.${name}`))
+  for (const path of [socket, control]) rmSync(path as string, { force: true })
+  const args = [program, `--remote=punix:${socket}`, `--unixctl=${control}`, '-vconsole:warn', db as string]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] })
   let said = ''
   child.stderr?.on('data', (b: Buffer) => {
@@ -51,47 +81,110 @@ async function start(
   for (;;) {
     if (child.exitCode !== null) throw new Error(`the server ended: ${said}`)
     try {
-      return { child, client: await RawClient.unix(socket), output: () => said }
+      return { child, client: await RawClient.unix(socket as string), output: () => said }
     } catch {
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
   }
 }
 
-test(`killed ${KILLS} times at random moments under load: what was acknowledged as durable is there`, async () => {
-  const random = seeded(42)
-  const db = join(dir, 'db')
-  const socket = join(dir, 'socket')
-  expect(createFile(systemFiles, db, schema)).toBeUndefined()
-  const acknowledged = new Set<string>()
+/** Changes rows of its own, one after the other, for as long as it is answered; counts what is acknowledged. */
+async function work(client: RawClient, random: Random, number: () => number, expected: Expected, done: () => void) {
+  const mine: string[] = []
+  for (;;) {
+    const known = mine[below(random, mine.length || 1)]
+    const what = known === undefined ? 0 : below(random, 4)
+    const uuid = known === undefined || what < 2 ? uuid4(random) : known
+    const n = number()
+    const where = [['_uuid', '==', ['uuid', uuid]]]
+    const row = { n, text: 'x'.repeat(below(random, 3000)) }
+    const operation: Json =
+      what < 2
+        ? { op: 'insert', table: 'T', uuid, row }
+        : what === 2
+          ? { op: 'update', table: 'T', where, row }
+          : { op: 'delete', table: 'T', where }
+    const values = expected.get(uuid) ?? new Set<Value>([undefined])
+    expected.set(uuid, values)
+    const value = what === 3 ? undefined : n
+    values.add(value)
+    if (what < 2) mine.push(uuid)
+    if (what === 3) mine.splice(mine.indexOf(uuid), 1)
+    const durable = below(random, 4) > 0
+    const { reply } = await client.call('transact', ['K', operation, { op: 'commit', durable }])
+    const results = reply['result'] as readonly JsonObject[]
+    if (results.some((r) => isObject(r) && r['error'] !== undefined)) throw new Error('a transaction failed')
+    if (!durable) continue
+    expected.set(uuid, new Set([value]))
+    done()
+  }
+}
+
+async function realTool(lane: string): Promise<Map<string, number>> {
+  const tool = join(referenceBin('26.03'), 'ovsdb-tool')
+  const args = ['query', join(dir, `${lane}.db`), JSON.stringify(SELECT)]
+  const out = await new Promise<string>((resolve, reject) => {
+    execFile(tool, args, { timeout: 20_000, maxBuffer: 1 << 28 }, (e, stdout) => (e ? reject(e) : resolve(stdout)))
+  })
+  return rowsOf(parseJson(out))
+}
+
+interface Counts {
+  kills: number
+  durable: number
+  compactions: number
+}
+
+async function live(lane: string, kills: number, random: Random, counts: Counts) {
+  const until = performance.now() + SECONDS * 1000
+  const expected: Expected = new Map()
   let n = 0
-  for (let kill = 0; kill <= KILLS; kill++) {
-    const { child, client, output } = await start(db, socket)
-    const { reply } = await client.call('transact', ['K', { op: 'select', table: 'T', where: [], columns: ['_uuid'] }])
-    const [selected] = reply['result'] as readonly JsonObject[]
-    const text = printJson(selected ?? null)
-    for (const uuid of acknowledged)
-      if (!text.includes(uuid)) throw new Error(`kill ${kill}: ${uuid} is lost\n${output()}`)
-    const until = below(random, 60)
-    const work = async () => {
+  for (let kill = 0; kill <= kills && performance.now() < until; kill++) {
+    const when = `seed ${SEED}, server ${lane}, kill ${kill}`
+    if (kill && kill % REAL_TOOL === 0) compare(await realTool(lane), expected, `${when}, the real tool`)
+    const { child, client, output } = await start(lane)
+    const { reply } = await client.call('transact', SELECT)
+    const there = rowsOf(reply['result'])
+    compare(there, expected, `${when} ${output()}`)
+    // What was in the balance is decided now.
+    for (const uuid of [...expected.keys()]) {
+      if (there.has(uuid)) expected.set(uuid, new Set([there.get(uuid)]))
+      else expected.delete(uuid)
+    }
+    for (let i = 0; i < CLIENTS; i++) {
+      const other = await RawClient.unix(join(dir, `${lane}.socket`))
+      void work(
+        other,
+        random,
+        () => n++,
+        expected,
+        () => counts.durable++,
+      )
+    }
+    const control = await RawClient.unix(join(dir, `${lane}.control`))
+    const compact = async () => {
       for (;;) {
-        const uuid = uuid4(random)
-        const row = { n: n++, text: 'x'.repeat(below(random, 3000)) }
-        const { reply: done } = await client.call('transact', [
-          'K',
-          { op: 'insert', table: 'T', uuid, row },
-          { op: 'commit', durable: true },
-        ])
-        const results = done['result'] as readonly JsonObject[]
-        if (!results.some((r) => isObject(r) && r['error'] !== undefined)) acknowledged.add(uuid)
+        await new Promise((resolve) => setTimeout(resolve, below(random, 20)))
+        await control.call('ovsdb-server/compact', [])
+        counts.compactions++
       }
     }
-    for (let i = 0; i < 3; i++) void work()
-    await new Promise((resolve) => setTimeout(resolve, until))
+    if (below(random, 2)) void compact()
+    await new Promise((resolve) => setTimeout(resolve, below(random, 120)))
+    counts.kills++
     const ended = new Promise((resolve) => child.once('exit', resolve))
     child.kill('SIGKILL')
     await ended
   }
-  expect(acknowledged.size).toBeGreaterThan(KILLS)
-  expect(existsSync(db)).toBe(true)
+}
+
+test(`killed up to ${KILLS} times at random moments under load: what was acknowledged as durable is there`, async () => {
+  const counts: Counts = { kills: 0, durable: 0, compactions: 0 }
+  const lanes = Array.from({ length: LANES }, (_, i) => `s${i}`)
+  for (const lane of lanes) expect(createFile(systemFiles, join(dir, `${lane}.db`), schema)).toBeUndefined()
+  await Promise.all(lanes.map((lane, i) => live(lane, Math.ceil(KILLS / LANES), seeded(SEED * LANES + i), counts)))
+  const { kills, durable, compactions } = counts
+  console.log(`${kills} kills, ${durable} transactions acknowledged as durable, ${compactions} compactions finished`)
+  expect(durable).toBeGreaterThan(kills)
+  expect(counts.compactions).toBeGreaterThan(0)
 }, 600_000)
