@@ -68,11 +68,11 @@ const CONTENDERS: Readonly<Record<string, (dir: string) => Promise<Contender>>> 
     pinoTo(pino.destination({ dest: join(dir, 'a.log'), sync: false, minLength: 4096 })),
   'pino-roll, sync': async (dir) => {
     const options = { file: join(dir, 'a.log'), size: `${SIZE}m`, limit: { count: KEPT }, sync: true }
-    return pinoTo((await roll(options)) as unknown as ReturnType<typeof pino.destination>)
+    return pinoTo((await roll(options)) as ReturnType<typeof pino.destination>)
   },
   'pino-roll': async (dir) => {
     const options = { file: join(dir, 'a.log'), size: `${SIZE}m`, limit: { count: KEPT } }
-    return pinoTo((await roll(options)) as unknown as ReturnType<typeof pino.destination>)
+    return pinoTo((await roll(options)) as ReturnType<typeof pino.destination>)
   },
   'log4js, rolling': async (dir) => {
     log4js.configure({

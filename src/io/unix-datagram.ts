@@ -8,6 +8,7 @@ interface Libc {
   socket(domain: number, type: number, protocol: number): number
   sendto(fd: number, bytes: Uint8Array, length: number, flags: number, to: Uint8Array, size: number): number
   close(fd: number): number
+  errno(): number
 }
 
 let libc: Libc | undefined | null = null
@@ -24,6 +25,7 @@ function loadLibc(): Libc | undefined {
         socket: lib.func('int socket(int, int, int)') as unknown as Libc['socket'],
         sendto: lib.func('intptr_t sendto(int, void *, size_t, int, void *, uint32_t)') as unknown as Libc['sendto'],
         close: lib.func('int close(int)') as unknown as Libc['close'],
+        errno: () => koffi.errno(),
       }
     } catch {
       // The caller says what does not work without it.
@@ -43,9 +45,19 @@ function address(path: string): Buffer | undefined {
 
 /** Sends datagrams to the socket at a path, without ever waiting for its reader. */
 export interface UnixDatagrams {
-  /** False when nobody listens there, or its buffer is full: the datagram is lost. */
-  send(bytes: Uint8Array): boolean
+  /** Why the datagram is lost; undefined when it is the reader's. */
+  send(bytes: Uint8Array): string | undefined
   close(): void
+}
+
+/** Linux's numbers (errno(3)) of what may happen to a datagram. */
+const REASONS: Readonly<Record<number, string>> = {
+  2: 'nobody listens',
+  11: 'not fast enough',
+  13: 'Permission denied',
+  90: 'Message too long',
+  91: 'not a socket for datagrams',
+  111: 'nobody listens',
 }
 
 /** Undefined where there is no FFI, or no such socket can be. */
@@ -56,8 +68,13 @@ export function unixDatagrams(path: string): UnixDatagrams | undefined {
   let fd = call.socket(AF_UNIX, SOCK_DGRAM_CLOEXEC, 0)
   if (fd < 0) return undefined
   return {
-    send: (bytes) =>
-      fd >= 0 && Number(call.sendto(fd, bytes, bytes.length, MSG_DONTWAIT_NOSIGNAL, to, to.length)) === bytes.length,
+    send(bytes) {
+      if (fd < 0) return 'closed'
+      const sent = Number(call.sendto(fd, bytes, bytes.length, MSG_DONTWAIT_NOSIGNAL, to, to.length))
+      if (sent === bytes.length) return undefined
+      const number = call.errno()
+      return REASONS[number] ?? `error ${number}`
+    },
     close() {
       if (fd >= 0) call.close(fd)
       fd = -1

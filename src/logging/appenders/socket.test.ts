@@ -1,3 +1,4 @@
+import { createSocket, type Socket as DatagramSocket } from 'node:dgram'
 import { createServer, type Server, type Socket } from 'node:net'
 import { expect, it } from 'vitest'
 import { MessageSocket } from './socket.ts'
@@ -35,9 +36,68 @@ it('sends by TCP, says once that the server is away, and finds it again', async 
   expect(said[0]).toContain(`tcp:127.0.0.1:${port}: cannot send log: `)
   const second = await listen(port, got, peers)
   socket.send(Buffer.from('two\0'), 60_000)
-  await until(() => got.includes('two'))
+  await until(() => got.includes('two') && said.length === 2)
   expect(got).toContain('two')
+  // What the kernel took when the connection was over already is lost without a word.
+  const lost = Number(/: log sent again, (\d+) messages lost$/.exec(said[1] ?? '')?.[1])
+  expect(lost).toBeGreaterThan(5)
+  expect(lost).toBeLessThanOrEqual(10)
   socket.close()
   second.close()
   for (const p of peers) p.destroy()
+})
+
+function bind(port: number, got: string[]): Promise<DatagramSocket> {
+  const server = createSocket('udp4')
+  server.on('message', (bytes) => got.push(bytes.toString()))
+  return new Promise((resolve) => server.bind(port, '127.0.0.1', () => resolve(server)))
+}
+
+it('sends by UDP, says once that the port is closed, counts what is lost, and goes on', async () => {
+  const got: string[] = []
+  const said: string[] = []
+  const first = await bind(0, got)
+  const { port } = first.address()
+  const socket = new MessageSocket({ kind: 'udp', host: '127.0.0.1', port }, (m) => said.push(m))
+  socket.send(Buffer.from('one'), 0)
+  socket.send(Buffer.from('two'), 0)
+  await until(() => got.length === 2)
+  await new Promise<void>((resolve) => first.close(() => resolve()))
+  for (let i = 0; i < 20; i++) {
+    socket.send(Buffer.from(`lost ${i}`), i)
+    await new Promise((resolve) => setTimeout(resolve, 2))
+  }
+  expect(said).toHaveLength(1)
+  expect(said[0]).toContain(`udp:127.0.0.1:${port}: cannot send log: `)
+  const second = await bind(port, got)
+  for (let i = 0; i < 3; i++) socket.send(Buffer.from(`back ${i}`), 2000)
+  await until(() => got.includes('back 2'))
+  expect(got.slice(0, 2)).toEqual(['one', 'two'])
+  expect(got).toContain('back 2')
+  expect(said.slice(1)).toEqual([`udp:127.0.0.1:${port}: log sent again, 20 messages lost`])
+  socket.close()
+  second.close()
+})
+
+it('cuts what no datagram can hold, and sends a last message before the program ends', async () => {
+  const got: string[] = []
+  const server = await bind(0, got)
+  const socket = new MessageSocket({ kind: 'udp', host: '127.0.0.1', port: server.address().port })
+  socket.send(Buffer.from('x'.repeat(100_000)), 0)
+  await until(() => got.length === 1)
+  expect(got[0]).toHaveLength(65_507)
+  socket.send(Buffer.from('the end'), 0)
+  socket.close()
+  await until(() => got.length === 2)
+  expect(got[1]).toBe('the end')
+  server.close()
+})
+
+it('says that a name is not found, and does not fail', async () => {
+  const said: string[] = []
+  const socket = new MessageSocket({ kind: 'udp', host: 'no such name', port: 514 }, (m) => said.push(m))
+  socket.send(Buffer.from('lost'), 0)
+  await until(() => said.length > 0)
+  expect(said).toHaveLength(1)
+  socket.close()
 })

@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram'
 import { expect, it } from 'vitest'
 import { patternLayout } from '../vlog/pattern.ts'
-import { SyslogAppender, syslogMethod, syslogTarget } from './syslog.ts'
+import { SyslogAppender, syslogAddress, syslogMethod, syslogTarget } from './syslog.ts'
 
 it.each([
   ['libc', { kind: 'unix', path: '/dev/log' }],
@@ -13,6 +13,16 @@ it.each([
   ['tcp:127.0.0.1:514', undefined],
   ['unix:', undefined],
 ])('--syslog-method %s', (text, target) => expect(syslogMethod(text)).toEqual(target))
+
+it.each([
+  ['/dev/log', { kind: 'unix', path: '/dev/log' }],
+  ['@log', { kind: 'unix', path: '@log' }],
+  ['logs.example:514', { kind: 'udp', host: 'logs.example', port: 514 }],
+  ['udp:logs.example:514', { kind: 'udp', host: 'logs.example', port: 514 }],
+  ['tcp:[::1]:601', { kind: 'tcp', host: '::1', port: 601 }],
+  ['tls:h:1', undefined],
+  ['log', undefined],
+])('syslog_address = %s', (text, target) => expect(syslogAddress(text)).toEqual(target))
 
 it('refuses ports that are none', () => expect(syslogTarget('h:70000')).toBeUndefined())
 

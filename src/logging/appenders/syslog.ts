@@ -1,11 +1,8 @@
-import { createSocket, type Socket } from 'node:dgram'
-import { type UnixDatagrams, unixDatagrams } from '../../io/unix-datagram.ts'
 import type { Appender, Layout, LogEvent } from '../event.ts'
+import { MessageSocket, type SocketTarget } from './socket.ts'
 
 /** Where a syslog daemon listens. */
-export type SyslogTarget =
-  | { readonly kind: 'unix'; readonly path: string }
-  | { readonly kind: 'udp'; readonly host: string; readonly port: number }
+export type SyslogTarget = SocketTarget
 
 /** `libc`, `unix:FILE`, `udp:IP:PORT`, `null` (--syslog-method); undefined for something else. */
 export function syslogMethod(text: string): SyslogTarget | 'null' | undefined {
@@ -16,44 +13,40 @@ export function syslogMethod(text: string): SyslogTarget | 'null' | undefined {
 }
 
 /** `HOST:PORT` (--syslog-target), with brackets around an IPv6 address. */
-export function syslogTarget(text: string): SyslogTarget | undefined {
+export function syslogTarget(text: string, kind: 'udp' | 'tcp' = 'udp'): SyslogTarget | undefined {
   const m = /^(?:\[([^\]]+)\]|([^[\]]+)):(\d{1,5})$/.exec(text)
   const host = m?.[1] ?? m?.[2]
   const port = Number(m?.[3])
-  return host && port > 0 && port < 65536 ? { kind: 'udp', host, port } : undefined
+  return host && port > 0 && port < 65536 ? { kind, host, port } : undefined
 }
 
-/** Sends lines to syslog daemons behind the head that their protocol wants; what cannot be sent is lost. */
+/** `/dev/log` or another socket's path, `HOST:PORT` (UDP), `udp:HOST:PORT`, `tcp:HOST:PORT` (`syslog_address`). */
+export function syslogAddress(text: string): SyslogTarget | undefined {
+  if (/^[/@]/.test(text)) return { kind: 'unix', path: text }
+  const m = /^(udp|tcp):(.*)$/.exec(text)
+  const [kind, at] = m ? [m[1] as 'udp' | 'tcp', m[2] ?? ''] : ['udp' as const, text]
+  return /^[^[].*:.*:/.test(at) ? undefined : syslogTarget(at, kind)
+}
+
+/** Sends lines to a syslog daemon behind the head that its protocol wants; what cannot be sent is lost. */
 export class SyslogAppender implements Appender {
-  private local: UnixDatagrams | undefined
-  private socket: Socket | undefined
+  private readonly socket: MessageSocket
+  /** On a stream the end of a line is the end of a message (RFC 6587 §3.4.2). */
+  private readonly end: string
 
   constructor(
-    private readonly target: SyslogTarget,
+    target: SyslogTarget,
     /** `<PRI>TIME [HOST] TAG: ` (RFC 3164 §4.1). */
     private readonly head: Layout,
+    onTrouble?: (message: string) => void,
   ) {
-    this.open()
-  }
-
-  private open(): void {
-    if (this.target.kind === 'unix') {
-      this.local = unixDatagrams(this.target.path)
-      return
-    }
-    this.socket = createSocket(this.target.host.includes(':') ? 'udp6' : 'udp4')
-    // A port that refuses: the server may come back, and there is nowhere better to say so.
-    this.socket.on('error', () => {})
-    this.socket.unref()
+    this.socket = new MessageSocket(target, onTrouble)
+    this.end = target.kind === 'tcp' ? '\n' : ''
   }
 
   append(line: string, event: LogEvent): void {
     const head = this.head(event)
-    for (const part of line.split('\n')) {
-      const bytes = Buffer.from(head + part)
-      if (this.target.kind === 'unix') this.local?.send(bytes)
-      else this.socket?.send(bytes, this.target.port, this.target.host, () => {})
-    }
+    for (const part of line.split('\n')) this.socket.send(Buffer.from(head + part + this.end), event.time)
   }
 
   reopen(): void {}
@@ -61,10 +54,7 @@ export class SyslogAppender implements Appender {
   flush(): void {}
 
   close(): void {
-    this.local?.close()
-    this.socket?.close()
-    this.local = undefined
-    this.socket = undefined
+    this.socket.close()
   }
 }
 

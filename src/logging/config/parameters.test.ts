@@ -55,7 +55,16 @@ it.each([
   ['log_file_size=5000', 'fileSize', 5000],
   ['log_files_count=3', 'filesCount', 3],
   ['log_local=0', 'local', false],
-  ['use_syslog=yes\nsyslog_facility=LOG_LOCAL3', 'syslog', 19],
+  [
+    'use_syslog=yes\nsyslog_facility=LOG_LOCAL3',
+    'syslog',
+    { facility: 19, address: { kind: 'unix', path: '/dev/log' } },
+  ],
+  [
+    'use_syslog=yes\nsyslog_address=tcp:[::1]:601',
+    'syslog',
+    { facility: 1, address: { kind: 'tcp', host: '::1', port: 601 } },
+  ],
   ['log_category=lflow, en-lr_nat', 'categories', new Set(['lflow', 'en_lr_nat'])],
   ['log_category=*', 'categories', new Set()],
 ])('%s', (line, key, value) => {
@@ -67,6 +76,7 @@ it.each([
   ['log_level=LOUD', "f:2: log_level is a level, not 'LOUD'"],
   ['log_file_size=much', "f:2: log_file_size is a number of bytes, not 'much'"],
   ['use_syslog=perhaps', "f:2: use_syslog is true or false, not 'perhaps'"],
+  ['syslog_address=tcp:x', "f:2: syslog_address is a path, HOST:PORT or tcp:HOST:PORT, not 'tcp:x'"],
   ['syslog_facility=toString', "f:2: syslog_facility is a facility of syslog, not 'toString'"],
   ['log_format=xml', "f:2: log_format is json or text, not 'xml'"],
   [

@@ -1,5 +1,7 @@
 import type { Level } from '../../base/log.ts'
 import { err, ok, type Result } from '../../base/result.ts'
+import type { SocketTarget } from '../appenders/socket.ts'
+import { syslogAddress } from '../appenders/syslog.ts'
 import { SYSLOG_FACILITIES } from '../python/arguments.ts'
 import { levelNamed } from '../reading/record.ts'
 import { type IniFile, type IniValue, parseIni } from './ini.ts'
@@ -19,8 +21,8 @@ export interface PlainParameters {
   /** Older files kept. */
   readonly filesCount: number
   readonly json: boolean
-  /** Facility number, when syslog is used. */
-  readonly syslog: number | undefined
+  /** Where to, and the number of the facility; undefined when syslog is not used. */
+  readonly syslog: { readonly address: SocketTarget; readonly facility: number } | undefined
 }
 
 /** What a file given with --logging-config asks for. */
@@ -56,8 +58,9 @@ export interface OwnLogger {
 
 const PLAIN = [
   ...['log_file', 'log_level', 'log_local', 'log_category', 'log_disable', 'log_file_size', 'log_files_count'],
-  ...['log_format', 'use_syslog', 'syslog_facility'],
+  ...['log_format', 'use_syslog', 'syslog_facility', 'syslog_address'],
 ]
+const DEV_LOG: SocketTarget = { kind: 'unix', path: '/dev/log' }
 const OTHERS = ['logging_conf', 'logger_class', 'log_property_file']
 
 /** Names of classes in existing files that mean the built-in ones. */
@@ -141,6 +144,7 @@ function plainParameters(ini: IniFile): Result<PlainParameters> {
   try {
     const file = get('log_file', '', (t) => t, 'a path')
     const facility = get('syslog_facility', 1, facilityNamed, 'a facility of syslog')
+    const address = get('syslog_address', DEV_LOG, syslogAddress, 'a path, HOST:PORT or tcp:HOST:PORT')
     return ok({
       file: file === '' || file === '<stdout>' ? undefined : file,
       level: get<Level>('log_level', 'info', levelNamed, 'a level'),
@@ -150,7 +154,7 @@ function plainParameters(ini: IniFile): Result<PlainParameters> {
       fileSize: get('log_file_size', 1024 * 1024, byteCount, 'a number of bytes'),
       filesCount: get('log_files_count', 10, count, 'a number'),
       json: get('log_format', false, (t) => ({ json: true, text: false })[t.toLowerCase()], 'json or text'),
-      syslog: yes('use_syslog', false) ? facility : undefined,
+      syslog: yes('use_syslog', false) ? { address, facility } : undefined,
     })
   } catch (e) {
     if (e instanceof Refusal) return err(e.message)

@@ -37,8 +37,8 @@ export class PlainBackend implements Backend {
   ) {
     this.depth = parameters.disabled ? -1 : LEVELS.indexOf(parameters.level)
     if (parameters.disabled) return
-    const facility = parameters.syslog
-    const around = { hostname: context.hostname, pid: context.pid, facility: () => facility ?? 1 }
+    const facility = parameters.syslog?.facility ?? 1
+    const around = { hostname: context.hostname, pid: context.pid, facility: () => facility }
     const layout = (pattern: string): Layout => (parameters.json ? jsonLayout : patternLayout(pattern, around))
     if (parameters.local && parameters.file === undefined)
       this.outputs.push({ appender: new ConsoleAppender(1), layout: layout(DEFAULT_PATTERNS.console) })
@@ -47,10 +47,11 @@ export class PlainBackend implements Backend {
       const rolling = rollBySize(parameters.fileSize, parameters.filesCount)
       this.outputs.push({ appender: new RollingFileAppender(options, rolling), layout: layout(DEFAULT_PATTERNS.file) })
     }
-    if (facility !== undefined) {
-      // syslog(3) names no host to its own machine's daemon.
-      const head = patternLayout('<%B>%d{%b %e %H:%M:%S} %A: ', around)
-      const appender = new SyslogAppender({ kind: 'unix', path: '/dev/log' }, head)
+    if (parameters.syslog !== undefined) {
+      const { address } = parameters.syslog
+      // syslog(3) names no host to its own machine's daemon (RFC 3164 §4.1 for the others).
+      const head = address.kind === 'unix' ? '<%B>%d{%b %e %H:%M:%S} %A: ' : '<%B>%D{%b %e %H:%M:%S} %E %A: '
+      const appender = new SyslogAppender(address, patternLayout(head, around), context.onTrouble)
       this.outputs.push({ appender, layout: layout(DEFAULT_PATTERNS.syslog) })
     }
   }
