@@ -1,9 +1,12 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { err, ok, type Result } from '../../base/result.ts'
 import { errorText } from '../../io/errors.ts'
 import type { Backend } from '../event.ts'
+import { Log4cplusBackend } from '../log4cplus/backend.ts'
+import { parseLog4cplus } from '../log4cplus/config.ts'
 import { osloBackend } from '../oslo/backend.ts'
 import { parseOsloOptions } from '../oslo/options.ts'
+import { loadOwnLogger } from '../own/load.ts'
 import { PythonBackend } from '../python/backend.ts'
 import { parsePythonConfig } from '../python/config.ts'
 import { type OtherFile, type OwnLogger, parseParameters } from './parameters.ts'
@@ -14,6 +17,8 @@ export interface LoadContext extends PlainContext {
   readonly component: string
   /** Milliseconds since 1970. */
   now(): number
+  /** Called when a logger of one's own changed its levels while it runs. */
+  onLevels?(): void
 }
 
 /** A way of logging, made from a configuration file. */
@@ -34,7 +39,7 @@ const DIALECTS: Readonly<Record<OtherFile['kind'], Dialect>> = {
     return config.ok ? ok({ backend: new PythonBackend(config.value, context), warnings: [] }) : config
   },
   oslo: osloLogging,
-  properties: (_text, { at }) => err(`${at}: log_property_file: log4cplus properties are not supported yet`),
+  properties: log4cplusLogging,
 }
 
 /** Reads the file of --logging-config and those it names. On an error nothing was opened. */
@@ -46,7 +51,7 @@ export async function loadLogging(path: string, context: LoadContext): Promise<R
   const { value } = parameters
   const { warnings } = value
   if (value.kind === 'plain') return ok({ backend: new PlainBackend(value.plain, context), warnings })
-  const loaded = value.kind === 'own' ? await ownLogging(value) : otherLogging(value, context)
+  const loaded = value.kind === 'own' ? await ownLogging(value, context) : otherLogging(value, context)
   return loaded.ok ? ok({ ...loaded.value, warnings: [...warnings, ...loaded.value.warnings] }) : loaded
 }
 
@@ -63,13 +68,38 @@ function osloLogging(text: string, { file }: OtherFile, context: LoadContext): R
   return ok({ backend: osloBackend(options, context), warnings })
 }
 
+function log4cplusLogging(text: string, { file }: OtherFile, context: LoadContext): Result<LoadedLogging> {
+  const config = parseLog4cplus(text, file, {
+    ...{ hostname: context.hostname, pid: context.pid },
+    environment: (name) => (Object.hasOwn(process.env, name) ? process.env[name] : undefined),
+    include(path) {
+      const included = context.resolve(path)
+      const content = isFile(included) ? read(included) : undefined
+      return content?.ok ? content.value : undefined
+    },
+  })
+  if (!config.ok) return config
+  return ok({ backend: new Log4cplusBackend(config.value, context), warnings: config.value.warnings })
+}
+
+/** A device or a pipe may have no end. */
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile()
+  } catch {
+    return false
+  }
+}
+
 function otherLogging(file: OtherFile, context: LoadContext): Result<LoadedLogging> {
   const text = read(context.resolve(file.file))
   return text.ok ? DIALECTS[file.kind](text.value, file, context) : text
 }
 
-async function ownLogging(own: OwnLogger): Promise<Result<LoadedLogging>> {
-  return err(`${own.at}: classes of one's own are not supported yet`)
+async function ownLogging(own: OwnLogger, context: LoadContext): Promise<Result<LoadedLogging>> {
+  const conf = own.file === undefined ? undefined : context.resolve(own.file)
+  const backend = await loadOwnLogger(own, { ...context, conf, options: own.options })
+  return backend.ok ? ok({ backend: backend.value, warnings: [] }) : err(`${own.at}: logger_class: ${backend.error}`)
 }
 
 function read(path: string): Result<string> {
