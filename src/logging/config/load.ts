@@ -98,7 +98,13 @@ function otherLogging(file: OtherFile, context: LoadContext): Result<LoadedLoggi
 
 async function ownLogging(own: OwnLogger, context: LoadContext): Promise<Result<LoadedLogging>> {
   const conf = own.file === undefined ? undefined : context.resolve(own.file)
-  const backend = await loadOwnLogger(own, { ...context, conf, options: own.options })
+  const { component, hostname, pid } = context
+  const backend = await loadOwnLogger(own, {
+    ...{ component, hostname, pid, conf, options: own.options },
+    resolve: (path) => context.resolve(path),
+    onTrouble: (message) => context.onTrouble(message),
+    onLevels: () => context.onLevels?.(),
+  })
   return backend.ok ? ok({ backend: backend.value, warnings: [] }) : err(`${own.at}: logger_class: ${backend.error}`)
 }
 
