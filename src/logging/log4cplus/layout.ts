@@ -2,7 +2,7 @@ import { err, ok, type Result } from '../../base/result.ts'
 import { type Layout, loggerName } from '../event.ts'
 import { levelName } from './levels.ts'
 import type { Options } from './options.ts'
-import { formatTime, type LayoutContext, nestedContext, patternLayout } from './pattern.ts'
+import { type LayoutContext, nestedContext, patternLayout, timeFormat } from './pattern.ts'
 
 /** `INFO - message`. */
 export const simpleLayout: Layout = (event) => `${levelName(event.level)} - ${event.message}\n`
@@ -30,11 +30,11 @@ export function layoutNamed(name: string, options: Options, context: LayoutConte
 /** `1234 [THREAD] LEVEL LOGGER <CONTEXT> - MESSAGE`. */
 function ttccLayout(options: Options, context: LayoutContext): Layout {
   const date = options.get('DateFormat')
-  const utc = options.flag('Use_gmtime', false)
+  const format = date ? timeFormat(date, options.flag('Use_gmtime', false)) : undefined
   const [thread, category] = [options.flag('ThreadPrinting', true), options.flag('CategoryPrefixing', true)]
   const nested = options.flag('ContextPrinting', true)
   return (event) => {
-    const time = date ? formatTime(date, event.time, utc) : String(Math.floor(event.elapsed))
+    const time = format ? format(event.time) : String(Math.floor(event.elapsed))
     const words = [time, thread ? `[${context.pid}]` : '', levelName(event.level), category ? loggerName(event) : '']
     const head = words.filter((w) => w !== '').join(' ')
     return `${head}${nested ? ` <${nestedContext(event.fields)}>` : ''} - ${event.message}\n`

@@ -30,15 +30,39 @@ export function nestedContext(fields: Fields | undefined, depth = 0): string {
   return (depth > 0 ? values.slice(0, depth) : values).join(' ')
 }
 
-/** A moment, milliseconds since 1970, by strftime(3) and `%q` (milliseconds) and `%Q` (those with a fraction). */
-export function formatTime(pattern: string, time: number, utc: boolean): string {
-  const text = pattern.replace(/%(.)/gs, (whole, letter: string) => {
-    const second = ((time % 1000) + 1000) % 1000
-    if (letter === 'q') return String(Math.floor(second)).padStart(3, '0')
-    if (letter === 'Q') return (Math.floor(second * 1000) / 1000).toFixed(3).padStart(7, '0')
+/**
+ * Writes moments, milliseconds since 1970, by strftime(3) and `%q` (milliseconds) and `%Q` (those with a
+ * fraction).
+ */
+export function timeFormat(pattern: string, utc: boolean): (time: number) => string {
+  const marked = pattern.replace(/%(.)/gs, (whole, letter: string) => {
+    if (letter === 'q' || letter === 'Q') return `\0${letter}`
     return letter === 'Z' && utc ? 'GMT' : whole
   })
-  return strftime(text, time, utc)
+  // What does not change within a second is made once for it.
+  let second = Number.NaN
+  let pieces: string[] = []
+  return (time) => {
+    const now = Math.floor(time / 1000)
+    if (now !== second) {
+      second = now
+      pieces = strftime(marked, now * 1000, utc).split('\0')
+    }
+    let out = pieces[0] ?? ''
+    for (let i = 1; i < pieces.length; i++) {
+      const piece = pieces[i] ?? ''
+      out += (piece.startsWith('q') ? milliseconds(time) : withFraction(time)) + piece.slice(1)
+    }
+    return out
+  }
+}
+
+const milliseconds = (time: number) => String(Math.floor(time - Math.floor(time / 1000) * 1000)).padStart(3, '0')
+
+/** `234.567`: what the fraction of a number cannot hold of a microsecond is not taken for less of one. */
+function withFraction(time: number): string {
+  const micros = Math.floor(Math.round((time - Math.floor(time / 1000) * 1000) * 1_000_000) / 1000)
+  return (Math.min(micros, 999_999) / 1000).toFixed(3).padStart(7, '0')
 }
 
 type Part = (event: LogEvent) => string
@@ -175,8 +199,10 @@ function conversion(letter: string, option: string, nestedDepth: number, context
       return count > 0 ? (event) => lastNames(loggerName(event), count) : loggerName
     }
     case 'd':
-    case 'D':
-      return (event) => formatTime(option || DATE, event.time, letter === 'd')
+    case 'D': {
+      const format = timeFormat(option || DATE, letter === 'd')
+      return (event) => format(event.time)
+    }
     case 'E': {
       const value = context.environment(option) ?? ''
       return () => value
