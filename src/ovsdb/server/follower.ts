@@ -282,7 +282,7 @@ export class Follower {
       const found = result[0] === true
       if (!found)
         this.server.log.child('replication').info(`${database}: Monitor reply received. Resetting the database.`)
-      const tables = found ? [] : Object.keys(requests)
+      const tables = found ? [] : [...target.tables.keys()]
       if (!this.take(rpc, target, result[2], typeof result[1] === 'string' ? result[1] : undefined, tables)) return
       this.backoff = 0
       this.failures = 0
