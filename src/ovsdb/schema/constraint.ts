@@ -67,8 +67,10 @@ export function checkAtom(base: BaseType, atom: Atom): void {
   if (base.enum) {
     if (base.enum.includes(atom)) return
     const texts = base.enum.map((a) => atomText(base.type, a))
-    const allowed = texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`
-    fail('constraint violation', `${atomText(base.type, atom)} is not one of the allowed values (${allowed})`)
+    fail(
+      'constraint violation',
+      `${atomText(base.type, atom)} is not one of the allowed values ([${texts.join(', ')}])`,
+    )
   }
   if (base.type === 'integer') {
     if (base.minInteger !== undefined || base.maxInteger !== undefined)

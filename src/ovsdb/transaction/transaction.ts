@@ -117,7 +117,8 @@ export class Transaction {
     for (const name of Object.keys(values)) row[name] = values[name]
     // RFC 7047 §5.2.1: a default must satisfy the constraints too.
     for (const column of table.schema.columns.values()) {
-      if (!Object.hasOwn(values, column.name) && isConstrained(column.type.key)) {
+      const { key, value } = column.type
+      if (!Object.hasOwn(values, column.name) && (isConstrained(key) || (value && isConstrained(value)))) {
         checkDatum(column.type, row[column.name])
       }
     }
