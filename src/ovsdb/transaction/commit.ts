@@ -187,12 +187,14 @@ function* cleanWeakReferences(overlay: Overlay): Steps<void> {
   const work = new Map<string, readonly [Table, string, readonly ReferenceColumn[]]>()
   for (const [name, changes] of overlay.changes) {
     const table = tableOf(overlay, name)
+    if (!table.weak.length && !table.referrers.size) continue
     for (const [uuid, change] of changes) {
       if (++seen % STEP_ROWS === 0) yield
       if (change.new) {
         const columns = changedColumns(table.weak, change)
+        if (!columns.length) continue
         const key = `${name} ${uuid}`
-        if (columns.length && !work.has(key)) work.set(key, [table, uuid, columns])
+        if (!work.has(key)) work.set(key, [table, uuid, columns])
       } else {
         for (const key of table.referrers.get(uuid) ?? []) {
           const space = key.indexOf(' ')
@@ -258,14 +260,15 @@ function* checkIndexes(overlay: Overlay): Steps<void> {
   for (const [name, changes] of overlay.changes) {
     const table = tableOf(overlay, name)
     for (const index of table.indexes) {
-      const mine = new Map<string, string>()
+      // Of one row no other of this transaction can be the same.
+      const mine = changes.size > 1 ? new Map<string, string>() : undefined
       for (const [uuid, change] of changes) {
         if (++seen % STEP_ROWS === 0) yield
         if (!change.new) continue
         const key = index.key(change.new)
-        const other = mine.get(key) ?? conflicting(index, changes, key, uuid)
+        const other = mine?.get(key) ?? conflicting(index, changes, key, uuid)
         if (other !== undefined) refuseDuplicate(table, index, changes, uuid, other)
-        mine.set(key, uuid)
+        mine?.set(key, uuid)
       }
     }
   }

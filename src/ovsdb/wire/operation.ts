@@ -91,7 +91,8 @@ interface Symbol {
 /** The operations of a `transact` request (RFC 7047 §4.1.3), read one by one as they are run. */
 export class WireOperations implements OperationSource {
   readonly trusted = true
-  private readonly symbols = new Map<string, Symbol>()
+  /** Made for the first name: most transactions have none. */
+  private symbols: Map<string, Symbol> | undefined
   private readonly named: NamedUuids = (name) => this.symbol(name).uuid
 
   constructor(
@@ -105,6 +106,7 @@ export class WireOperations implements OperationSource {
   }
 
   private symbol(name: string): Symbol {
+    this.symbols ??= new Map()
     let symbol = this.symbols.get(name)
     if (!symbol) {
       symbol = { uuid: uuid4(this.random), created: false }
@@ -114,7 +116,7 @@ export class WireOperations implements OperationSource {
   }
 
   at(i: number): Operation {
-    if (i === 0) this.symbols.clear()
+    if (i === 0) this.symbols = undefined
     const json = this.json[i] as Json
     const members = new Members(json, `ovsdb operation ${i + 1} of ${this.length}`)
     const op = members.required('op', isId)
@@ -198,7 +200,7 @@ export class WireOperations implements OperationSource {
     let uuid: string | undefined
     if (uuidJson !== undefined) uuid = parseUuid(uuidJson) ?? syntaxError(uuidJson, 'bad uuid')
     if (name !== undefined) {
-      const known = this.symbols.has(name)
+      const known = this.symbols?.has(name) === true
       const symbol = this.symbol(name)
       if (symbol.created) {
         syntaxError(name, 'This "uuid-name" appeared on an earlier "insert" operation.', 'duplicate uuid-name')
