@@ -1,7 +1,7 @@
 import { LEVELS, type Level } from '../../base/log.ts'
 import { ConsoleAppender } from '../appenders/console.ts'
 import { RollingFileAppender, rollBySize } from '../appenders/rolling.ts'
-import { SyslogAppender } from '../appenders/syslog.ts'
+import { SYSLOG_SEVERITY, SyslogAppender } from '../appenders/syslog.ts'
 import type { Appender, Backend, Layout, LogEvent } from '../event.ts'
 import { DEFAULT_PATTERNS } from '../vlog/backend.ts'
 import { patternLayout } from '../vlog/pattern.ts'
@@ -39,7 +39,8 @@ export class PlainBackend implements Backend {
     if (parameters.disabled) return
     const facility = parameters.syslog?.facility ?? 1
     const around = { hostname: context.hostname, pid: context.pid, facility: () => facility }
-    const layout = (pattern: string): Layout => (parameters.json ? jsonLayout : patternLayout(pattern, around))
+    const layoutOf = (pattern: string) => patternLayout(pattern, around)
+    const layout = (pattern: string): Layout => (parameters.json ? jsonLayout : layoutOf(pattern))
     if (parameters.local && parameters.file === undefined)
       this.outputs.push({ appender: new ConsoleAppender(1), layout: layout(DEFAULT_PATTERNS.console) })
     else if (parameters.local && parameters.file !== undefined) {
@@ -50,8 +51,9 @@ export class PlainBackend implements Backend {
     if (parameters.syslog !== undefined) {
       const { address } = parameters.syslog
       // syslog(3) names no host to its own machine's daemon (RFC 3164 §4.1 for the others).
-      const head = address.kind === 'unix' ? '<%B>%d{%b %e %H:%M:%S} %A: ' : '<%B>%D{%b %e %H:%M:%S} %E %A: '
-      const appender = new SyslogAppender(address, patternLayout(head, around), context.onTrouble)
+      const rest = layoutOf(address.kind === 'unix' ? '%d{%b %e %H:%M:%S} %A: ' : '%d{%b %e %H:%M:%S} %E %A: ')
+      const head: Layout = (e) => `<${facility * 8 + SYSLOG_SEVERITY[e.level]}>${rest(e)}`
+      const appender = new SyslogAppender(address, head, context.onTrouble)
       this.outputs.push({ appender, layout: layout(DEFAULT_PATTERNS.syslog) })
     }
   }
