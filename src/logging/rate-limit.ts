@@ -11,11 +11,12 @@ const USUAL: RateLimit = { perMinute: 5, burst: 5 }
 
 /**
  * Codes that are logged each time, because the real daemons do so too, or because each of them counts:
- * a connection that is lost, a write that failed, the end of the process.
+ * a connection that is lost, a write that failed, a column that a database lacks, the end of the process.
  */
 const UNLIMITED: ReadonlySet<string> = new Set([
   'connection-dropped',
   'no-probe-response',
+  'old-schema',
   'ended-by-signal',
   'worker-died',
 ])

@@ -200,8 +200,10 @@ export class RemoteReplica<T> extends BaseReplica<T> {
       }
       const server = new ServerSchema(this.schema, this.requests, reply.result)
       const log = (this.options.log ?? silent).child('ovsdb_idl')
-      for (const text of server.complaints) log.warn(text, { code: 'old-schema', remote: this.remote })
-      if (!server.equals(this.server)) this.lastTransaction = ZERO_UUID
+      if (!server.equals(this.server)) {
+        for (const text of server.complaints) log.warn(text, { code: 'old-schema', remote: this.remote })
+        this.lastTransaction = ZERO_UUID
+      }
       this.server = server
       const [unmet] = server.unmet
       if (unmet === undefined) this.monitor(rpc)
