@@ -103,7 +103,10 @@ export class Lab {
     const control = this.at(`${name}.ctl`)
     const log = this.at(`${name}.log`)
     const own = [`--unixctl=${control}`, `--log-file=${log}`, '-vconsole:off', '-vfile:info']
-    const child = spawn(file, [...first, ...own, ...args], { stdio: 'ignore', cwd: this.dir })
+    // The real daemons settle on their way to syslog with their first message: that the log file is open.
+    const syslog = args.filter((a) => a.startsWith('--syslog-'))
+    const others = args.filter((a) => !a.startsWith('--syslog-'))
+    const child = spawn(file, [...first, ...syslog, ...own, ...others], { stdio: 'ignore', cwd: this.dir })
     const ended = new Promise<void>((done) => child.once('exit', () => done()))
     const appctl = join(referenceBin('26.03'), 'ovs-appctl')
     const running: Running = {

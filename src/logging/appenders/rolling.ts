@@ -9,10 +9,10 @@ export interface Rolling {
   due(line: string, size: number, time: number): boolean
   /** Asked behind each line, where a file is not left full. */
   full?(size: number): boolean
-  /** The last file is moved away, too, when the log is closed. */
-  readonly atClose?: boolean
   /** Moves the full file away, if it is kept. */
   roll(path: string, time: number): void
+  /** Moves the last file away, when the log is closed. */
+  rollLast?(path: string): void
 }
 
 /** Renames without complaint: what cannot be moved is written on, and nothing is lost. */
@@ -103,8 +103,6 @@ function expire(path: string, pattern: RegExp, keep: number): void {
 /** A file that is exchanged for an empty one when it is full or old. */
 export class RollingFileAppender implements Appender {
   private readonly file: FileAppender
-  /** That of the last event. */
-  private time: number | undefined
 
   constructor(
     options: FileOptions,
@@ -114,7 +112,6 @@ export class RollingFileAppender implements Appender {
   }
 
   append(line: string, event: LogEvent): void {
-    this.time = event.time
     if (this.rolling.due(line, this.file.size, event.time)) this.roll(event.time)
     this.file.append(line, event)
     if (this.rolling.full?.(this.file.size)) this.roll(event.time)
@@ -135,7 +132,11 @@ export class RollingFileAppender implements Appender {
   }
 
   close(): void {
-    if (this.rolling.atClose && this.time !== undefined) this.roll(this.time)
+    if (this.rolling.rollLast) {
+      this.file.leave()
+      this.rolling.rollLast(this.file.path)
+      this.file.open()
+    }
     this.file.close()
   }
 }

@@ -1,5 +1,9 @@
+import type { Level } from '../../base/log.ts'
 import type { Appender, Layout, LogEvent } from '../event.ts'
 import { MessageSocket, type SocketTarget } from './socket.ts'
+
+/** Severity by level (RFC 5424 §6.2.1). */
+export const SYSLOG_SEVERITY: Readonly<Record<Level, number>> = { emer: 2, err: 3, warn: 4, info: 6, dbg: 7 }
 
 /** Where a syslog daemon listens. */
 export type SyslogTarget = SocketTarget

@@ -3,6 +3,7 @@ import { ConsoleAppender } from '../appenders/console.ts'
 import { FileAppender, type FileOptions } from '../appenders/file.ts'
 import { RollingFileAppender, rollBySize, rollByTime } from '../appenders/rolling.ts'
 import { MessageSocket } from '../appenders/socket.ts'
+import { SYSLOG_SEVERITY } from '../appenders/syslog.ts'
 import { type Appender, type Backend, type LogEvent, loggerName } from '../event.ts'
 import type { HandlerConfig, LoggerConfig, PythonConfig } from './config.ts'
 import { levelNumber } from './formatter.ts'
@@ -214,8 +215,6 @@ function appender(h: HandlerConfig, context: BackendContext): Appender {
   }
 }
 
-const SEVERITY: Readonly<Record<Level, number>> = { emer: 2, err: 3, warn: 4, info: 6, dbg: 7 }
-
 /** `<PRI>` and the line, with a zero behind it, as SysLogHandler sends it. */
 class SyslogMessages implements Appender {
   constructor(
@@ -224,7 +223,7 @@ class SyslogMessages implements Appender {
   ) {}
 
   append(line: string, event: LogEvent): void {
-    this.socket.send(Buffer.from(`<${this.facility * 8 + SEVERITY[event.level]}>${line}\0`), event.time)
+    this.socket.send(Buffer.from(`<${this.facility * 8 + SYSLOG_SEVERITY[event.level]}>${line}\0`), event.time)
   }
 
   reopen(): void {}

@@ -13,6 +13,9 @@ export const DEFAULT_PATTERNS: Readonly<Record<Destination, string>> = {
 /** The RFC 3164 head that `vlog/list-pattern` shows before a syslog line; the appender writes it. */
 const SYSLOG_PREFIX = '<%B> %D{%h %e %T} %E %A: '
 
+/** The facility of %B where none is set. */
+const LOCAL0 = 16
+
 const DEPTH: Readonly<Record<VlogLevel, number>> = { off: 0, emer: 1, err: 2, warn: 3, info: 4, dbg: 5 }
 
 export interface VlogOptions {
@@ -20,6 +23,8 @@ export interface VlogOptions {
   readonly modules: readonly string[]
   readonly hostname: string
   readonly pid: number
+  /** What `%T` says in brackets: `monitor` in the process that watches over a daemon. */
+  readonly subprogram?: string
   /** Undefined where a destination is not there (yet): a daemon without --log-file has no file. */
   readonly appenders: { readonly [D in Destination]?: Appender }
 }
@@ -30,7 +35,7 @@ export class VlogBackend implements Backend {
   private readonly patterns: Record<Destination, string> = { ...DEFAULT_PATTERNS }
   private readonly layouts: Record<Destination, Layout>
   private readonly appenders: Partial<Record<Destination, Appender>>
-  private facility = 3
+  private facility: number | undefined
   /** Called when levels changed. */
   onChange: (() => void) | undefined
 
@@ -65,7 +70,7 @@ export class VlogBackend implements Backend {
     return this.appenders.file !== undefined
   }
 
-  get syslogFacility(): number {
+  get syslogFacility(): number | undefined {
     return this.facility
   }
 
@@ -148,7 +153,8 @@ export class VlogBackend implements Backend {
     return patternLayout(this.patterns[d], {
       hostname: this.options.hostname,
       pid: this.options.pid,
-      facility: () => this.facility,
+      subprogram: this.options.subprogram,
+      facility: () => this.facility ?? LOCAL0,
     })
   }
 }

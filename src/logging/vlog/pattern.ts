@@ -6,12 +6,14 @@ import { strftime } from '../strftime.ts'
 export interface PatternContext {
   readonly hostname: string
   readonly pid: number
+  /** For %T. */
+  readonly subprogram?: string | undefined
   /** RFC 5424 facility number, for %B. */
   facility(): number
 }
 
-/** Severity by level (RFC 5424 §6.2.1). */
-const SEVERITY: Readonly<Record<Level, number>> = { emer: 1, err: 3, warn: 4, info: 6, dbg: 7 }
+/** Severity by level (RFC 5424 §6.2.1), as the real daemons have it: information is a notice. */
+const SEVERITY: Readonly<Record<Level, number>> = { emer: 1, err: 3, warn: 4, info: 5, dbg: 7 }
 
 export function severityOf(level: Level): number {
   return SEVERITY[level]
@@ -101,7 +103,7 @@ function fieldOf(letter: string, argument: string | undefined, context: PatternC
     case 't':
       return () => 'main'
     case 'T':
-      return () => ''
+      return () => (context.subprogram ? `(${context.subprogram})` : '')
     default:
       return () => letter
   }
