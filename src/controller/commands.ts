@@ -78,11 +78,24 @@ export function controllerCommands(
         return ''
       }),
     ),
-    command('inc-engine/show-stats', '[RULE [COUNTER]]', [0, 2], ([rule, counter]) => statistics(c, rule, counter)),
+    command('inc-engine/show-stats', '', [0, 2], ([rule, counter]) => statistics(c, rule, counter)),
     command('inc-engine/clear-stats', '', none, () => {
       state.graph.runs.clear()
       return ''
     }),
+    command('inc-engine/list-stopwatches', '', [0, 1], ([part]) =>
+      lines([...state.graph.runs.keys()].filter((name) => part === undefined || name.includes(part)).sort()),
+    ),
+    // Nothing is kept apart from the relations themselves.
+    command('lflow-cache/show-stats', '', none, () =>
+      lines([
+        'Enabled: false',
+        ...['high-watermark  ', 'total           ', 'cache-expr      ', 'cache-matches   ', 'trim count      '].map(
+          (name) => `${name}: 0`,
+        ),
+        'Mem usage (KB)  : 0',
+      ]),
+    ),
     ...(['lflow-cache/flush', 'flush-lflow-cache'] as const).map((name) =>
       command(name, name === 'flush-lflow-cache' ? '[deprecated]' : '', none, () => {
         main.info('User triggered lflow cache flush.')
@@ -103,7 +116,7 @@ export function controllerCommands(
     ),
     {
       name: 'exit',
-      usage: '[--restart]',
+      usage: '',
       minArgs: 0,
       maxArgs: 1,
       run: (args, reply) => hooks.exit(args[0] === '--restart', () => reply.ok('')),

@@ -1,7 +1,9 @@
 import type { Clock, Timer } from '../base/clock.ts'
 import type { ControlCommand } from '../base/command.ts'
+import { eventCounter } from '../base/event-counter.ts'
 import type { Log } from '../base/log.ts'
 import type { Random } from '../base/random.ts'
+import { Stopwatch } from '../base/stopwatch.ts'
 import type { OpenFlowChannel } from '../openflow/connection/channel.ts'
 import type { Message } from '../openflow/messages/message.ts'
 import type { Replica } from '../ovsdb/client/replica.ts'
@@ -84,6 +86,7 @@ export interface ControllerState {
 
 const RECONNECT_MS = 1000
 /** A pass of the graph is cut into slices of this many milliseconds, so that connections are served between them. */
+const runs = eventCounter('lflow_run')
 const SLICE_MS = 50
 const CONDITION_POLL_MS = 5
 
@@ -91,6 +94,10 @@ const CONDITION_POLL_MS = 5
 export class Controller {
   readonly graph: Graph
   readonly state: ControllerState
+  /** How long a pass over all that changed takes. */
+  readonly flowGeneration = new Stopwatch('flow-generation')
+  /** Milliseconds spent on the pass that is not yet at its end. */
+  private passTime = 0
   private readonly installed: Input<true>
   private readonly local: LocalWriter
   private readonly conditions: Conditions
@@ -372,9 +379,21 @@ export class Controller {
     const { ovs, clock } = this.options
     // Zones that outlive us are in the local database: nothing may be given out before it is known.
     if (ovs.state !== 'synced') return
-    const end = clock.monotonic() + SLICE_MS
-    if (!this.graph.busy) this.settled()
-    else if (!this.graph.settle(() => clock.monotonic() >= end)) this.schedule()
+    const began = clock.monotonic()
+    const end = began + SLICE_MS
+    if (!this.graph.busy) {
+      this.settled()
+      return
+    }
+    const settled = this.graph.settle(() => clock.monotonic() >= end)
+    this.passTime += clock.monotonic() - began
+    if (!settled) {
+      this.schedule()
+      return
+    }
+    runs.hit()
+    this.flowGeneration.sample(this.passTime)
+    this.passTime = 0
   }
 
   /** After a pass: the rest of the world is told. */

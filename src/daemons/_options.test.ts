@@ -9,6 +9,8 @@ const SPECS: readonly OptionSpec[] = [
   { name: 'verbose', short: 'v', argument: 'SPEC', optional: true, help: 'set levels', group: 'Logging options' },
   { name: 'private-key', short: 'p', argument: 'FILE', help: 'key', group: 'PKI' },
   { name: 'help', short: 'h', help: 'this', group: 'Options' },
+  { name: 'records-of-ours', help: '', group: 'Options', own: true, hidden: true },
+  { name: 'logger', help: '', group: 'Options', own: true, hidden: true },
   { name: 'record', argument: 'DIR', optional: true, help: '', group: 'Options', hidden: true },
   { name: 'replay', argument: 'DIR', optional: true, help: '', group: 'Options', hidden: true },
 ]
@@ -17,6 +19,8 @@ it.each([
   [['--ovnnb-db=unix:x', 'a', '--det', 'b'], 'ovnnb-db=unix:x detach | a b'],
   [['--ovnnb-db', 'unix:x', '--pidfile', 'a'], 'ovnnb-db=unix:x pidfile | a'],
   [['-vconsole:off', '-v', '-hpk', '--', '--detach'], 'verbose=console:off verbose help private-key=k | --detach'],
+  [['--log'], 'logger | '],
+  [['--rec=x'], 'record=x | '],
   [['-p', 'key', '-'], 'private-key=key | -'],
 ])('parses %j', (argv, want) => {
   const r = parseOptions(argv, SPECS)
@@ -35,6 +39,18 @@ it.each([
   [['--re'], "option '--re' is ambiguous; possibilities: '--record' '--replay'"],
 ])('refuses %j as getopt_long does', (argv, why) => {
   expect(parseOptions(argv, SPECS)).toEqual({ ok: false, error: why })
+})
+
+it('goes on without what is wrong, where that is wanted', () => {
+  const wrong: string[] = []
+  const r = parseOptions(['--foo', '-xh', '--detach=1', 'a', '--ovnnb-db'], SPECS, (e) => void wrong.push(e))
+  expect(r.ok && [r.value.given.map((g) => g.name), r.value.rest]).toEqual([['help'], ['a']])
+  expect(wrong).toEqual([
+    "unrecognized option '--foo'",
+    "invalid option -- 'x'",
+    "option '--detach' doesn't allow an argument",
+    "option '--ovnnb-db' requires an argument",
+  ])
 })
 
 it('never throws', () => {

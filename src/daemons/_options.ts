@@ -12,6 +12,8 @@ export interface OptionSpec {
   readonly optional?: boolean
   readonly help: string
   readonly group: string
+  /** Not an option of the real program: no abbreviation that works there may become ambiguous by it. */
+  readonly own?: boolean
   /** Understood, but not shown by --help. */
   readonly hidden?: boolean
 }
@@ -29,8 +31,13 @@ export interface ParsedOptions {
 /**
  * Splits a command line as getopt_long(3) does: long options by any unambiguous beginning, an
  * argument behind `=` or as the next word, short ones bundled, options and words mixed, `--` ends.
+ * @param forgive is told of each option that is wrong, which is then left out; without it the first one fails all.
  */
-export function parseOptions(argv: readonly string[], specs: readonly OptionSpec[]): Result<ParsedOptions> {
+export function parseOptions(
+  argv: readonly string[],
+  specs: readonly OptionSpec[],
+  forgive?: (error: string) => void,
+): Result<ParsedOptions> {
   const given: { name: string; value: string | undefined }[] = []
   const rest: string[] = []
   for (let i = 0; i < argv.length; i++) {
@@ -43,20 +50,33 @@ export function parseOptions(argv: readonly string[], specs: readonly OptionSpec
       const eq = word.indexOf('=')
       const name = eq < 0 ? word.slice(2) : word.slice(2, eq)
       const found = find(name, specs)
-      if (!found.ok) return err(found.error)
+      if (!found.ok) {
+        if (!forgive) return err(found.error)
+        forgive(found.error)
+        continue
+      }
       const spec = found.value
       let value = eq < 0 ? undefined : word.slice(eq + 1)
-      if (!spec.argument && value !== undefined) return err(`option '--${spec.name}' doesn't allow an argument`)
+      let wrong: string | undefined
+      if (!spec.argument && value !== undefined) wrong = `option '--${spec.name}' doesn't allow an argument`
       if (spec.argument && !spec.optional && value === undefined) {
         value = argv[++i]
-        if (value === undefined) return err(`option '--${spec.name}' requires an argument`)
+        if (value === undefined) wrong = `option '--${spec.name}' requires an argument`
       }
-      given.push({ name: spec.name, value })
+      if (wrong !== undefined) {
+        if (!forgive) return err(wrong)
+        forgive(wrong)
+      } else given.push({ name: spec.name, value })
     } else if (word.startsWith('-') && word.length > 1) {
       for (let k = 1; k < word.length; k++) {
         const letter = word[k] as string
         const spec = specs.find((s) => s.short === letter)
-        if (!spec) return err(`invalid option -- '${letter}'`)
+        if (!spec) {
+          const wrong = `invalid option -- '${letter}'`
+          if (!forgive) return err(wrong)
+          forgive(wrong)
+          continue
+        }
         if (!spec.argument) {
           given.push({ name: spec.name, value: undefined })
           continue
@@ -64,7 +84,12 @@ export function parseOptions(argv: readonly string[], specs: readonly OptionSpec
         let value: string | undefined = word.slice(k + 1) || undefined
         if (value === undefined && !spec.optional) {
           value = argv[++i]
-          if (value === undefined) return err(`option requires an argument -- '${letter}'`)
+          if (value === undefined) {
+            const wrong = `option requires an argument -- '${letter}'`
+            if (!forgive) return err(wrong)
+            forgive(wrong)
+            break
+          }
         }
         given.push({ name: spec.name, value })
         break
@@ -83,7 +108,9 @@ export function parseOptions(argv: readonly string[], specs: readonly OptionSpec
 function find(name: string, specs: readonly OptionSpec[]): Result<OptionSpec> {
   const exact = specs.find((s) => s.name === name)
   if (exact) return ok(exact)
-  const candidates = specs.filter((s) => s.name.startsWith(name))
+  const begins = specs.filter((s) => s.name.startsWith(name))
+  const real = begins.filter((s) => !s.own)
+  const candidates = real.length ? real : begins
   if (candidates.length === 1) return ok(candidates[0] as OptionSpec)
   if (!candidates.length || name === '') return err(`unrecognized option '--${name}'`)
   return err(`option '--${name}' is ambiguous; possibilities: ${candidates.map((c) => `'--${c.name}'`).join(' ')}`)

@@ -1,123 +1,71 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, unlinkSync, writeSync } from 'node:fs'
-import { hostname } from 'node:os'
-import { dirname, resolve } from 'node:path'
-import { type ControlCommand, command } from '../base/command.ts'
+import { mkdirSync } from 'node:fs'
+import { resolve } from 'node:path'
+import type { ControlCommand } from '../base/command.ts'
 import type { Log } from '../base/log.ts'
+import { WarpClock } from '../base/warp-clock.ts'
 import { SystemClock } from '../io/clock.ts'
 import { errorText } from '../io/errors.ts'
-import { lockDescriptor } from '../io/lock.ts'
 import { notifyServiceManager } from '../io/unix-datagram.ts'
 import { type ControlServer, serveControl } from '../io/unixctl.ts'
-import { ConsoleAppender } from '../logging/appenders/console.ts'
-import { FileAppender } from '../logging/appenders/file.ts'
-import { Both, SyslogAppender, type SyslogTarget, syslogMethod, syslogTarget } from '../logging/appenders/syslog.ts'
-import { Logging, loadLogging, VlogBackend, vlogCommands } from '../logging/index.ts'
-import { patternLayout } from '../logging/vlog/pattern.ts'
-import type { OptionSpec, ParsedOptions } from './_options.ts'
+import { Monitor, roleOf, sayReady, signalText, startedByAnother, startInBackground } from './_background.ts'
+import { type Counts, Coverage, processCounts } from './_coverage.ts'
+import { DaemonLog } from './_daemon-log.ts'
+import { type Measure, metricsRegistry, parseMetricsAddress, serveMetrics } from './_metrics.ts'
+import type { ParsedOptions } from './_options.ts'
+import { writePidfile } from './_pidfile.ts'
+import { commonCommands, memoryCommand } from './_process-commands.ts'
+import { type Family, logDirectory, runDirectory } from './_process-options.ts'
+import { becomeUser, type DaemonUser, parseUser } from './_user.ts'
 
-export const PROCESS_OPTIONS: readonly OptionSpec[] = [
-  { name: 'detach', help: 'run in background as daemon', group: 'Daemon options' },
-  { name: 'monitor', help: 'creates a process to monitor this daemon', group: 'Daemon options' },
-  {
-    name: 'user',
-    argument: 'username[:group]',
-    help: 'changes the effective daemon user:group',
-    group: 'Daemon options',
-  },
-  { name: 'no-chdir', help: "do not chdir to '/'", group: 'Daemon options' },
-  { name: 'no-self-confinement', help: 'understood: files may lie anywhere', group: 'Daemon options' },
-  { name: 'pidfile', argument: 'FILE', optional: true, help: 'create pidfile', group: 'Daemon options' },
-  {
-    name: 'overwrite-pidfile',
-    help: 'with --pidfile, start even if already running',
-    group: 'Daemon options',
-  },
-  {
-    name: 'verbose',
-    short: 'v',
-    argument: 'SPEC',
-    optional: true,
-    help: 'set logging levels',
-    group: 'Logging options',
-  },
-  {
-    name: 'log-file',
-    argument: 'FILE',
-    optional: true,
-    help: 'enable logging to specified FILE',
-    group: 'Logging options',
-  },
-  {
-    name: 'logging-config',
-    argument: 'FILE',
-    help: 'log as the parameters in FILE say',
-    group: 'Logging options',
-  },
-  {
-    name: 'syslog-method',
-    argument: '(libc|unix:file|udp:ip:port|null)',
-    help: 'specify how to send messages to syslog daemon',
-    group: 'Logging options',
-  },
-  {
-    name: 'syslog-target',
-    argument: 'HOST:PORT',
-    help: 'also send syslog msgs to HOST:PORT via UDP',
-    group: 'Logging options',
-  },
-  { name: 'unixctl', argument: 'SOCKET', help: 'override default control socket name', group: 'Other options' },
-  { name: 'help', short: 'h', help: 'display this help message', group: 'Other options' },
-  { name: 'version', short: 'V', help: 'display version information', group: 'Other options' },
-]
+/** What sets a daemon apart from others. */
+export interface DaemonNature {
+  /** Has to do with packets: as another user it keeps the network's capabilities (--user). */
+  readonly network?: boolean
+}
 
-/** Set for a process that another started: `worker`, or the `monitor` between the two. */
-const CHILD = 'OVN_TS_DETACHED'
+/** What a daemon shows of itself while it serves. */
+export interface DaemonFace {
+  readonly commands: readonly ControlCommand[]
+  /** Events that it counts by itself, beside those that the program counts. */
+  readonly counts?: Counts
+  /** What it holds, by name: `memory/show`, and `ovn_memory` of its metrics. */
+  readonly usage?: () => Readonly<Record<string, number>>
+  /** Further numbers for --metrics. */
+  readonly measures?: readonly Measure[]
+}
 
-/** A daemon that --monitor keeps alive is started again at once, but not more often than this, milliseconds. */
-const RESTART_INTERVAL = 10_000
-
-/** A program's life as a daemon: log, pidfile, control socket, background, end. */
+/** A program's life as a daemon: log, user, pidfile, control socket, background, end. */
 export class DaemonProcess {
-  readonly clock = new SystemClock()
+  readonly clock = new WarpClock(new SystemClock())
   readonly log: Log
-  private readonly logging: Logging
-  private readonly vlog: VlogBackend
+  readonly rundir: string
+  private readonly logging: DaemonLog
   private control: ControlServer | undefined
-  private pidfile: { readonly path: string; readonly fd: number } | undefined
-  private readonly detached = process.env[CHILD] !== undefined
+  private readonly removals: (() => void)[] = []
   private ending: (() => void) | undefined
-  /** Where paths of configuration files begin, whatever --detach makes of the working directory. */
-  private readonly directory = process.cwd()
-  /** How often the logging was configured: the youngest configuration counts. */
-  private configurations = 0
 
+  /**
+   * @param version what --version prints
+   * @param modules that `vlog/list` names before they have logged anything
+   * @param family whose directories it uses
+   */
   constructor(
     private readonly name: string,
     readonly version: string,
     private readonly options: ParsedOptions,
     modules: readonly string[],
-    /** Whose directories it uses: Open vSwitch's or OVN's. */
-    private readonly family: 'ovs' | 'ovn' = 'ovs',
+    family: Family = 'ovs',
+    private readonly nature: DaemonNature = {},
   ) {
-    this.vlog = new VlogBackend({
-      modules,
-      hostname: hostname(),
-      pid: process.pid,
-      appenders: { console: new ConsoleAppender() },
+    this.rundir = runDirectory(family)
+    const role = roleOf(options)
+    this.logging = new DaemonLog({
+      ...{ name, options, modules, clock: this.clock, directory: logDirectory(family) },
+      ...(role === 'monitor' ? { subprogram: 'monitor' } : {}),
+      quiet: startedByAnother(),
+      fatal: (message) => this.fatal(message),
     })
-    this.logging = new Logging(name, this.clock, [this.vlog])
-    this.vlog.onChange = () => this.logging.changed()
     this.log = this.logging.log(name.replaceAll('-', '_'))
-    for (const spec of options.given.filter((g) => g.name === 'verbose')) {
-      const r = this.vlog.set(spec.value ?? '')
-      if (!r.ok) this.fatal(r.error)
-    }
-  }
-
-  get rundir(): string {
-    if (this.family === 'ovn') return process.env['OVN_RUNDIR'] ?? '/var/run/ovn'
-    return process.env['OVS_RUNDIR'] ?? '/var/run/openvswitch'
   }
 
   fatal(message: string, code = 1): never {
@@ -127,147 +75,140 @@ export class DaemonProcess {
 
   /**
    * With --detach: starts the daemon, waits until it is ready, and never returns. With --monitor: stands
-   * over the daemon and starts it again when it crashes.
+   * over the daemon and starts it again when it crashes. In the daemon itself: opens the log, becomes the
+   * user of --user and takes the pidfile, before anything of the daemon's is touched.
    */
   async detach(): Promise<void> {
-    const role = process.env[CHILD]
-    if (role === undefined && this.options.has('detach')) {
-      const child = this.spawn(this.options.has('monitor') ? 'monitor' : 'worker')
-      child.on('message', () => process.exit(0))
-      child.on('exit', (code) => process.exit(code ?? 1))
-    } else if (role === 'monitor' || (role === undefined && this.options.has('monitor'))) this.supervise()
-    else {
-      await this.openLog()
-      return
+    const user = this.user()
+    switch (roleOf(this.options)) {
+      case 'starter':
+        startInBackground(this.options)
+        break
+      case 'monitor':
+        this.supervise(user)
+        break
+      case 'worker':
+        process.on('uncaughtException', (e) => this.crash(e))
+        process.on('exit', () => this.clean())
+        await this.logging.open(user)
+        if (user) this.become(user)
+        this.takePidfile()
+        return
     }
     // Nothing else is to happen in this process.
     throw new Detaching()
   }
 
-  private spawn(role: 'worker' | 'monitor'): ChildProcess {
-    const child = spawn(process.execPath, [...process.execArgv, process.argv[1] as string, ...process.argv.slice(2)], {
-      env: { ...process.env, [CHILD]: role },
-      detached: true,
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    })
-    child.stderr?.on('data', (bytes: Buffer) => process.stderr.write(bytes))
-    return child
+  private user(): DaemonUser | undefined {
+    const text = this.options.value('user')
+    if (text === undefined) return undefined
+    const user = parseUser(text)
+    if (user.ok) return user.value
+    // The real daemons name the pidfile here, as far as they have read their options.
+    const given = this.options.given.map((g) => g.name)
+    const known = given.includes('pidfile') && given.indexOf('pidfile') < given.lastIndexOf('user')
+    return this.fatal(`${known ? this.pidfile : '(null)'}: ${user.error}`)
   }
 
-  private supervise(): void {
-    process.stderr.on('error', () => {})
-    let worker: ChildProcess | undefined
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => worker?.kill(signal))
-    const start = () => {
-      const began = this.clock.monotonic()
-      let ready = false
-      const child = this.spawn('worker')
-      worker = child
-      child.on('message', () => {
-        ready = true
-        if (process.connected) process.send?.('ready', () => process.disconnect())
-      })
-      child.on('exit', (code, signal) => {
-        // A daemon that ended on purpose, or never came up, is not started again.
-        if (code !== null || signal === 'SIGTERM' || signal === 'SIGINT' || !ready)
-          process.exit(code ?? (ready ? 0 : 1))
-        this.log.child('daemon_unix').err(`${child.pid} died, killed (${signal}), restarting`, { code: 'worker-died' })
-        this.clock.after(Math.max(0, began + RESTART_INTERVAL - this.clock.monotonic()), start)
-      })
+  private become(user: DaemonUser): void {
+    const became = becomeUser(user, this.nature.network ?? false)
+    if (!became.ok) this.fatal(became.error)
+    if (became.value !== undefined) {
+      this.logging.log('daemon_unix').warn(became.value, { code: 'capabilities-lost' })
     }
-    start()
   }
 
-  /** --syslog-method and --syslog-target; without either, the machine's own syslog daemon if there is one. */
-  private openSyslog(): void {
-    const given = this.options.value('syslog-method')
-    const method = syslogMethod(given ?? (existsSync('/dev/log') ? 'libc' : 'null'))
-    if (method === undefined) this.fatal(`${given}: unknown syslog method`)
-    const text = this.options.value('syslog-target')
-    const target = text === undefined ? undefined : syslogTarget(text)
-    if (text !== undefined && target === undefined) this.fatal(`${text}: --syslog-target takes HOST:PORT`)
-    const context = { hostname: hostname(), pid: process.pid, facility: () => this.vlog.syslogFacility }
-    // syslog(3) names no host to its own machine's daemon (RFC 3164 §4.1 for the others).
-    const local = patternLayout('<%B>%d{%b %e %H:%M:%S} %A: ', context)
-    const remote = patternLayout('<%B>%D{%b %e %H:%M:%S} %E %A: ', context)
-    const appender = (to: SyslogTarget) => new SyslogAppender(to, to.kind === 'unix' ? local : remote)
-    const appenders = [method === 'null' ? undefined : method, target].flatMap((to) => (to ? [appender(to)] : []))
-    if (appenders.length) this.vlog.attach('syslog', new Both(appenders))
+  private supervise(user: DaemonUser | undefined): void {
+    this.logging.openSyslog()
+    const say = (write: (log: Log) => void) => this.logging.visit(write, 'daemon_unix')
+    const monitor = new Monitor(this.name, this.clock, say, () => {
+      // The first worker had to be root to open what it needs; those that come after it need not be.
+      if (user) this.become(user)
+    })
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => monitor.pass(signal))
+    monitor.run()
   }
 
-  private async openLog(): Promise<void> {
-    // The program may end between two turns of the loop, with lines that wait for the second.
-    process.on('exit', () => this.logging.flush())
-    const configured = this.options.has('logging-config')
-    if (!configured || this.options.has('syslog-method') || this.options.has('syslog-target')) this.openSyslog()
-    if (configured) await this.configure(true)
-    if (!this.options.has('log-file')) return
-    const logdir =
-      this.family === 'ovn'
-        ? (process.env['OVN_LOGDIR'] ?? '/var/log/ovn')
-        : (process.env['OVS_LOGDIR'] ?? '/var/log/openvswitch')
-    const path = resolve(this.options.value('log-file') ?? `${logdir}/${this.name}.log`)
-    this.vlog.attach('file', new FileAppender({ path }))
-    this.logging.log('vlog').info(`opened log file ${path}`)
+  private get pidfile(): string {
+    return resolve(this.rundir, this.options.value('pidfile') ?? `${this.name}.pid`)
+  }
+
+  private takePidfile(): void {
+    if (!this.options.has('pidfile')) return
+    this.makeRunDirectory()
+    const pidfile = writePidfile(this.pidfile, this.options.has('overwrite-pidfile'))
+    if (!pidfile.ok) this.fatal(pidfile.error)
+    this.removals.push(pidfile.value.remove)
+    if (pidfile.value.locked) return
+    this.logging.log('daemon_unix').warn(`${this.pidfile}: not locked, because the optional package koffi is missing`, {
+      code: 'pidfile-not-locked',
+    })
+  }
+
+  private makeRunDirectory(): void {
+    try {
+      mkdirSync(this.rundir, { recursive: true })
+    } catch {
+      // What is to be made in it says it better.
+    }
   }
 
   /**
-   * Logs as the file of --logging-config says. At start a broken file ends the daemon; later it is refused
-   * whole, and the old way of logging stays.
+   * Opens the control socket, and what --metrics asks for; `ready` is called when both stand.
+   * @param end puts away what the daemon does, when it is to end
    */
-  private async configure(start: boolean): Promise<void> {
-    const turn = ++this.configurations
-    const loaded = await loadLogging(this.options.value('logging-config') ?? '', {
-      ...{ component: this.name, hostname: hostname(), pid: process.pid },
-      now: () => this.clock.now(),
-      resolve: (path) => resolve(this.directory, path),
-      onTrouble: (message) => {
-        // The log itself may be what cannot be written, so that standard error gets it, too.
-        process.stderr.write(`${this.name}: ${message}\n`)
-        this.clock.after(0, () => this.logging.log('vlog').warn(message, { code: 'LOG_NOT_WRITTEN' }))
-      },
-    })
-    const log = this.logging.log('vlog')
-    if (!loaded.ok) {
-      if (start) this.fatal(loaded.error)
-      log.warn(`${loaded.error}: logging stays as it was`, { code: 'LOGGING_CONFIG_REFUSED' })
-      return
-    }
-    // A module may take its time to load, and another SIGHUP come before it stands.
-    if (turn !== this.configurations) {
-      loaded.value.backend.close()
-      return
-    }
-    this.vlog.attach('console', undefined)
-    this.logging.use([this.vlog, loaded.value.backend])
-    for (const warning of loaded.value.warnings) log.warn(warning, { code: 'LOGGING_PARAMETER_IGNORED' })
-  }
-
-  /** Writes the pidfile and opens the control socket; `ready` is called when both stand. */
-  start(commands: readonly ControlCommand[], end: () => void, ready: () => void): void {
+  start(commands: readonly ControlCommand[] | DaemonFace, end: () => void, ready: () => void): void {
+    const face: DaemonFace = 'commands' in commands ? commands : { commands }
+    const done = () => this.startMetrics(face, ready)
     this.ending = end
-    this.writePidfile()
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.exit(signal))
     process.on('SIGHUP', () => {
-      if (this.options.has('logging-config')) void this.configure(false)
+      if (this.options.has('logging-config')) void this.logging.configure(false)
       else this.exit('SIGHUP')
     })
     process.on('SIGPIPE', () => {})
     const given = this.options.value('unixctl')
     if (given === 'none') {
-      ready()
+      done()
       return
     }
     const path = given ? resolve(this.rundir, given) : `${this.rundir}/${this.name}.${process.pid}.ctl`
-    try {
-      mkdirSync(dirname(path), { recursive: true })
-    } catch {
-      // Listening says it better.
-    }
-    this.control = serveControl(path, [...this.own(), ...commands], (error) => {
-      if (error !== undefined) this.fatal(`could not initialize control socket ${error}`)
-      ready()
+    this.makeRunDirectory()
+    const coverage = new Coverage(() => allCounts(face), this.clock)
+    const own = [...this.logging.commands(), ...commonCommands(this.version, coverage, () => this.exit())]
+    if (face.usage) own.push(memoryCommand(face.usage))
+    this.control = serveControl(path, [...own, ...face.commands], (error) => {
+      if (error !== undefined) this.fatal(`${path}: could not initialize control socket (${error})`)
+      this.removals.push(() => this.control?.close())
+      done()
     })
+  }
+
+  private startMetrics(face: DaemonFace, ready: () => void): void {
+    const text = this.options.value('metrics')
+    if (text === undefined) {
+      ready()
+      return
+    }
+    const address = parseMetricsAddress(text)
+    if (!address.ok) this.fatal(address.error)
+    const usage = face.usage
+    const memory: Measure[] = usage
+      ? [{ name: 'memory', help: 'What memory/show counts.', label: 'item', values: () => Object.entries(usage()) }]
+      : []
+    metricsRegistry({
+      ...{ daemon: this.name, version: this.version.split('\n')[0] ?? '', counts: () => allCounts(face) },
+      linesAt: (level) => this.logging.linesAt(level),
+      measures: [...memory, ...(face.measures ?? [])],
+    }).then(
+      (registry) =>
+        serveMetrics(registry, address.value, (result) => {
+          if (!result.ok) this.fatal(`${text}: --metrics failed (${result.error})`)
+          this.removals.push(result.value.close)
+          ready()
+        }),
+      (e: unknown) => this.fatal(`--metrics needs the optional package prom-client (${errorText(e)})`),
+    )
   }
 
   /** Further commands, or others in place of those of the same name. */
@@ -275,71 +216,54 @@ export class DaemonProcess {
     this.control?.add(commands)
   }
 
-  private own(): ControlCommand[] {
-    return [
-      ...vlogCommands(this.vlog, this.logging.limits),
-      command('version', '', [0, 0], () => this.version),
-      command('coverage/show', '', [0, 0], () => 'Event coverage: no counters'),
-      command('coverage/read-counter', 'COUNTER', [1, 1], () => new Error('No such counter')),
-      {
-        name: 'exit',
-        usage: '',
-        minArgs: 0,
-        maxArgs: 1,
-        run: (_, reply) => {
-          reply.ok('')
-          this.clock.after(0, () => this.exit())
-        },
-      },
-    ]
-  }
-
-  private writePidfile(): void {
-    if (!this.options.has('pidfile')) return
-    const path = resolve(this.rundir, this.options.value('pidfile') ?? `${this.name}.pid`)
-    try {
-      mkdirSync(dirname(path), { recursive: true })
-      const fd = openSync(path, 'a+', 0o644)
-      const locked = lockDescriptor(fd)
-      if (!locked.ok && !this.options.has('overwrite-pidfile')) {
-        closeSync(fd)
-        this.fatal(`${path}: already running as pid ${locked.pid}, aborting`)
-      }
-      ftruncateSync(fd, 0)
-      writeSync(fd, `${process.pid}\n`)
-      this.pidfile = { path, fd }
-    } catch (e) {
-      this.fatal(`${path}: create failed (${errorText(e)})`)
-    }
-  }
-
   /** All is ready: lets the process that started this one go. */
   ready(): void {
     notifyServiceManager(`READY=1\nMAINPID=${process.pid}`)
-    if (!this.detached) return
-    this.vlog.attach('console', undefined)
+    if (!startedByAnother()) return
+    this.logging.leaveConsole()
     if (!this.options.has('no-chdir')) process.chdir('/')
     process.stderr.on('error', () => {})
-    process.send?.('ready', () => process.disconnect())
+    sayReady()
   }
 
-  exit(signal?: string, code = 0): void {
-    if (signal)
-      this.logging
-        .log('fatal_signal')
-        .warn(`terminating with signal ${signal === 'SIGTERM' ? '15 (Terminated)' : signal}`, { code: 'ended-by-signal' })
-    this.ending?.()
-    this.control?.close()
-    if (this.pidfile) {
-      try {
-        unlinkSync(this.pidfile.path)
-      } catch {
-        // Somebody was quicker.
-      }
+  /** Ends the daemon: as if by the signal that asked for it, once all is put away. */
+  exit(signal?: NodeJS.Signals, code = 0): void {
+    notifyServiceManager('STOPPING=1')
+    if (signal) {
+      const text = `terminating with signal ${signalText(signal)}`
+      this.logging.log('fatal_signal').warn(text, { code: 'ended-by-signal' })
     }
-    this.logging.use([])
+    this.ending?.()
+    this.clean()
+    this.logging.close()
+    // The answer to who asked for it is to be out first.
+    if (!signal) {
+      this.clock.after(0, () => process.exit(code))
+      return
+    }
+    process.removeAllListeners(signal)
+    process.kill(process.pid, signal)
     process.exit(code)
   }
+
+  /** Removes what would tell others that the daemon is there. */
+  private clean(): void {
+    for (const remove of this.removals.splice(0)) remove()
+  }
+
+  /** A fault of our own: says where, and dies of the signal that makes a monitor start the daemon again. */
+  private crash(e: unknown): void {
+    const text = e instanceof Error ? (e.stack ?? e.message) : String(e)
+    process.stderr.write(`${this.name}: ${text}\n`)
+    this.logging.log('daemon_unix').emer(`unexpected error: ${text}`, { code: 'crashed' })
+    this.logging.close()
+    process.kill(process.pid, 'SIGABRT')
+  }
+}
+
+function* allCounts(face: DaemonFace): Iterable<readonly [string, number]> {
+  if (face.counts) yield* face.counts()
+  yield* processCounts()
 }
 
 /** Thrown in the process that only waits for the daemon it started. */

@@ -1,15 +1,20 @@
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
-import type { ControlCommand } from '../base/command.ts'
+import { type ControlCommand, command } from '../base/command.ts'
 import { Controller, type DialSwitch, LOCAL_REQUESTS, SOUTHBOUND_REQUESTS } from '../controller/index.ts'
 import { systemRandom } from '../io/random.ts'
 import { openChannel } from '../openflow/connection/stream-channel.ts'
 import { OF15 } from '../openflow/messages/message.ts'
-import { RemoteReplica } from '../ovsdb/client/remote.ts'
-import { openVSwitch } from '../schema/open-vswitch.ts'
-import { southbound } from '../schema/southbound.ts'
+import type { Replica } from '../ovsdb/client/replica.ts'
+import { type OpenVSwitch, openVSwitch } from '../schema/open-vswitch.ts'
+import { type Southbound, southbound } from '../schema/southbound.ts'
+import { CONTROLLER_COMMANDS, CONTROLLER_NOT_BUILT, notBuilt, notReady } from './_command-forms.ts'
+import { CountedReplica, replicaUsage, rowsMeasure } from './_counted-replica.ts'
+import { type Measure, seconds, single } from './_metrics.ts'
 import { type OptionSpec, optionsHelp, type ParsedOptions, parseOptions } from './_options.ts'
-import { DaemonProcess, Detaching, PROCESS_OPTIONS } from './_process.ts'
+import { DaemonProcess, Detaching } from './_process.ts'
+import { computeLogTimeout, stopwatchCommands, timewarpCommand } from './_process-commands.ts'
+import { OVN_PROCESS_OPTIONS, ovnConfigurationDirectory, runDirectory } from './_process-options.ts'
 import { remoteDialer, TLS_OPTIONS } from './_remotes.ts'
 
 const NAME = 'ovn-controller'
@@ -19,7 +24,7 @@ const VERSION = 'ovn-controller 26.03.1\nOpen vSwitch Library 3.7.1\nOpenFlow ve
 const OPTIONS: readonly OptionSpec[] = [
   ...TLS_OPTIONS,
   { name: 'peer-ca-cert', argument: 'FILE', help: 'understood', group: 'SSL/TLS options', hidden: true },
-  ...PROCESS_OPTIONS,
+  ...OVN_PROCESS_OPTIONS,
   { name: 'enable-dummy-vif-plug', help: 'understood', group: 'Other options', hidden: true },
   { name: 'chassis', short: 'n', argument: 'NAME', help: 'custom chassis name', group: 'Other options' },
 ]
@@ -58,14 +63,23 @@ async function main(): Promise<void> {
     )
     return
   }
-  const daemon = new DaemonProcess(NAME, VERSION, given, MODULES, 'ovn')
+  const daemon = new DaemonProcess(NAME, VERSION, given, MODULES, 'ovn', { network: true })
+  if (given.rest.length > 1) daemon.fatal('exactly zero or one non-option argument required; use --help for usage')
   await daemon.detach()
   run(daemon, given)
 }
 
+/** A controller, and the southbound database that it follows. */
+interface Running {
+  readonly controller: Controller
+  readonly sb: Replica<Southbound>
+  readonly target: string
+  close(): void
+}
+
 function run(daemon: DaemonProcess, given: ParsedOptions): void {
   const { clock, log } = daemon
-  const ovsRundir = process.env['OVS_RUNDIR'] ?? '/var/run/openvswitch'
+  const ovsRundir = runDirectory('ovs')
   const remote = given.rest[0] ?? `unix:${ovsRundir}/db.sock`
   const dialStream = remoteDialer(given)
   const openflow: DialSwitch = (bridge, done, target) => {
@@ -80,15 +94,16 @@ function run(daemon: DaemonProcess, given: ParsedOptions): void {
     const named = given.value('chassis')
     if (named) return named
     try {
-      const dir = process.env['OVN_SYSCONFDIR'] ?? '/etc/ovn'
-      return readFileSync(`${dir}/system-id-override`, 'utf8').split('\n')[0]?.trim() || undefined
+      return (
+        readFileSync(`${ovnConfigurationDirectory()}/system-id-override`, 'utf8').split('\n')[0]?.trim() || undefined
+      )
     } catch {
       return undefined
     }
   }
 
   const name = chassisName()
-  const ovs = new RemoteReplica({
+  const ovs = new CountedReplica({
     schema: openVSwitch,
     tables: LOCAL_REQUESTS,
     remotes: [remote],
@@ -96,7 +111,7 @@ function run(daemon: DaemonProcess, given: ParsedOptions): void {
     clock,
     log,
   })
-  let running: { readonly controller: Controller; readonly close: () => void; readonly target: string } | undefined
+  let running: Running | undefined
 
   /** ovn-remote and its probe interval, for this chassis first. */
   function setting(key: string): string | undefined {
@@ -113,7 +128,7 @@ function run(daemon: DaemonProcess, given: ParsedOptions): void {
     running = undefined
     if (!target) return
     const probe = Number(setting('ovn-remote-probe-interval'))
-    const sb = new RemoteReplica({
+    const sb = new CountedReplica({
       schema: southbound,
       tables: SOUTHBOUND_REQUESTS,
       remotes: target.split(','),
@@ -134,9 +149,14 @@ function run(daemon: DaemonProcess, given: ParsedOptions): void {
       ...(name === undefined ? {} : { chassisName: name }),
     })
     controller.start()
-    daemon.addCommands(controller.commands().filter((c) => c.name !== 'exit' && c.name !== 'version'))
+    daemon.addCommands([
+      ...controller.commands().filter((c) => c.name !== 'exit' && c.name !== 'version'),
+      ...stopwatchCommands([controller.flowGeneration]),
+      computeLogTimeout(controller.flowGeneration, log),
+    ])
     running = {
       controller,
+      sb,
       target,
       close: () => {
         controller.close()
@@ -147,7 +167,7 @@ function run(daemon: DaemonProcess, given: ParsedOptions): void {
 
   const exit: ControlCommand = {
     name: 'exit',
-    usage: '[--restart]',
+    usage: '',
     minArgs: 0,
     maxArgs: 1,
     run: (args, reply) => {
@@ -164,13 +184,53 @@ function run(daemon: DaemonProcess, given: ParsedOptions): void {
     running?.close()
     ovs.close()
   }
-  daemon.start([exit], end, () => {
+  const commands: ControlCommand[] = [
+    ...notBuilt(CONTROLLER_NOT_BUILT),
+    ...notReady(CONTROLLER_COMMANDS),
+    command('connection-status', '', [0, 0], () => 'not connected'),
+    command('debug/status', '', [0, 0], () => 'running'),
+    timewarpCommand(clock, (more) => daemon.addCommands(more)),
+    exit,
+  ]
+  const usage = () => replicaUsage(running ? [running.sb, ovs] : [ovs])
+  daemon.start({ commands, usage, measures: measures(ovs, () => running) }, end, () => {
     ovs.onSynced(follow)
     ovs.onChange((change) => {
       if (change.tables.Open_vSwitch) follow()
     })
     daemon.ready()
   })
+}
+
+function measures(ovs: Replica<OpenVSwitch>, running: () => Running | undefined): readonly Measure[] {
+  return [
+    rowsMeasure('switch', ovs),
+    {
+      ...{ name: 'southbound_rows', label: 'table' },
+      help: 'Rows of the southbound database that this daemon holds, by table.',
+      values() {
+        const sb = running()?.sb
+        return sb ? rowsMeasure('southbound', sb).values() : []
+      },
+    },
+    single('controller_connected', '1 if the southbound database is followed.', () =>
+      running()?.sb.state === 'synced' ? 1 : 0,
+    ),
+    single(
+      'controller_flows',
+      'OpenFlow flows that are to be in the switch.',
+      () => running()?.controller.state.flows.contents.size,
+    ),
+    single(
+      'controller_local_datapaths',
+      'Logical datapaths with something on this chassis.',
+      () => running()?.controller.state.datapaths.local.contents.size,
+    ),
+    single('controller_last_run_seconds', 'How long the last pass over what changed took.', () => {
+      const controller = running()?.controller
+      return controller && seconds(controller.flowGeneration)
+    }),
+  ]
 }
 
 try {

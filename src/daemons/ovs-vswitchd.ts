@@ -1,23 +1,39 @@
 import { readdirSync } from 'node:fs'
-import { err } from '../base/result.ts'
 import { systemRandom } from '../io/random.ts'
-import { dial, parseActive } from '../io/socket.ts'
-import { type Dial, RemoteReplica } from '../ovsdb/client/remote.ts'
-import { openVSwitch } from '../schema/open-vswitch.ts'
-import { Configuration, Switch, switchCommands } from '../vswitch/index.ts'
+import type { Replica } from '../ovsdb/client/replica.ts'
+import { type OpenVSwitch, openVSwitch } from '../schema/open-vswitch.ts'
+import { Configuration, Switch, switchCommands, switchCounts, switchUsage } from '../vswitch/index.ts'
 import { HostRoutes, HostUnderlay, NativeDriver } from '../vswitch/ports/native/index.ts'
+import { notBuilt, SWITCH_NOT_BUILT } from './_command-forms.ts'
+import { CountedReplica, replicaUsage, rowsMeasure } from './_counted-replica.ts'
+import { type Measure, single } from './_metrics.ts'
 import { OpenFlowService } from './_openflow-service.ts'
-import { type OptionSpec, optionsHelp, parseOptions } from './_options.ts'
-import { DaemonProcess, Detaching, PROCESS_OPTIONS } from './_process.ts'
+import { type OptionSpec, optionsHelp, type ParsedOptions, parseOptions } from './_options.ts'
+import { type DaemonFace, DaemonProcess, Detaching } from './_process.ts'
+import { exitCommand, timeCommands } from './_process-commands.ts'
+import { PROCESS_OPTIONS } from './_process-options.ts'
+import { remoteDialer, TLS_OPTIONS } from './_remotes.ts'
 
 const NAME = 'ovs-vswitchd'
 const VERSION = 'ovs-vswitchd (Open vSwitch) 4.0.0\n'
 
+// ovs-vswitchd(8)
 const OPTIONS: readonly OptionSpec[] = [
+  ...TLS_OPTIONS,
+  { name: 'peer-ca-cert', argument: 'FILE', help: 'understood', group: 'SSL/TLS options', hidden: true },
   ...PROCESS_OPTIONS,
   { name: 'disable-system', help: 'understood: there is no kernel datapath', group: 'Other options' },
   { name: 'disable-system-route', help: 'understood', group: 'Other options', hidden: true },
   { name: 'mlockall', help: 'understood', group: 'Other options', hidden: true },
+  { name: 'dpdk', help: 'not any more', group: 'Other options', hidden: true },
+  {
+    name: 'enable-dummy',
+    argument: 'override|system',
+    optional: true,
+    help: 'time/stop and time/warp for tests',
+    group: 'Other options',
+    hidden: true,
+  },
 ]
 const MODULES = ['bridge', 'bfd', 'connmgr', 'ofproto', 'netdev', 'tunnel', 'ovsdb_cs', 'reconnect', 'vlog']
 
@@ -45,14 +61,18 @@ async function main(): Promise<void> {
     process.stdout.write(`${NAME}: Open vSwitch daemon\nusage: ${NAME} [OPTIONS] [DATABASE]\n${optionsHelp(OPTIONS)}`)
     return
   }
-  const daemon = new DaemonProcess(NAME, VERSION, options, MODULES)
+  const daemon = new DaemonProcess(NAME, VERSION, options, MODULES, 'ovs', { network: true })
+  if (options.rest.length > 1) daemon.fatal('at most one non-option argument accepted; use --help for usage')
+  if (options.has('dpdk')) daemon.fatal('Using --dpdk to configure DPDK is not supported.')
+  const level = options.value('enable-dummy')
+  if (level !== undefined && !['override', 'system'].includes(level)) daemon.fatal(`${level}: unknown dummy level`)
   await daemon.detach()
-  run(daemon, options.rest[0])
+  run(daemon, options)
 }
 
-function run(daemon: DaemonProcess, given: string | undefined): void {
+function run(daemon: DaemonProcess, options: ParsedOptions): void {
   const { clock, log, rundir } = daemon
-  const database = given ?? `unix:${process.env['OVS_DBDIR'] ?? rundir}/db.sock`
+  const database = options.rest[0] ?? `unix:${rundir}/db.sock`
   const routes = new HostRoutes(() => clock.monotonic())
   const native = NativeDriver.make(clock, interfaces)
   if (native instanceof Error) log.warn(native.message, { code: 'no-native-devices' })
@@ -65,13 +85,8 @@ function run(daemon: DaemonProcess, given: string | undefined): void {
     routes: () => routes.lines(),
     drivers: native instanceof Error ? [] : [native],
   })
-  const dialStream: Dial = (text, done) => {
-    const endpoint = parseActive(text)
-    if (endpoint) return dial(endpoint, done)
-    clock.after(0, () => done(err(`${text}: bad connection method`)))
-    return () => undefined
-  }
-  const replica = new RemoteReplica({ schema: openVSwitch, remotes: [database], dial: dialStream, clock, log })
+  const dialStream = remoteDialer(options)
+  const replica = new CountedReplica({ schema: openVSwitch, remotes: [database], dial: dialStream, clock, log })
   const service = new OpenFlowService(sw, clock, log.child('connmgr'), rundir, dialStream)
   const configuration = new Configuration(sw, replica, {
     bridgeChanged: (bridge, row, controllers) => service.bridgeChanged(bridge.name, row, controllers),
@@ -84,10 +99,43 @@ function run(daemon: DaemonProcess, given: string | undefined): void {
     sw.close()
     replica.close()
   }
-  daemon.start(switchCommands(sw), end, () => {
-    log.info(`${NAME} (Open vSwitch) ${sw.version}`)
-    daemon.ready()
+  const commands = [...notBuilt(SWITCH_NOT_BUILT), ...switchCommands(sw)]
+  // What a packet goes through is in this process: it ends with it, cleaned up or not.
+  commands.push({ ...exitCommand(() => daemon.exit()), usage: '[--cleanup]', maxArgs: 1 })
+  if (options.has('enable-dummy')) commands.push(...timeCommands(clock))
+  const face: DaemonFace = {
+    commands,
+    counts: () => switchCounts(sw),
+    usage: () => ({ ...replicaUsage([replica]), ...switchUsage(sw) }),
+    measures: measures(sw, replica),
+  }
+  daemon.start(face, end, () => {
+    let serving = false
+    // It serves when the bridges of the database stand, as scripts that start it with --detach expect.
+    replica.onSynced(() => {
+      if (serving) return
+      serving = true
+      log.child('bridge').info(`${NAME} (Open vSwitch) ${sw.version}`)
+      daemon.ready()
+    })
   })
+}
+
+function measures(sw: Switch, replica: Replica<OpenVSwitch>): readonly Measure[] {
+  return [
+    rowsMeasure('switch', replica),
+    {
+      ...{ name: 'switch_openflow_flows', help: 'OpenFlow flows of a bridge.', label: 'bridge' },
+      values: () => [...sw.bridges].map(([name, bridge]) => [name, bridge.flowCount()] as const),
+    },
+    {
+      ...{ name: 'switch_ports', help: 'Ports of a bridge.', label: 'bridge' },
+      values: () => [...sw.bridges].map(([name, bridge]) => [name, bridge.ports.size] as const),
+    },
+    single('switch_datapath_flows', 'Flows in the cache of the datapath.', () => sw.datapath.cache.size),
+    single('switch_conntrack_entries', 'Tracked connections.', () => sw.conntrack.size),
+    single('switch_openflow_connections', 'OpenFlow connections of all bridges.', () => sw.connections.size),
+  ]
 }
 
 try {

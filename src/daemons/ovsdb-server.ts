@@ -2,13 +2,15 @@ import { spawn } from 'node:child_process'
 import { resolve } from 'node:path'
 import { type ControlCommand, command } from '../base/command.ts'
 import { systemRandom } from '../io/random.ts'
-import { createServer, Relays, Replication, type Server, type Transport } from '../ovsdb/server/index.ts'
+import { createServer, memoryUsage, Relays, Replication, type Server, type Transport } from '../ovsdb/server/index.ts'
 import { socketTransport } from '../ovsdb/transport/sockets.ts'
+import { type Measure, single } from './_metrics.ts'
 import { type OptionSpec, optionsHelp, type ParsedOptions, parseOptions } from './_options.ts'
 import { readConfig, type ServerConfig } from './_ovsdb-config.ts'
 import { Databases, databaseArgument } from './_ovsdb-databases.ts'
 import { TlsSettings } from './_ovsdb-tls.ts'
-import { DaemonProcess, Detaching, PROCESS_OPTIONS } from './_process.ts'
+import { DaemonProcess, Detaching } from './_process.ts'
+import { databaseDirectory, PROCESS_OPTIONS } from './_process-options.ts'
 
 const OPTIONS: readonly OptionSpec[] = [
   {
@@ -91,7 +93,7 @@ const OPTIONS: readonly OptionSpec[] = [
 ]
 
 const VERSION = 'ovsdb-server (Open vSwitch) 4.0.0'
-const DEFAULT_DB = '/etc/openvswitch/conf.db'
+const DEFAULT_DB = `${databaseDirectory()}/conf.db`
 
 async function main(): Promise<void> {
   const parsed = parseOptions(process.argv.slice(2), OPTIONS)
@@ -166,7 +168,7 @@ async function main(): Promise<void> {
     ].map((c) => (configPath !== undefined && CONFIGURING.has(c.name) ? left(c, configPath) : c))
     const reload = reloadCommand(daemon, server, databases, configPath)
     daemon.start(
-      [...commands, reload],
+      { commands: [...commands, reload], usage: () => memoryUsage(server), measures: measures(server) },
       () => server.close(),
       () => {
         daemon.ready()
@@ -198,7 +200,7 @@ function atRundir(transport: Transport, rundir: string): Transport {
 }
 
 /** A relative name of a configuration file begins where databases are kept. */
-const configurationFile = (path: string) => resolve(process.env['OVS_DBDIR'] ?? '/etc/openvswitch', path)
+const configurationFile = (path: string) => resolve(databaseDirectory(), path)
 
 /** What the command line says: by itself, or by the file it names. Undefined when that has a fault. */
 function configuration(daemon: DaemonProcess, options: ParsedOptions): ServerConfig | undefined {
@@ -234,6 +236,21 @@ function reloadCommand(
     if (wrong !== undefined) daemon.log.warn(`failed to configure remotes: ${wrong}`, { code: 'bad-remote' })
     return opened && wrong === undefined ? '' : failed
   })
+}
+
+function measures(server: Server): readonly Measure[] {
+  return [
+    single('database_sessions', 'Connections of clients and of other servers.', () => server.sessions.size),
+    {
+      ...{ name: 'database_rows', help: 'Rows of all tables of a database.', label: 'database' },
+      values: () =>
+        [...server.hosted].map(([name, { database }]) => {
+          let rows = 0
+          for (const table of database.tables.values()) rows += table.rows.size
+          return [name, rows] as const
+        }),
+    },
+  ]
 }
 
 /** Commands that would contradict a configuration file. */

@@ -1,5 +1,9 @@
 import { closeSync, openSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { eventCounter } from '../base/event-counter.ts'
+
+const taken = eventCounter('lockfile_lock')
+const refused = eventCounter('lockfile_error')
 
 /** struct flock of Linux on 64 bits: type, whence, start, length, pid. */
 function flock(type: number): Buffer {
@@ -57,9 +61,11 @@ export function lockFile(path: string): { release(): void } | string {
   const locked = lockDescriptor(fd)
   if (!locked.ok) {
     closeSync(fd)
+    refused.hit()
     return `${path}: cannot lock file because it is already locked by pid ${locked.pid}`
   }
   held.add(path)
+  taken.hit()
   return {
     release(): void {
       if (!held.delete(path)) return
@@ -75,4 +81,28 @@ export function lockDescriptor(fd: number): { readonly ok: true } | { readonly o
   const holder = flock(F_WRLCK)
   const known = call(fd, F_GETLK, holder) === 0 && holder.readInt16LE(0) !== F_UNLCK
   return { ok: false, pid: known ? holder.readInt32LE(24) : 0 }
+}
+
+/** Whether files can be locked at all: there is no fcntl(2) without the optional package koffi. */
+export function canLock(): boolean {
+  return loadFcntl() !== undefined
+}
+
+/**
+ * The process that has the lock of the file at a path; undefined where nobody has it, or that cannot be known.
+ * Must not be asked of a file that this process has locked: closing it would lose the lock.
+ */
+export function lockHolder(path: string): number | undefined {
+  const call = loadFcntl()
+  if (!call || held.has(path)) return undefined
+  let fd: number
+  try {
+    fd = openSync(path, 'r+')
+  } catch {
+    return undefined
+  }
+  const holder = flock(F_WRLCK)
+  const known = call(fd, F_GETLK, holder) === 0 && holder.readInt16LE(0) !== F_UNLCK
+  closeSync(fd)
+  return known ? holder.readInt32LE(24) : undefined
 }

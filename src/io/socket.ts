@@ -1,8 +1,12 @@
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import { eventCounter } from '../base/event-counter.ts'
 import { err, ok, type Result } from '../base/result.ts'
 import type { ByteStream } from '../base/stream.ts'
 import { errorText } from './errors.ts'
+
+const opened = eventCounter('stream_open')
+const listened = eventCounter('pstream_open')
 
 /** Bytes that wait for the end of the turn, at most: what is longer goes out at once. */
 const TOGETHER = 1 << 16
@@ -129,6 +133,7 @@ export function dial(endpoint: Endpoint, done: (result: Result<ByteStream>) => v
     done(err('File name too long'))
     return () => {}
   }
+  opened.hit()
   const peer = endpoint.kind === 'unix' ? `unix:${endpoint.path}` : `tcp:${endpoint.host}:${endpoint.port}`
   const socket = connect(
     endpoint.kind === 'unix' ? { path: endpoint.path } : { host: endpoint.host, port: endpoint.port },
@@ -162,6 +167,7 @@ export function listen(
     ready(err('TLS connections are awaited with their certificates: use listenTls'))
     return
   }
+  listened.hit()
   const server = createServer((socket) => {
     socket.setNoDelay(true)
     accept(new SocketStream(socket, peerName(socket, endpoint.kind)))
@@ -191,7 +197,7 @@ export function listenOn(server: Server, endpoint: Endpoint, ready: (result: Res
     server.removeListener('error', failed)
     // An error of accept(2), such as too many open files, ends no server.
     server.on('error', () => {})
-    if (endpoint.kind === 'unix') chmodSync(endpoint.path, 0o770)
+    if (endpoint.kind === 'unix') chmodSync(endpoint.path, 0o770 & ~process.umask())
     const address = server.address()
     ready(
       ok({

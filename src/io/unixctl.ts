@@ -1,8 +1,12 @@
 import type { ControlCommand } from '../base/command.ts'
+import { eventCounter } from '../base/event-counter.ts'
 import type { ByteStream } from '../base/stream.ts'
 import { isArray, isObject, type Json, printJson, printString } from '../jsonrpc/json.ts'
 import { MessageReader } from '../jsonrpc/reader.ts'
 import { listen } from './socket.ts'
+
+const received = eventCounter('unixctl_received')
+const replied = eventCounter('unixctl_replied')
 
 /** The control socket of a daemon, as ovs-appctl(8) speaks with it: JSON-RPC 1.0. */
 export interface ControlServer {
@@ -59,11 +63,13 @@ function serve(stream: ByteStream, commands: ReadonlyMap<string, ControlCommand>
       return
     }
     const { method, params, id = null } = message
+    received.hit()
     busy = true
     let done = false
     const answer = (member: 'result' | 'error', text: string) => {
       if (done) return
       done = true
+      replied.hit()
       const value =
         json && member === 'result' ? `{"reply-format":"plain","reply":${printString(text)}}` : printString(text)
       const other = member === 'result' ? ',"error":null' : ''
@@ -98,7 +104,7 @@ function serve(stream: ByteStream, commands: ReadonlyMap<string, ControlCommand>
   }
 }
 
-/** Listens at a path; `ready` is told why when it can not. */
+/** Listens at a path; `ready` is told why when it can not, in the words of the C library. */
 export function serveControl(
   path: string,
   initial: readonly ControlCommand[],
@@ -121,7 +127,7 @@ export function serveControl(
     (stream) => serve(stream, commands),
     (result) => {
       if (!result.ok) {
-        ready(`${path}: ${result.error}`)
+        ready(result.error)
         return
       }
       close = () => result.value.close()

@@ -55,6 +55,13 @@ export function northdCommands(northd: Northd): ControlCommand[] {
         .map(([name, runs]) => show(name, runs))
         .join('\n')
     }),
+    command('inc-engine/list-stopwatches', '', [0, 1], ([part]) =>
+      [...northd.graph.runs.keys()]
+        .filter((name) => part === undefined || name.includes(part))
+        .sort()
+        .map((name) => `${name}\n`)
+        .join(''),
+    ),
     command('inc-engine/clear-stats', '', [0, 0], () => {
       for (const [name, runs] of northd.graph.runs) base.set(name, runs)
       return ''

@@ -1,8 +1,10 @@
 import { formatMac } from '../address/mac.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import type { ControlCommand } from '../base/command.ts'
+import { eventCounter } from '../base/event-counter.ts'
 import type { Log } from '../base/log.ts'
 import type { Random } from '../base/random.ts'
+import { Stopwatch } from '../base/stopwatch.ts'
 import type { LockHandle, Replica, ReplicaChange } from '../ovsdb/client/replica.ts'
 import { feed, fill } from '../ovsdb/relations/feed.ts'
 import { RowSink } from '../ovsdb/relations/row-sink.ts'
@@ -18,6 +20,8 @@ import { northdRules, type Rules } from './rules.ts'
 import type { KeyMemory } from './southbound/datapath.ts'
 import { learnedRowsToRemove } from './southbound/learned.ts'
 import { northboundSinkTables, southboundSinkTables } from './southbound/tables.ts'
+
+const runs = eventCounter('northd_run')
 
 export interface NorthdOptions {
   readonly nb: Replica<Northbound>
@@ -40,6 +44,10 @@ export type NorthdStatus = 'active' | 'standby' | 'paused'
 
 /** Intent into logical flows: follows a northbound, writes a southbound. No I/O of its own. */
 export class Northd {
+  /** How long a pass over all that changed takes. */
+  readonly loop = new Stopwatch('ovn-northd-loop')
+  /** Milliseconds spent on the pass that is not yet at its end. */
+  private passTime = 0
   readonly graph: Graph
   readonly rules: Rules
   readonly log: Log
@@ -263,8 +271,17 @@ export class Northd {
   private pass(): void {
     if (this.closed) return
     const { clock, options } = this.given
-    const end = clock.monotonic() + (options?.slice ?? 100)
-    if (!this.graph.settle(() => clock.monotonic() >= end)) this.schedule()
+    const began = clock.monotonic()
+    const end = began + (options?.slice ?? 100)
+    const settled = this.graph.settle(() => clock.monotonic() >= end)
+    this.passTime += clock.monotonic() - began
+    if (!settled) {
+      this.schedule()
+      return
+    }
+    runs.hit()
+    this.loop.sample(this.passTime)
+    this.passTime = 0
   }
 
   private flush(): void {

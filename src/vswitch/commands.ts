@@ -39,7 +39,7 @@ function unknownBridge(name: string): Error {
 export function switchCommands(sw: Switch): ControlCommand[] {
   const portName = (p: BridgePort) => (p.number === OFPP.LOCAL ? 'LOCAL' : String(p.number))
   return [
-    command('fdb/show', '[bridge...]', [0, 99], (names) => {
+    command('fdb/show', '[bridge...]', [0, Number.POSITIVE_INFINITY], (names) => {
       const bridges = names.length ? names : [...sw.bridges.keys()].slice(0, 1)
       const out: string[] = []
       for (const name of bridges) {
@@ -89,8 +89,11 @@ export function switchCommands(sw: Switch): ControlCommand[] {
         .map((p) => `port ${p.datapath?.number ?? '?'}: ${p.name} (${portType(p)})\n`)
         .join(''),
     ),
-    command('ofproto/trace', '{[dp_name] odp_flow | bridge br_flow} [OPTIONS...] [-generate|packet]', [1, 99], (args) =>
-      traceCommand(sw, args),
+    command(
+      'ofproto/trace',
+      '{[dp_name] odp_flow | bridge br_flow} [OPTIONS...] [-generate|packet]',
+      [1, Number.POSITIVE_INFINITY],
+      (args) => traceCommand(sw, args),
     ),
     command('bridge/dump-flows', '[--offload-stats] bridge', [1, 2], (args) => {
       const b = sw.bridge(args[args.length - 1] ?? '')
@@ -110,23 +113,6 @@ export function switchCommands(sw: Switch): ControlCommand[] {
       const name = args.length > 1 ? args[0] : undefined
       if (!['normal', 'true', 'false'].includes(state)) return new Error('unknown argument')
       return sw.bfd.setForwarding(name, state) ? '' : new Error('no such BFD object')
-    }),
-    command('coverage/show', '', [0, 0], () => coverage(sw)),
-    command('coverage/read-counter', 'COUNTER', [1, 1], ([name]) => {
-      const v = counters(sw).get(name ?? '')
-      return v === undefined ? new Error('No such counter') : `${v}\n`
-    }),
-    command('memory/show', '', [0, 0], () => {
-      const parts: string[] = []
-      let ports = 0
-      let rules = 0
-      for (const b of sw.bridges.values()) {
-        ports += b.ports.size
-        rules += b.flowCount()
-      }
-      parts.push(`ofconns:${sw.connections.size}`, `ports:${ports}`, `rules:${rules}`)
-      if (sw.datapath.cache.size) parts.unshift(`udpif keys:${sw.datapath.cache.size}`)
-      return `${parts.join(' ')}\n`
     }),
     command('revalidator/purge', '', [0, 0], () => {
       sw.datapath.flushFlows()
@@ -151,7 +137,7 @@ export function switchCommands(sw: Switch): ControlCommand[] {
         .map((p) => `${p.name} (${p.number})\n`)
       return `Listening ports:\n${names.join('')}`
     }),
-    command('ovs/route/show', '', [0, 1], () => {
+    command('ovs/route/show', '[table=all|id]', [0, 1], () => {
       const lines = [...sw.routes()].map((r) => `Cached: ${r}\n`)
       return `Route Table:\n${lines.join('')}`
     }),
@@ -187,22 +173,4 @@ function traceCommand(sw: Switch, args: readonly string[]): string | Error {
   if (bridge === undefined || flow === undefined)
     return new Error('Syntax error: ofproto/trace wants a bridge and a flow')
   return trace(sw, { bridge, flow, ctNext, names })
-}
-
-function counters(sw: Switch): Map<string, number> {
-  const out = new Map<string, number>()
-  const { cache, drops } = sw.datapath
-  out.set('xlate_actions', cache.misses)
-  out.set('dpif_flow_put', cache.misses)
-  out.set('dp_cache_hit', cache.hits)
-  out.set('conntrack_full', sw.conntrack.full)
-  for (const [reason, n] of drops) out.set(`drop_action_${reason}`, n)
-  return out
-}
-
-function coverage(sw: Switch): string {
-  const lines = [...counters(sw)]
-    .filter(([, n]) => n > 0)
-    .map(([name, n]) => `${name.padEnd(24)}   0.0/sec     0.000/sec        0.0000/sec   total: ${n}\n`)
-  return `Event coverage, avg rate over last: 5 seconds, last minute, last hour,  hash=00000000:\n${lines.join('')}`
 }

@@ -63,13 +63,13 @@ export function dpctlCommands(sw: Switch): ControlCommand[] {
     command('dpif/show', '', [0, 0], show),
     command('dpif/dump-dps', '', [0, 0], () => `${DATAPATH}\n`),
     command('dpctl/dump-dps', '', [0, 0], () => `${DATAPATH}\n`),
-    command('dpif/dump-flows', '[-m] [--names | --no-names] bridge', [1, 4], flows),
+    command('dpif/dump-flows', '[-m] [--names | --no-names] bridge', [1, Number.POSITIVE_INFINITY], flows),
     command('dpctl/dump-flows', '[-m] [--names] [dp] [filter=..] [type=..] [pmd=..]', [0, 6], flows),
     command('dpctl/del-flows', '[dp] [file]', [0, 2], () => {
       sw.datapath.flushFlows()
       return ''
     }),
-    command('dpctl/show', '[-s] [dp...]', [0, 9], () => {
+    command('dpctl/show', '[-s] [dp...]', [0, Number.POSITIVE_INFINITY], () => {
       const { cache } = sw.datapath
       let out = `${DATAPATH}:\n  lookups: hit:${cache.hits} missed:${cache.misses} lost:${sw.datapath.lost}\n  flows: ${cache.size}\n`
       for (const p of sw.datapath.allPorts()) out += `  port ${p.number}: ${p.name}\n`
@@ -111,7 +111,7 @@ export function dpctlCommands(sw: Switch): ControlCommand[] {
         out += `zone=${zone},limit=${limit},count=${ct.zoneCount(zone)}\n`
       return out
     }),
-    command('dpctl/ct-set-limits', '[dp] [default=L] [zone=N,limit=L]...', [1, 99], (args) => {
+    command('dpctl/ct-set-limits', '[dp] [default=L] [zone=N,limit=L]...', [1, Number.POSITIVE_INFINITY], (args) => {
       for (const a of operands(args)) {
         const d = /^default=([0-9]+)$/.exec(a)
         const z = /^zone=([0-9]+),limit=([0-9]+)$/.exec(a)

@@ -1,5 +1,6 @@
 export { switchCommands } from './commands.ts'
 export { Configuration, type ConfigurationHooks } from './config/configuration.ts'
+export { switchCounts, switchUsage } from './measures.ts'
 export type { Bridge } from './ofproto/bridge.ts'
 export type { BridgePort } from './ofproto/port.ts'
 export { type Device, type DeviceDriver, FrameDevice, InternalDevice } from './ports/device.ts'

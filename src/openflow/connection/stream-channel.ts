@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../../base/clock.ts'
+import { eventCounter } from '../../base/event-counter.ts'
 import { err, ok, type Result } from '../../base/result.ts'
 import type { ByteStream } from '../../base/stream.ts'
 import { decodeMessage, encodeMessage, encodeParts, SUPPORTED_VERSIONS } from '../messages/codec.ts'
@@ -23,6 +24,9 @@ export interface ChannelOptions {
 
 /** An open channel to the other side of a stream, or why there is none (the stream is closed then). */
 export type ChannelReady = (result: Result<OpenFlowChannel>) => void
+
+const sent = eventCounter('vconn_sent')
+const received = eventCounter('vconn_received')
 
 /** How many bytes of a message at fault an error quotes. */
 const QUOTED = 64
@@ -87,6 +91,7 @@ class StreamChannel implements OpenFlowChannel {
       if (quoted) m = { ...m, data: quoted.subarray(0, QUOTED) }
     }
     for (const bytes of encodeParts(m, this.context)) this.stream.write(bytes)
+    sent.hit()
     if (m.type === 'flow_mod_table_id') this.tableId = m.enabled
   }
 
@@ -123,6 +128,7 @@ class StreamChannel implements OpenFlowChannel {
   }
 
   private message(bytes: Uint8Array): void {
+    received.hit()
     if (this.ready) {
       this.hello(bytes)
       return

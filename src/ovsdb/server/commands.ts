@@ -43,11 +43,6 @@ export function serverCommands(server: Server): ControlCommand[] {
   const logged = new Set<string>()
   let trim = false
   return [
-    command('memory/show', '', [0, 0], () =>
-      Object.entries(memoryUsage(server))
-        .map(([name, n]) => `${name}:${n}`)
-        .join(' '),
-    ),
     {
       name: 'ovsdb-server/add-remote',
       usage: 'REMOTE',

@@ -1,3 +1,4 @@
+export { memoryUsage } from './commands.ts'
 export { Relays } from './relay.ts'
 export type { Listening, RemoteOptions, Transport } from './remotes.ts'
 export { type BackupSource, Replication } from './replication.ts'

@@ -1,0 +1,53 @@
+import { closeSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs'
+import { err, ok, type Result } from '../base/result.ts'
+import { errorText } from '../io/errors.ts'
+import { canLock, lockDescriptor, lockHolder } from '../io/lock.ts'
+
+/** A pidfile of this process, locked as long as the process lives. */
+export interface Pidfile {
+  /** False where there is no fcntl(2) to be had: then `ovs-appctl -t NAME` does not believe the file. */
+  readonly locked: boolean
+  remove(): void
+}
+
+/**
+ * Writes the pidfile and locks it. It is made beside its place and renamed into it, so that nobody ever reads
+ * half of it; a file that another live process holds is refused unless `overwrite` is said.
+ * @returns the error as the real daemons word it, without the program's name.
+ */
+export function writePidfile(path: string, overwrite: boolean): Result<Pidfile> {
+  if (!overwrite) {
+    const holder = lockHolder(path)
+    if (holder !== undefined) return err(`${path}: already running as pid ${holder}, aborting`)
+  }
+  const temporary = `${path}.tmp`
+  let fd: number
+  try {
+    // Another one that starts at this moment may have made it: `a` cuts nothing off before the lock is ours.
+    fd = openSync(temporary, 'a+', 0o644)
+  } catch (e) {
+    return err(`${temporary}: create failed (${errorText(e)})`)
+  }
+  const locked = lockDescriptor(fd)
+  if (!locked.ok) {
+    closeSync(fd)
+    return err(`${temporary}: fcntl failed (Resource temporarily unavailable)`)
+  }
+  try {
+    writeSync(fd, `${process.pid}\n`, 0)
+    renameSync(temporary, path)
+  } catch (e) {
+    closeSync(fd)
+    return err(`${temporary}: write failed (${errorText(e)})`)
+  }
+  return ok({
+    locked: canLock(),
+    remove() {
+      try {
+        unlinkSync(path)
+      } catch {
+        // Somebody was quicker.
+      }
+    },
+  })
+}
