@@ -110,6 +110,7 @@ export function comparable(json: Json): Json {
         .replace(/^Cannot update immutable column \S+/, 'Cannot update immutable column ...')
         // Of several rows that fail, another may be the first.
         .replace(/^\S+ is (not in the valid range|(less|greater) than)/, 'N is $1')
+        .replace(/^-?[0-9.]+ is not one of/, 'N is not one of')
         .replace(/^cannot delete (\S+) row .*/, 'cannot delete $1 row')
         .replace(/^Attempted to store \d+ /, 'Attempted to store N ')
         .replace(/^(Deletion of|Weak reference column).*/, 'weak reference')

@@ -58,6 +58,8 @@ const STEP_OPERATIONS = 256
 
 /** As many transactions as the real server remembers for monitor_cond_since. */
 const HISTORY = 100
+/** Transactions that changed more rows than this together are remembered only as far as there are as many rows. */
+const HISTORY_ROWS = 10_000
 
 /** One database: committed rows, and transactions that change them. Knows no I/O. */
 export class Database {
@@ -67,6 +69,8 @@ export class Database {
   lastId: string
   /** The latest transactions, oldest first. */
   readonly history: Delta[] = []
+  /** Rows that they changed. */
+  private historyRows = 0
   /** Commits that are to outlive the process go here. */
   journal: Journal | undefined
   /** Clients may only read: the server's own database, a backup, a relay without its source. */
@@ -312,10 +316,21 @@ export class Database {
     return delta
   }
 
+  /** Keeps the rows as they were, for clients that come back: never more of them than there are rows. */
+  private remember(delta: Delta): void {
+    this.history.push(delta)
+    this.historyRows += changedRows(delta)
+    let limit = HISTORY_ROWS
+    if (this.historyRows > limit) for (const table of this.tables.values()) limit += table.rows.size
+    while (this.history.length > HISTORY || (this.history.length > 1 && this.historyRows > limit)) {
+      const oldest = this.history.shift()
+      if (oldest) this.historyRows -= changedRows(oldest)
+    }
+  }
+
   private announce(delta: Delta): void {
     this.lastId = delta.id
-    this.history.push(delta)
-    if (this.history.length > HISTORY) this.history.shift()
+    this.remember(delta)
     for (const listener of [...this.listeners]) listener(delta)
     if (this.waiting.size && !this.retrying) {
       this.retrying = true
@@ -345,4 +360,10 @@ export class Database {
       if (this.forget(waiting)) waiting.abandon(error)
     }
   }
+}
+
+function changedRows(delta: Delta): number {
+  let n = 0
+  for (const changes of delta.tables.values()) n += changes.size
+  return n
 }

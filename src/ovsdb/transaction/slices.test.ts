@@ -87,6 +87,15 @@ test('a transaction in the process finishes what is under way first', () => {
   expect(log).toEqual(['large ok 3000'])
 })
 
+test('large transactions are not remembered for long', () => {
+  const { database } = setup()
+  database.transact(many(0, 6000))
+  for (let i = 0; i < 20; i++) database.transact([{ op: 'update', table: 'T', where: [], row: { kind: `k${i}` } }])
+  expect(database.history).toHaveLength(2)
+  for (let i = 0; i < 99; i++) database.transact([insert(10_000 + i)])
+  expect(database.history).toHaveLength(100)
+})
+
 test('who waits behind a large transaction can be withdrawn; when the database goes, all are told', () => {
   const { clock, database, log, submit, size } = setup()
   const large = submit('large', many(0, 3000))
