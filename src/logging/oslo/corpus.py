@@ -5,6 +5,7 @@ import json
 import logging
 import logging.handlers
 import os
+import socket
 import sys
 import time
 
@@ -12,6 +13,7 @@ now = 0.0
 time.time = lambda: now
 # The rate limit has a clock of its own, which it takes when it is loaded.
 time.monotonic = lambda: now
+socket.gethostname = lambda: "host"
 
 from oslo_config import cfg
 from oslo_log import log, rate_limit
