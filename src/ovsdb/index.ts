@@ -14,11 +14,13 @@ export type { Condition, Mutation, Operation, OperationResult } from './client/o
 export { RemoteReplica } from './client/remote.ts'
 export {
   describeTransactError,
+  type IdOf,
   type LockHandle,
   type Replica,
   type ReplicaChange,
   type ReplicaState,
   type RowChange,
+  type RowId,
   type TableCondition,
   type TableReplica,
   type TableRequest,

@@ -1,3 +1,4 @@
+import type { IdOf } from '../../ovsdb/client/replica.ts'
 import { parseUuid } from '../../ovsdb/schema/index.ts'
 import type { NB, Northbound } from '../../schema/index.ts'
 import type { Call, Command } from '../command.ts'
@@ -14,7 +15,7 @@ type Named = 'Logical_Switch' | 'Logical_Router'
 
 function findNamed<N extends Named>(call: NbCall, table: N, kinds: string, text: string): Northbound[N] | undefined {
   const uuid = parseUuid(text)
-  const byUuid = uuid === undefined ? undefined : call.db.get(table, uuid)
+  const byUuid = uuid === undefined ? undefined : call.db.get(table, uuid as IdOf<Northbound[N]>)
   if (byUuid) return byUuid
   const found = call.db.rows(table).filter((row) => row.name === text)
   if (found.length > 1) fatal(`Multiple logical ${kinds} named '${text}'.  Use a UUID.`)
@@ -39,7 +40,7 @@ type Port = 'Logical_Switch_Port' | 'Logical_Router_Port'
 
 function findPort<N extends Port>(call: NbCall, table: N, text: string): Northbound[N] | undefined {
   const uuid = parseUuid(text)
-  const byUuid = uuid === undefined ? undefined : call.db.get(table, uuid)
+  const byUuid = uuid === undefined ? undefined : call.db.get(table, uuid as IdOf<Northbound[N]>)
   return byUuid ?? call.db.rows(table).find((row) => row.name === text)
 }
 

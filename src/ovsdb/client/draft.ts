@@ -2,7 +2,7 @@ import type { Random } from '../../base/random.ts'
 import { uuid4 } from '../../base/random.ts'
 import { type Atom, type ColumnSchema, compareAtoms, type Datum, defaultDatum, type Row } from '../schema/index.ts'
 import type { Mutation, Operation } from './operation.ts'
-import type { TableName, TableReplica, TypedSchema } from './replica.ts'
+import type { IdOf, TableName, TableReplica, TypedSchema } from './replica.ts'
 import { sameDatum } from './tables.ts'
 
 /** What a draft reads: a replica, or what looks like one. */
@@ -13,6 +13,11 @@ export interface Source<T> {
 
 /** The columns of a new row; the others get their defaults. */
 export type Values<R> = { readonly [C in keyof Omit<R, '_uuid'>]?: R[C] }
+
+/** A member of a set, where the column is one. */
+type Member<V> = V extends readonly (infer M)[] ? M : never
+type Key<V> = V extends ReadonlyMap<infer K, Atom> ? K : never
+type Value<V> = V extends ReadonlyMap<Atom, infer W> ? W : never
 
 /** The columns of `R` that hold a set. */
 type SetColumn<R> = { [C in keyof R]: R[C] extends readonly unknown[] ? C : never }[keyof R] & string
@@ -55,7 +60,7 @@ export class Draft<T> {
     return this.anyRows(table) as unknown as readonly T[N][]
   }
 
-  get<N extends TableName<T>>(table: N, uuid: string): T[N] | undefined {
+  get<N extends TableName<T>>(table: N, uuid: IdOf<T[N]>): T[N] | undefined {
     return this.anyRow(table, uuid) as T[N] | undefined
   }
 
@@ -78,9 +83,9 @@ export class Draft<T> {
     return edit ? edit.row : this.table(table).get(uuid)
   }
 
-  /** Creates a row and returns its uuid. */
-  insert<N extends TableName<T>>(table: N, values: Values<T[N]>, uuid?: string): string {
-    return this.anyInsert(table, values as unknown as Values_, uuid)
+  /** Creates a row and returns its uuid, by which other rows of the transaction can refer to it. */
+  insert<N extends TableName<T>>(table: N, values: Values<T[N]>, uuid?: IdOf<T[N]>): IdOf<T[N]> {
+    return this.anyInsert(table, values as unknown as Values_, uuid) as IdOf<T[N]>
   }
 
   anyInsert(table: string, values: Values_, uuid = uuid4(this.random)): string {
@@ -92,7 +97,7 @@ export class Draft<T> {
   }
 
   /** Sets columns to values, whatever they are by then. */
-  update<N extends TableName<T>>(table: N, uuid: string, values: Values<T[N]>): void {
+  update<N extends TableName<T>>(table: N, uuid: IdOf<T[N]>, values: Values<T[N]>): void {
     this.anyUpdate(table, uuid, values as unknown as Values_)
   }
 
@@ -107,21 +112,42 @@ export class Draft<T> {
   }
 
   /** Puts a member into a set. */
-  addMember<N extends TableName<T>>(table: N, uuid: string, column: SetColumn<T[N]>, member: Atom): void {
-    this.anyAddMembers(table, uuid, column, [member])
+  addMember<N extends TableName<T>, C extends SetColumn<T[N]>>(
+    table: N,
+    uuid: IdOf<T[N]>,
+    column: C,
+    member: Member<T[N][C]>,
+  ): void {
+    this.anyAddMembers(table, uuid, column, [member as Atom])
   }
 
-  removeMember<N extends TableName<T>>(table: N, uuid: string, column: SetColumn<T[N]>, member: Atom): void {
-    this.anyRemoveMembers(table, uuid, column, [member])
+  removeMember<N extends TableName<T>, C extends SetColumn<T[N]>>(
+    table: N,
+    uuid: IdOf<T[N]>,
+    column: C,
+    member: Member<T[N][C]>,
+  ): void {
+    this.anyRemoveMembers(table, uuid, column, [member as Atom])
   }
 
   /** Sets a key of a map. */
-  setKey<N extends TableName<T>>(table: N, uuid: string, column: MapColumn<T[N]>, key: Atom, value: Atom): void {
-    this.anySetKey(table, uuid, column, key, value)
+  setKey<N extends TableName<T>, C extends MapColumn<T[N]>>(
+    table: N,
+    uuid: IdOf<T[N]>,
+    column: C,
+    key: Key<T[N][C]>,
+    value: Value<T[N][C]>,
+  ): void {
+    this.anySetKey(table, uuid, column, key as Atom, value as Atom)
   }
 
-  removeKey<N extends TableName<T>>(table: N, uuid: string, column: MapColumn<T[N]>, key: Atom): void {
-    this.anyRemoveKeys(table, uuid, column, [key])
+  removeKey<N extends TableName<T>, C extends MapColumn<T[N]>>(
+    table: N,
+    uuid: IdOf<T[N]>,
+    column: C,
+    key: Key<T[N][C]>,
+  ): void {
+    this.anyRemoveKeys(table, uuid, column, [key as Atom])
   }
 
   anyAddMembers(table: string, uuid: string, column: string, members: readonly Atom[]): void {
@@ -167,7 +193,7 @@ export class Draft<T> {
     edit.row = { ...(edit.row as Row), [column]: after }
   }
 
-  delete(table: TableName<T>, uuid: string): void {
+  delete<N extends TableName<T>>(table: N, uuid: IdOf<T[N]>): void {
     this.anyDelete(table, uuid)
   }
 
@@ -180,7 +206,7 @@ export class Draft<T> {
   }
 
   /** Lets the transaction fail, to be done again, when a column is no longer what it is now. */
-  verify(table: TableName<T>, uuid: string, column: string): void {
+  verify<N extends TableName<T>>(table: N, uuid: IdOf<T[N]>, column: keyof T[N] & string): void {
     const row = this.table(table).get(uuid)
     const key = `${table} ${uuid} ${column}`
     if (!row || this.seen.has(key)) return

@@ -9,6 +9,15 @@ export interface TypedSchema<T> extends DatabaseSchema {
   readonly rows?: T
 }
 
+/**
+ * The uuid of a row of a table: a string, of which the compiler knows whose it is. A plain string will do
+ * for one; that of another table's row will not.
+ */
+export type RowId<N extends string> = string & { readonly '~table'?: N }
+
+/** What identifies a row of type `R`. */
+export type IdOf<R> = R extends { readonly _uuid: infer U extends string } ? U : string
+
 /** The name of a table of `T`. */
 export type TableName<T> = keyof T & string
 
@@ -43,8 +52,8 @@ export interface TableReplica<R> {
   readonly name: string
   readonly schema: TableSchema
   readonly size: number
-  get(uuid: string): R | undefined
-  has(uuid: string): boolean
+  get(uuid: IdOf<R>): R | undefined
+  has(uuid: IdOf<R>): boolean
   values(): IterableIterator<R>
   keys(): IterableIterator<string>
   entries(): IterableIterator<[string, R]>
