@@ -18,9 +18,8 @@ import type { Fields, Level } from '../../base/log.ts'
 import type { Appender, Backend, LogEvent } from '../event.ts'
 import { PythonBackend } from '../python/backend.ts'
 import { parsePythonConfig } from '../python/config.ts'
-import { levelNumber } from '../python/formatter.ts'
 import { osloBackend } from './backend.ts'
-import { CORPUS, PYTHON_FILE } from './corpus.ts'
+import { CORPUS, PYTHON_FILE, recordOf } from './corpus.ts'
 import { parseOsloOptions } from './options.ts'
 
 /** A Python that has oslo.log; Debian's is not always the first on the path. */
@@ -34,7 +33,6 @@ copyFileSync(join(import.meta.dirname, 'corpus.py'), join(root, PROGRAM))
 
 const START = Date.UTC(2026, 10, 22, 21, 29, 58, 0)
 const PID = 4242
-const NAMES = { emer: 'CRITICAL', err: 'ERROR', warn: 'WARNING', info: 'INFO', dbg: 'DEBUG' } as const
 
 /** Events over nine days: dense at first, then hours and days apart; all levels, several loggers, some fields. */
 function events(): LogEvent[] {
@@ -75,15 +73,6 @@ function events(): LogEvent[] {
 }
 
 const EVENTS = events()
-
-const record = (e: LogEvent) => ({
-  ...{ name: e.module ? `${e.component}.${e.module}` : e.component, msg: e.message, args: [] },
-  ...{ levelno: levelNumber(e.level), levelname: NAMES[e.level], created: e.time / 1000 },
-  ...{ msecs: e.time % 1000, relativeCreated: e.elapsed, module: e.module || e.component },
-  ...{ pathname: '(unknown file)', filename: '(unknown file)', lineno: 0, funcName: '(unknown function)' },
-  ...{ process: PID, thread: PID, processName: 'MainProcess', threadName: 'MainThread' },
-  ...{ ...e.fields, extra: { ...e.fields } },
-})
 
 interface Outcome {
   readonly files: Readonly<Record<string, string>>
@@ -142,7 +131,7 @@ interface Case {
 function theirs(zone: string, cases: readonly Case[]): Outcome[] {
   const input = cases.map(({ text, dir, events: given }) => {
     writeFileSync(`${dir}.conf`, text)
-    return { file: `${dir}.conf`, dir, events: given ?? EVENTS.map(record), start: START / 1000 }
+    return { file: `${dir}.conf`, dir, events: given ?? EVENTS.map((e) => recordOf(e, PID)), start: START / 1000 }
   })
   const r = spawnSync(python ?? '', [join(root, PROGRAM)], {
     ...{ input: JSON.stringify(input), encoding: 'utf8', maxBuffer: 1 << 28, env: { ...process.env, TZ: zone } },
@@ -215,7 +204,7 @@ describe.skipIf(python === undefined)("a file that is moved (needs Debian's pyth
   it('finds its file anew when it was moved away', () => {
     const text = '[DEFAULT]\nlog_file=@DIR@/x.log\n'
     const [a, b] = [place(text, 'moved', 'a'), place(text, 'moved', 'b')]
-    const given: unknown[] = EVENTS.map(record)
+    const given: unknown[] = EVENTS.map((e) => recordOf(e, PID))
     given.splice(9, 0, { rename: [join(a.dir, 'x.log'), join(a.dir, 'x.log.1')] })
     const [expected] = theirs('UTC', [{ ...a, events: given }])
     const got = ours(b.text, b.dir, (i) => {

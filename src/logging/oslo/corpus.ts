@@ -1,4 +1,18 @@
 // Configurations of the kinds in use, for comparing with oslo.log. `@DIR@` is a folder of the test's.
+import type { LogEvent } from '../event.ts'
+import { levelNumber } from '../python/formatter.ts'
+
+const NAMES = { emer: 'CRITICAL', err: 'ERROR', warn: 'WARNING', info: 'INFO', dbg: 'DEBUG' } as const
+
+/** An event as corpus.py gives it to oslo.log. */
+export const recordOf = (e: LogEvent, pid: number) => ({
+  ...{ name: e.module ? `${e.component}.${e.module}` : e.component, msg: e.message, args: [] },
+  ...{ levelno: levelNumber(e.level), levelname: NAMES[e.level], created: e.time / 1000 },
+  ...{ msecs: e.time % 1000, relativeCreated: e.elapsed, module: e.module || e.component },
+  ...{ pathname: '(unknown file)', filename: '(unknown file)', lineno: 0, funcName: '(unknown function)' },
+  ...{ process: pid, thread: pid, processName: 'MainProcess', threadName: 'MainThread' },
+  ...{ ...e.fields, extra: { ...e.fields } },
+})
 
 const FILE = '[DEFAULT]\nlog_file=@DIR@/x.log\n'
 
