@@ -88,6 +88,16 @@ it.each([
   expect(parseParameters(`[DEFAULT]\n${line}\n`, 'f')).toEqual({ ok: false, error })
 })
 
+it.each([
+  ['logging_conf=c', ['f:2: logging_conf is ignored: logger_class is missing']],
+  ['logger_class=OsloLogger', ['f:2: logger_class is ignored: logging_conf is missing']],
+  ['logger_class=pysandesh.sandesh_logger.SandeshLogger', []],
+  ['logger_class=SandeshLogger\nlogging_conf=c', ['f:3: logging_conf is ignored: logger_class is SandeshLogger']],
+])('goes by the plain parameters with %j', (lines, warnings) => {
+  const r = parseParameters(`[DEFAULT]\n${lines}\n`, 'f')
+  expect(r.ok && [r.value.kind, r.value.warnings]).toEqual(['plain', warnings])
+})
+
 it('says which parameters have no effect', () => {
   const s =
     '[DEFAULT]\nlogging_conf=a.conf\nlogger_class=pysandesh.sandesh_logger.SandeshConfigLogger\nlog_file=x\nlog_levle=y\n'
@@ -107,6 +117,11 @@ it.each([
     'logging_conf=c\nlogger_class=contrail_oslo_logger.contrail_oslo_logger.ContrailOsloLogger',
     { kind: 'oslo', file: 'c', at: 'f:2' },
   ],
+  [
+    'logging_conf=c\nlogger_class=some.where.SandeshConfigLogger\nlog_property_file=p',
+    { kind: 'python', file: 'c', at: 'f:2' },
+  ],
+  ['logging_conf=c\nlog_property_file=p', { kind: 'properties', file: 'p', at: 'f:3' }],
   ['logger_class=ConfigLogger\nlog_property_file=p', { kind: 'properties', file: 'p', at: 'f:3' }],
   [
     'logger_class=./my.mjs#My\n[My]\nPort=4317\n[Other]\nx=y',

@@ -63,14 +63,18 @@ const PLAIN = [
 const DEV_LOG: SocketTarget = { kind: 'unix', path: '/dev/log' }
 const OTHERS = ['logging_conf', 'logger_class', 'log_property_file']
 
-/** Names of classes in existing files that mean the built-in ones. */
-const CLASSES: Readonly<Record<string, 'python' | 'oslo'>> = {
-  ConfigLogger: 'python',
-  OsloLogger: 'oslo',
-  'pysandesh.sandesh_logger.SandeshConfigLogger': 'python',
-  'sandesh_common.vns.sandesh_logger.SandeshConfigLogger': 'python',
-  'contrail_oslo_logger.contrail_oslo_logger.ContrailOsloLogger': 'oslo',
-  'contrail_oslo_logger.ContrailOsloLogger': 'oslo',
+/** Names of classes, the last part of a Python path, that mean the built-in ones; `plain` is the default. */
+const CLASSES: Readonly<Record<string, 'plain' | 'python' | 'oslo'>> = {
+  ...{ ConfigLogger: 'python', SandeshConfigLogger: 'python' },
+  ...{ OsloLogger: 'oslo', ContrailOsloLogger: 'oslo' },
+  SandeshLogger: 'plain',
+}
+
+/** `pysandesh.sandesh_logger.SandeshConfigLogger` is `SandeshConfigLogger`, wherever a release has put it. */
+function knownClass(text: string): 'plain' | 'python' | 'oslo' | undefined {
+  if (!/^(\w+\.)*\w+$/.test(text)) return undefined
+  const name = text.slice(text.lastIndexOf('.') + 1)
+  return Object.hasOwn(CLASSES, name) ? CLASSES[name] : undefined
 }
 
 /** Reads the parameters of section [DEFAULT]; an error says `FILE:LINE: reason`. */
@@ -103,17 +107,18 @@ function namedLogging(ini: IniFile, warnings: string[]): Result<OtherFile | OwnL
   }
   const at = (v: IniValue) => `${ini.name}:${v.line}`
   const [conf, given, properties] = [value('logging_conf'), value('logger_class'), value('log_property_file')]
-  if (given && !Object.hasOwn(CLASSES, given.text)) {
+  const kind = given && knownClass(given.text)
+  if (given && !kind) {
     if (properties) warnings.push(ini.at(properties.line, 'log_property_file is ignored: logger_class is set'))
     return ownLogger(ini, given, conf?.text)
   }
-  const kind = given && CLASSES[given.text]
-  if (conf && kind) {
+  if (conf && kind && kind !== 'plain') {
     if (properties) warnings.push(ini.at(properties.line, 'log_property_file is ignored: logging_conf is set'))
     return ok({ kind, file: conf.text, at: at(conf) })
   }
-  if (given) warnings.push(ini.at(given.line, 'logger_class is ignored: logging_conf is missing'))
-  if (conf) warnings.push(ini.at(conf.line, 'logging_conf is ignored: logger_class is missing'))
+  if (conf) warnings.push(ini.at(conf.line, `logging_conf is ignored: logger_class is ${given?.text ?? 'missing'}`))
+  else if (given && kind !== 'plain')
+    warnings.push(ini.at(given.line, 'logger_class is ignored: logging_conf is missing'))
   return ok(properties && { kind: 'properties', file: properties.text, at: at(properties) })
 }
 
