@@ -255,7 +255,7 @@ export class DaemonProcess {
   private crash(e: unknown): void {
     const text = e instanceof Error ? (e.stack ?? e.message) : String(e)
     process.stderr.write(`${this.name}: ${text}\n`)
-    this.logging.log('daemon_unix').emer(`unexpected error: ${text}`, { code: 'crashed' })
+    this.logging.log('daemon_unix').emer(`unexpected error: ${text}`, { code: 'daemon-crashed' })
     this.logging.close()
     process.kill(process.pid, 'SIGABRT')
   }

@@ -16,6 +16,12 @@ const listening = (e: Endpoint, accept: (s: ByteStream) => void) =>
   new Promise<Result<Listener>>((resolve) => listen(e, accept, resolve))
 const dialled = (e: Endpoint) => new Promise<Result<ByteStream>>((resolve) => void dial(e, resolve))
 
+it('says of a folder that is not there what the C library does', async () => {
+  expect(await listening({ kind: 'unix', path: join(dir, 'missing', 's') }, () => {})).toEqual({
+    ...{ ok: false, error: 'No such file or directory' },
+  })
+})
+
 it.each(['unix', 'tcp'] as const)('carries bytes both ways over %s', async (kind) => {
   const endpoint = (port: number): Endpoint =>
     kind === 'unix' ? { kind, path: join(dir, 'x.sock') } : { kind, host: '127.0.0.1', port }

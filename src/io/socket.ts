@@ -1,5 +1,6 @@
-import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
+import { chmodSync, existsSync, lstatSync, unlinkSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import { dirname } from 'node:path'
 import { eventCounter } from '../base/event-counter.ts'
 import { err, ok, type Result } from '../base/result.ts'
 import type { ByteStream } from '../base/stream.ts'
@@ -191,7 +192,11 @@ export function listenOn(server: Server, endpoint: Endpoint, ready: (result: Res
     }
     removeSocket(endpoint.path)
   }
-  const failed = (e: Error) => ready(err(errorText(e)))
+  const failed = (e: Error) => {
+    // libuv says "permission denied" of a folder that is not there.
+    const missing = endpoint.kind === 'unix' && !existsSync(dirname(endpoint.path))
+    ready(err(missing ? 'No such file or directory' : errorText(e)))
+  }
   server.once('error', failed)
   const listening = () => {
     server.removeListener('error', failed)
