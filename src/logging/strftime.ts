@@ -164,6 +164,39 @@ function expand(letter: string, t: BrokenTime, ms: number): string | undefined {
   }
 }
 
+/** `%-d`, `%_H`, `%^a`, `%10Y`: how the C library changes what a conversion says. */
+interface Shape {
+  readonly flag: string
+  readonly upper: boolean
+  readonly swap: boolean
+  readonly width: number
+}
+
+/** Conversions that are numbers: how they are padded, and to how many digits. */
+const NUMBERS: Readonly<Record<string, readonly [pad: string, digits: number]>> = {
+  ...{ C: ['0', 2], d: ['0', 2], e: [' ', 2], g: ['0', 2], G: ['0', 1], H: ['0', 2], I: ['0', 2], j: ['0', 3] },
+  ...{ k: [' ', 2], l: [' ', 2], m: ['0', 2], M: ['0', 2], s: [' ', 1], S: ['0', 2], u: ['0', 1], U: ['0', 2] },
+  ...{ V: ['0', 2], w: ['0', 1], W: ['0', 2], y: ['0', 2], Y: ['0', 1] },
+}
+
+/** The widest field that is made. */
+const WIDEST = 1000
+
+function shaped(letter: string, text: string, { flag, upper, swap, width }: Shape): string {
+  const number = NUMBERS[letter]
+  let out = text
+  if (swap && 'pZ'.includes(letter)) out = out.toLowerCase()
+  else if ((upper && letter !== 'P') || (swap && 'aAbBh'.includes(letter))) out = out.toUpperCase()
+  if (!number) return out.padStart(width, flag === '0' ? '0' : ' ')
+  const [usual, least] = number
+  const pad = flag === '_' ? ' ' : flag === '0' ? '0' : usual
+  const digits = /^-?\d+$/.test(out.trim()) ? String(Number(out)) : out.trim()
+  if (flag === '-') return digits.padStart(width, ' ')
+  return digits.padStart(Math.max(width, least), pad)
+}
+
+const CONVERSION = /%([-_0^#]*)(\d*)(?:E(?=[^aAbBdDeFgGhHIjklmMSUVwW])|O(?=[^aAcDFxXY]))?([A-Za-z%])/y
+
 function format(pattern: string, t: BrokenTime, ms: number): string {
   let out = ''
   for (let i = 0; i < pattern.length; i++) {
@@ -172,8 +205,27 @@ function format(pattern: string, t: BrokenTime, ms: number): string {
       out += c
       continue
     }
-    const letter = pattern[++i] as string
-    out += expand(letter, t, ms) ?? `%${letter}`
+    const letter = pattern[i + 1] as string
+    const plain = expand(letter, t, ms)
+    if (plain !== undefined) {
+      out += plain
+      i++
+      continue
+    }
+    CONVERSION.lastIndex = i
+    const m = CONVERSION.exec(pattern)
+    const text = m && expand(m[3] as string, t, ms)
+    if (!m || typeof text !== 'string') {
+      out += `%${letter}`
+      i++
+      continue
+    }
+    const flags = m[1] as string
+    out += shaped(m[3] as string, text, {
+      flag: /[-_0](?=[^-_0]*$)/.exec(flags)?.[0] ?? '',
+      ...{ upper: flags.includes('^'), swap: flags.includes('#'), width: Math.min(Number(m[2]), WIDEST) },
+    })
+    i += m[0].length - 1
   }
   return out
 }

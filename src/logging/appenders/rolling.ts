@@ -39,11 +39,9 @@ export function remove(path: string): void {
 export function rollBySize(maxBytes: number, backups: number): Rolling {
   return {
     // What counts of the line is its characters (Python's documentation says bytes). UTF-16 has at least as many.
-    due: (line, size) => maxBytes > 0 && size + line.length + 1 >= maxBytes && size + [...line].length + 1 >= maxBytes,
-    roll(path) {
-      if (backups <= 0) return
-      shift(path, backups)
-    },
+    due: (line, size) =>
+      backups > 0 && maxBytes > 0 && size + line.length + 1 >= maxBytes && size + [...line].length + 1 >= maxBytes,
+    roll: (path) => shift(path, backups),
   }
 }
 
@@ -100,15 +98,22 @@ function expire(path: string, pattern: RegExp, keep: number): void {
   for (const name of old.slice(0, Math.max(0, old.length - keep))) remove(join(dirname(path), name))
 }
 
+/** A full file that could not be moved away is tried again after so long, milliseconds of the events' time. */
+const AGAIN = 1000
+
 /** A file that is exchanged for an empty one when it is full or old. */
 export class RollingFileAppender implements Appender {
   private readonly file: FileAppender
+  private readonly onTrouble: ((message: string) => void) | undefined
+  /** When a full file stayed where it was: its folder is not ours to write in. */
+  private stuck: number | undefined
 
   constructor(
     options: FileOptions,
     private readonly rolling: Rolling,
   ) {
     this.file = new FileAppender(options)
+    this.onTrouble = options.onTrouble
   }
 
   append(line: string, event: LogEvent): void {
@@ -118,9 +123,14 @@ export class RollingFileAppender implements Appender {
   }
 
   private roll(time: number): void {
+    if (this.stuck !== undefined && time - this.stuck < AGAIN && time >= this.stuck) return
+    const { path, size } = this.file
     this.file.leave()
-    this.rolling.roll(this.file.path, time)
+    this.rolling.roll(path, time)
     this.file.open()
+    const moved = size === 0 || this.file.size < size
+    if (!moved && this.stuck === undefined) this.onTrouble?.(`${path}: cannot move full log away, it grows on`)
+    this.stuck = moved ? undefined : time
   }
 
   reopen(): void {

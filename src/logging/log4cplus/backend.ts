@@ -138,14 +138,14 @@ function appender(config: AppenderConfig, context: Log4cplusContext): Appender {
     case 'rolling':
       return new RollingFileAppender(at(what.file), rollBySizeReached(what.maxBytes, what.backups))
     case 'daily': {
-      const rolling = rollByPeriod({ ...what, atClose: what.rollOnClose, now: context.now() })
+      const rolling = rollByPeriod({ ...what, atClose: what.rollOnClose, now: () => context.now() })
       return new RollingFileAppender({ ...at(what.file), watch: what.rollOnClose }, rolling)
     }
     case 'history': {
       const { file, rollOnClose } = what
       const history = { ...what.history, pattern: context.resolve(what.history.pattern) }
       if (file.path === undefined) return new HistoryAppender(history, options(file), context.now())
-      const more = { atClose: rollOnClose, createFolders: file.createFolders, now: context.now() }
+      const more = { atClose: rollOnClose, createFolders: file.createFolders, now: () => context.now() }
       // A configuration that is read again opens the file before the old one puts it away.
       const opened = { ...options(file), path: context.resolve(file.path), watch: rollOnClose }
       return new RollingFileAppender(opened, rollToHistory(history, more))

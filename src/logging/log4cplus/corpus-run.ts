@@ -62,11 +62,15 @@ export function ours(given: Case, dir: string, events: readonly LogEvent[]): Out
     },
   })
   const warnings = [...config.value.warnings]
+  let time = START
   const backend = new Log4cplusBackend(config.value, {
-    ...{ component: 'ovn-northd', hostname: HOST, pid: PID, now: () => START, resolve: (p) => p, console },
+    ...{ component: 'ovn-northd', hostname: HOST, pid: PID, now: () => time, resolve: (p) => p, console },
     onTrouble: (message) => warnings.push(message),
   })
-  for (const e of events) if (backend.enabled(e.level, e.component, e.module)) backend.write(e)
+  for (const e of events) {
+    time = e.time
+    if (backend.enabled(e.level, e.component, e.module)) backend.write(e)
+  }
   backend.close()
   return { files: contents(dir), out: streams[1], err: streams[2], warnings }
 }

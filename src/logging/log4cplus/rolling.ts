@@ -25,21 +25,25 @@ export function rollByPeriod(options: {
   readonly datePattern: string | undefined
   readonly backups: number
   readonly atClose: boolean
-  readonly now: number
+  /** Milliseconds since 1970. */
+  now(): number
 }): Rolling {
   const suffix = options.datePattern || RHYTHMS[options.period].suffix
-  let begun = options.now
+  let begun = options.now()
   let end = nextChange(options.period, begun)
+  const putAway = (path: string) => {
+    const to = `${path}.${strftime(suffix, begun, false)}`
+    if (existsSync(to)) shift(to, options.backups)
+    move(path, to)
+  }
   return {
-    atClose: options.atClose,
     due: (_line, _size, time) => time >= end,
     roll(path, time) {
-      const to = `${path}.${strftime(suffix, begun, false)}`
-      if (existsSync(to)) shift(to, options.backups)
-      move(path, to)
+      putAway(path)
       begun = time
       end = nextChange(options.period, time)
     },
+    ...(options.atClose ? { rollLast: putAway } : {}),
   }
 }
 
@@ -55,26 +59,36 @@ export interface History {
 /** A file that is put away under the name of its period. */
 export function rollToHistory(
   history: History,
-  options: { readonly atClose: boolean; readonly createFolders: boolean; readonly now: number },
+  options: { readonly atClose: boolean; readonly createFolders: boolean; now(): number },
 ): Rolling {
-  let begun = options.now
+  let begun = options.now()
   let end = nextChange(history.period, begun)
   const expiry = new Expiry(history)
+  const putAway = (path: string) => {
+    const to = strftime(history.pattern, begun, false)
+    if (options.createFolders) makeFolders(to)
+    move(path, to)
+  }
   return {
-    atClose: options.atClose,
     due(_line, _size, time) {
       if (time >= end) return true
       expiry.first(time)
       return false
     },
     roll(path, time) {
-      const to = strftime(history.pattern, begun, false)
-      if (options.createFolders) makeFolders(to)
-      move(path, to)
+      putAway(path)
       begun = time
       end = nextChange(history.period, time)
       expiry.run(time)
     },
+    ...(options.atClose
+      ? {
+          rollLast(path: string) {
+            putAway(path)
+            expiry.run(options.now())
+          },
+        }
+      : {}),
   }
 }
 
