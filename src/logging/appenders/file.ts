@@ -110,6 +110,7 @@ export class FileAppender implements Appender {
       return undefined
     } catch (e) {
       this.file = undefined
+      this.length = 0
       const error = errorText(e)
       this.trouble(error)
       return error
@@ -145,7 +146,7 @@ export class FileAppender implements Appender {
   private retry(time: number): void {
     if (time - this.tried < (this.options.retry ?? 1000) && time >= this.tried) return
     this.tried = time
-    if (this.open() === undefined) this.recovered()
+    this.open()
   }
 
   /** Lines that are written together are in one file, so that one look will do for them. */
@@ -221,7 +222,7 @@ export class FileAppender implements Appender {
   reopen(): void {
     if (this.closed) return
     this.leave()
-    if (this.open() === undefined) this.recovered()
+    this.open()
   }
 
   /** Lets go of the file: what waits is written to it, wherever it is moved meanwhile. */
@@ -283,8 +284,9 @@ export class FileAppender implements Appender {
     this.options.onTrouble?.(`${this.options.path}: cannot write log: ${message}`)
   }
 
+  /** A write went well. What a file left for another one may still lose belongs to the same trouble. */
   private recovered(): void {
-    if (!this.troubled) return
+    if (!this.troubled || this.left.size > 0) return
     this.troubled = false
     const lost = this.dropped
     this.dropped = 0
