@@ -90,6 +90,8 @@ export class Logging {
   }
 }
 
+const DEPTH: Readonly<Record<Level, number>> = { emer: 0, err: 1, warn: 2, info: 3, dbg: 4 }
+
 /** A module's log. Which levels are on is remembered as one number, so a line that is off costs a comparison. */
 class ModuleLog implements Log {
   private depth = -1
@@ -111,7 +113,7 @@ class ModuleLog implements Log {
   }
 
   enabled(level: Level): boolean {
-    return LEVELS.indexOf(level) <= this.depth
+    return DEPTH[level] <= this.depth
   }
 
   emer(message: string, fields?: Fields): void {
