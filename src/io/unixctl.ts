@@ -34,20 +34,17 @@ function ownCommands(commands: ReadonlyMap<string, ControlCommand>): ControlComm
   ]
 }
 
-function run(
+/** Why a command cannot be run with these arguments, or the command. */
+function chosen(
   commands: ReadonlyMap<string, ControlCommand>,
   name: string,
   args: readonly string[],
-  reply: { ok(text: string): void; error(text: string): void },
-): void {
+): ControlCommand | string {
   const command = commands.get(name)
-  if (!command) {
-    reply.error(`"${name}" is not a valid command (use "list-commands" to see a list of valid commands)`)
-  } else if (args.length < command.minArgs) {
-    reply.error(`"${name}" command requires at least ${command.minArgs} arguments`)
-  } else if (args.length > command.maxArgs) {
-    reply.error(`"${name}" command takes at most ${command.maxArgs} arguments`)
-  } else command.run(args, reply)
+  if (!command) return `"${name}" is not a valid command (use "list-commands" to see a list of valid commands)`
+  if (args.length < command.minArgs) return `"${name}" command requires at least ${command.minArgs} arguments`
+  if (args.length > command.maxArgs) return `"${name}" command takes at most ${command.maxArgs} arguments`
+  return command
 }
 
 /** Serves one connection: requests one after the other, each answered before the next is read. */
@@ -79,14 +76,16 @@ function serve(stream: ByteStream, commands: ReadonlyMap<string, ControlCommand>
     }
     const reply = { ok: (text: string) => answer('result', text), error: (text: string) => answer('error', text) }
     const args = params.map((p) => (typeof p === 'string' ? p : printJson(p)))
-    if (method === 'set-options') {
+    const command = chosen(commands, method, args)
+    if (typeof command === 'string') reply.error(command)
+    else if (method === 'set-options') {
       const format = args[0] === '--format' ? args[1] : undefined
       if (format !== 'json' && format !== 'text') reply.error('--format takes "text" or "json"')
       else {
         reply.ok('')
         json = format === 'json'
       }
-    } else run(commands, method, args, reply)
+    } else command.run(args, reply)
   }
   const reader = new MessageReader(
     (message) => {
@@ -115,7 +114,7 @@ export function serveControl(
   commands.set('set-options', {
     name: 'set-options',
     usage: '[--format text|json]',
-    minArgs: 0,
+    minArgs: 1,
     maxArgs: 2,
     // Answered where the connection is known.
     run: (_, reply) => reply.ok(''),
