@@ -7,7 +7,7 @@ import { systemRandom } from '../io/random.ts'
 import type { Json } from '../jsonrpc/json.ts'
 import { JsonError, parseJson } from '../jsonrpc/parser.ts'
 import { type DatabaseSchema, describeError, Failure, readSchema } from '../ovsdb/schema/index.ts'
-import { type LogRecord, loadTransaction, readRecord } from '../ovsdb/storage/index.ts'
+import { type LogProblem, type LogRecord, loadTransaction, logKind, readRecord } from '../ovsdb/storage/index.ts'
 import { Database } from '../ovsdb/transaction/index.ts'
 
 /** A database file read without touching it. */
@@ -40,12 +40,16 @@ function readJsonFile(path: string): Result<Json> {
     return ok(parseJson(text))
   } catch (e) {
     if (!(e instanceof JsonError)) throw e
-    return err(`error parsing "${path}": ${e.message}`)
+    return err(e.message)
   }
 }
 
-/** Calls `visit` for each record of a database file, the schema first. */
-export function eachRecord(path: string, visit: (record: LogRecord, index: number) => void): Result<void> {
+/** Calls `visit` for each record of a database file, the schema first. @param clustered takes those of a cluster, too. */
+export function eachRecord(
+  path: string,
+  visit: (record: LogRecord, index: number) => void,
+  clustered = false,
+): Result<void> {
   let file: ReturnType<typeof systemFiles.open>
   try {
     file = systemFiles.open(path, 'read')
@@ -55,11 +59,8 @@ export function eachRecord(path: string, visit: (record: LogRecord, index: numbe
   try {
     let offset = 0
     for (let index = 0; index === 0 || offset < file.size; index++) {
-      const record = readRecord(file, path, offset)
-      if (!record.ok) {
-        const tag = record.error.kind === 'torn' || record.error.kind === 'corrupt' ? 'syntax error' : 'ovsdb error'
-        return err(`${tag}: ${record.error.message}`)
-      }
+      const record = readRecord(file, path, offset, clustered)
+      if (!record.ok) return err(problemText(record.error))
       visit(record.value, index)
       offset = record.value.end
     }
@@ -70,6 +71,29 @@ export function eachRecord(path: string, visit: (record: LogRecord, index: numbe
   } finally {
     file.close()
   }
+}
+
+/** A fault of a log as the tools tell it. */
+function problemText({ kind, message }: LogProblem): string {
+  if (kind === 'empty') return `ovsdb error: ${message.replace('file is empty', 'cannot identify file type')}`
+  if (kind !== 'torn' && kind !== 'corrupt') return `ovsdb error: ${message}`
+  const text = message.replace(/, and a whole record follows .*/, '')
+  return / error reading \d+ bytes /.test(text) ? `I/O error: ${text} (End of file)` : `syntax error: ${text}`
+}
+
+/** Whether a file is that of a cluster's server, by its first bytes. */
+export function isClusterFile(path: string): Result<boolean> {
+  let file: ReturnType<typeof systemFiles.open>
+  try {
+    file = systemFiles.open(path, 'read')
+  } catch (e) {
+    return err(`I/O error: ${path}: open failed (${errorText(e)})`)
+  }
+  const kind = logKind(file)
+  const { size } = file
+  file.close()
+  if (kind) return ok(kind === 'clustered')
+  return err(`ovsdb error: ${path}: ${size ? 'unexpected file format' : 'cannot identify file type'}`)
 }
 
 /** The schema in a database file. */

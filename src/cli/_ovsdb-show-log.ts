@@ -46,13 +46,24 @@ export class LogPrinter {
 
   record(json: Json, index: number): void {
     if (!isObject(json)) return
+    this.print(`record ${index}:`)
     if (index === 0) {
-      const schema = readSchema(json)
-      this.schema = schema
-      this.print(`record ${index}: "${schema.name}" schema, version="${schema.version}", cksum="${schema.cksum}"\n\n`)
+      this.print(` ${this.schemaText(json)}\n\n`)
       return
     }
-    let line = `record ${index}:`
+    this.transaction(json)
+  }
+
+  /** Takes a schema as that of what follows. */
+  schemaText(json: Json): string {
+    const schema = readSchema(json)
+    this.schema = schema
+    return `"${schema.name}" schema, version="${schema.version}", cksum="${schema.cksum}"`
+  }
+
+  /** The rest of a record's first line, and its rows. */
+  transaction(json: JsonObject): void {
+    let line = ''
     const date = json['_date']
     if (typeof date === 'number') line += ` ${dateText(date)}`
     const comment = json['_comment']
@@ -63,9 +74,11 @@ export class LogPrinter {
 
   private tables(json: JsonObject): void {
     const diff = json['_is_diff'] === true ? ' diff' : ''
-    for (const name of Object.keys(json).sort()) {
+    const names = Object.keys(json).filter((name) => !name.startsWith('_'))
+    if (!names.length) return
+    for (const name of names.sort()) {
       const rows = json[name]
-      if (name.startsWith('_') || !isObject(rows)) continue
+      if (!isObject(rows)) continue
       const table = this.schema?.tables.get(name)
       for (const uuid of Object.keys(rows)) this.row(name, table, uuid, rows[uuid] as Json, diff)
     }

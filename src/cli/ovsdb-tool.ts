@@ -7,10 +7,17 @@ import { systemRandom } from '../io/random.ts'
 import { isArray, type Json, printJson } from '../jsonrpc/json.ts'
 import { JsonError, parseJson } from '../jsonrpc/parser.ts'
 import { describeError, Failure, printSchema } from '../ovsdb/schema/index.ts'
-import { createFile, openFile, writeFile } from '../ovsdb/storage/index.ts'
+import { createFile, encodeRecord, openFile, writeFile } from '../ovsdb/storage/index.ts'
 import { convertDatabase } from '../ovsdb/transaction/convert.ts'
 import { Database, type Requester } from '../ovsdb/transaction/index.ts'
 import { WireOperations, writeError, writeResults } from '../ovsdb/wire/index.ts'
+import {
+  type ClusterHeader,
+  checkCluster,
+  readClusterFile,
+  showClusterLog,
+  standaloneRecords,
+} from './_ovsdb-cluster.ts'
 import { eachRecord, readDatabaseFile, readFileSchema, readSchemaFile } from './_ovsdb-file.ts'
 import { LogPrinter } from './_ovsdb-show-log.ts'
 
@@ -63,12 +70,8 @@ function must<T>(result: { readonly ok: true; readonly value: T } | { readonly o
   return result.ok ? result.value : fatal(result.error)
 }
 
-/** Whether a file is a clustered database; fails for what is no database at all. */
-function isClustered(path: string): boolean {
-  const schema = readFileSchema(path)
-  if (schema.ok) return false
-  return schema.error.includes('clustered database file') || fatal(schema.error)
-}
+/** The header of a clustered database's file; undefined for a standalone one, fails for what is neither. */
+const clusterOf = (path: string) => must(readClusterFile(path))
 
 const clusterRefused = (what: string) => () =>
   fatal(
@@ -86,9 +89,14 @@ function open(path: string) {
   return { ...opened, database }
 }
 
+const NOWHERE = 'line 0, column 1, byte 1'
+
 function readTransaction(text: string): Json {
   try {
-    return parseJson(text)
+    const json = parseJson(text)
+    // JSON of RFC 4627: an array or an object.
+    if (typeof json !== 'object' || json === null) throw new JsonError(`${NOWHERE}: syntax error at beginning of input`)
+    return json
   } catch (e) {
     if (e instanceof JsonError) fatal(`"${text}": ${e.message}`)
     throw e
@@ -166,7 +174,6 @@ function compareVersions(a: string, op: string, b: string): void {
     '<': c < 0,
     '<=': c <= 0,
     '==': c === 0,
-    '=': c === 0,
     '>=': c >= 0,
     '>': c > 0,
     '!=': c !== 0,
@@ -200,13 +207,42 @@ const ofSchema = (
   run: ([file = SCHEMA]) => print(`${of({ ok: true, value: must(readSchemaFile(file)) })}\n`),
 })
 
-const ofCluster = (name: string, what: string): ToolCommand => ({
+/** Something that the header of a clustered database's file says. */
+const ofCluster = (name: string, what: string, of: (header: ClusterHeader) => string): ToolCommand => ({
   name,
   usage: 'DB',
   help: what,
   args: [1, 1],
-  run: ([db = '']) => (isClustered(db) ? clusterRefused(name)() : fatal(`${db}: not a clustered database`)),
+  run: ([db = '']) => {
+    const header = clusterOf(db)
+    print(`${header ? of(header) : fatal(`${db}: not a clustered database`)}\n`)
+  },
 })
+
+function clusterId(path: string, header: ClusterHeader): string {
+  if (header.clusterId !== undefined) return header.clusterId
+  process.stderr.write(`${path}: cluster ID not yet known\n`)
+  process.exit(2)
+}
+
+/** Makes a standalone database of what a cluster's has committed. */
+function clusterToStandalone(to: string, from: string): void {
+  if (!clusterOf(from)) fatal('Database is not clustered db.\n')
+  const records = must(standaloneRecords(from))
+  try {
+    const file = systemFiles.open(to, 'create')
+    let at = 0
+    for (const json of records) {
+      const bytes = encodeRecord(printJson(json))
+      file.write(at, bytes)
+      at += bytes.length
+    }
+    file.syncNow()
+    file.close()
+  } catch (e) {
+    fatal(`I/O error: ${to}: create failed (${errorText(e)})`)
+  }
+}
 
 const COMMANDS: readonly ToolCommand[] = [
   {
@@ -249,7 +285,7 @@ const COMMANDS: readonly ToolCommand[] = [
   },
   {
     name: 'needs-conversion',
-    usage: '[DB [SCHEMA]]',
+    usage: '',
     help: 'tell whether DB has another schema than SCHEMA',
     args: [0, 2],
     run: ([db = DB, schemaFile = SCHEMA]) => {
@@ -259,36 +295,38 @@ const COMMANDS: readonly ToolCommand[] = [
       print(a === b ? 'no\n' : 'yes\n')
     },
   },
-  ofFile('db-name', 'report name of schema used by DB', (s) => s.value.name),
+  {
+    name: 'db-name',
+    usage: '[DB]',
+    help: 'report name of schema used by DB',
+    args: [0, 1],
+    run: ([db = DB]) => print(`${clusterOf(db)?.name ?? must(readFileSchema(db)).name}\n`),
+  },
   ofFile('db-version', 'report version of schema used by DB', (s) => s.value.version),
   ofFile('db-cksum', 'report checksum of schema used by DB', (s) => s.value.cksum),
-  ofCluster('db-cid', 'report cluster ID of clustered DB'),
-  ofCluster('db-sid', 'report server ID of clustered DB'),
-  ofCluster('db-local-address', 'report local address of clustered DB'),
+  {
+    ...ofCluster('db-cid', 'report cluster ID of clustered DB', () => ''),
+    run: ([db = '']) => print(`${clusterId(db, clusterOf(db) ?? fatal(`${db}: not a clustered database`))}\n`),
+  },
+  ofCluster('db-sid', 'report server ID of clustered DB', (header) => header.serverId),
+  ofCluster('db-local-address', 'report local address of clustered DB', (header) => header.localAddress),
   {
     name: 'db-is-clustered',
     usage: 'DB',
     help: 'test whether DB is clustered',
     args: [1, 1],
-    run: ([db = '']) => void (process.exitCode = isClustered(db) ? 0 : 2),
+    run: ([db = '']) => void (process.exitCode = clusterOf(db) ? 0 : 2),
   },
   {
     name: 'db-is-standalone',
     usage: 'DB',
     help: 'test whether DB is standalone',
     args: [1, 1],
-    run: ([db = '']) => void (process.exitCode = isClustered(db) ? 2 : 0),
+    run: ([db = '']) => void (process.exitCode = clusterOf(db) ? 2 : 0),
   },
   ofSchema('schema-name', "report SCHEMA's name", (s) => s.value.name),
   ofSchema('schema-version', "report SCHEMA's schema version", (s) => s.value.version),
   ofSchema('schema-cksum', "report SCHEMA's checksum", (s) => s.value.cksum),
-  {
-    name: 'compare-versions',
-    usage: 'A OP B',
-    help: 'compare OVSDB schema version numbers',
-    args: [3, 3],
-    run: ([a = '', op = '', b = '']) => compareVersions(a, op, b),
-  },
   {
     name: 'query',
     usage: '[DB] TRNS',
@@ -317,22 +355,23 @@ const COMMANDS: readonly ToolCommand[] = [
     args: [0, 1],
     run: ([db = DB], how) => {
       const printer = new LogPrinter(how.more, print)
-      must(eachRecord(db, (record, index) => printer.record(record.json, index)))
+      if (clusterOf(db)) must(showClusterLog(db, printer, print))
+      else must(eachRecord(db, (record, index) => printer.record(record.json, index)))
     },
   },
   {
     name: 'check-cluster',
     usage: 'DB...',
-    help: 'refused: see docs/OVSDB-SERVER.md',
+    help: "compare the files of a cluster's servers",
     args: [1, Number.POSITIVE_INFINITY],
-    run: clusterRefused('check-cluster'),
+    run: (paths) => void must(checkCluster(paths, print)),
   },
   {
-    name: 'cluster-to-standalone',
-    usage: 'DB CLUSTERDB',
-    help: 'refused: see docs/OVSDB-SERVER.md',
-    args: [2, 2],
-    run: clusterRefused('cluster-to-standalone'),
+    name: 'compare-versions',
+    usage: 'A OP B',
+    help: 'compare OVSDB schema version numbers',
+    args: [3, 3],
+    run: ([a = '', op = '', b = '']) => compareVersions(a, op, b),
   },
   { name: 'help', usage: '', help: 'display this help message', args: [0, 0], run: () => help() },
   {
@@ -344,6 +383,13 @@ const COMMANDS: readonly ToolCommand[] = [
       print(
         `The available commands are:\n${COMMANDS.map((c) => `  ${c.name.padEnd(23)} ${c.usage.toLowerCase()}\n`).join('')}`,
       ),
+  },
+  {
+    name: 'cluster-to-standalone',
+    usage: 'DB CLUSTERDB',
+    help: 'make standalone DB of what CLUSTERDB has committed',
+    args: [2, 2],
+    run: ([to = '', from = '']) => clusterToStandalone(to, from),
   },
 ]
 

@@ -7,6 +7,6 @@ export {
   writeFile,
 } from './file-storage.ts'
 export type { FileSystem, LogFile } from './files.ts'
-export { encodeRecord, type LogRecord, readRecord } from './log.ts'
-export { loadTransaction } from './record.ts'
+export { encodeRecord, type LogProblem, type LogRecord, logKind, readRecord } from './log.ts'
+export { loadTransaction, writeEverything } from './record.ts'
 export { MemoryStorage, type Storage } from './storage.ts'

@@ -7,7 +7,6 @@ import type { LogFile } from './files.ts'
 
 /** How records of a standalone database begin (ovsdb(5)). */
 const MAGIC = 'OVSDB JSON'
-const CLUSTER = 'OVSDB CLUSTER'
 
 /** Records up to this size are parsed in one go. */
 const WHOLE = 64 << 20
@@ -75,12 +74,26 @@ export interface LogRecord {
 
 const HEADER = /^OVSDB (JSON|CLUSTER) ([1-9][0-9]*) ([0-9a-f]{40})\n/
 
+/** What kind of database a file's first record says it holds; undefined when it is no record. */
+export function logKind(file: LogFile): 'standalone' | 'clustered' | undefined {
+  const kind = headerAt(file, 0)?.[1]
+  return kind === undefined ? undefined : kind === 'CLUSTER' ? 'clustered' : 'standalone'
+}
+
 function headerAt(file: LogFile, offset: number): RegExpExecArray | undefined {
   return HEADER.exec(Buffer.from(file.read(offset, 128)).toString('latin1')) ?? undefined
 }
 
-/** Reads the record at `offset`; the problem says whether it is only the end that is missing. */
-export function readRecord(file: LogFile, name: string, offset: number): Result<LogRecord, LogProblem> {
+/**
+ * Reads the record at `offset`; the problem says whether it is only the end that is missing.
+ * @param clustered takes records of clustered databases, too.
+ */
+export function readRecord(
+  file: LogFile,
+  name: string,
+  offset: number,
+  clustered = false,
+): Result<LogRecord, LogProblem> {
   const problem = (kind: LogProblem['kind'], message: string) => err({ kind, offset, message: `${name}: ${message}` })
   const header = headerAt(file, offset)
   if (!header) {
@@ -91,7 +104,7 @@ export function readRecord(file: LogFile, name: string, offset: number): Result<
     }
     return badRecord(file, name, offset, `parse error at offset ${offset} in header line "${line}"`)
   }
-  if (header[1] === 'CLUSTER' || Buffer.from(file.read(offset, 13)).toString() === CLUSTER) {
+  if (!clustered && header[1] === 'CLUSTER') {
     return problem('cluster', `cannot apply this operation to clustered database file`)
   }
   const length = Number(header[2])
