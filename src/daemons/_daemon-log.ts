@@ -170,7 +170,7 @@ export class DaemonLog {
   }
 
   commands(): ControlCommand[] {
-    return vlogCommands(this.vlog, this.hub.limits)
+    return vlogCommands(this.vlog, this.hub)
   }
 }
 

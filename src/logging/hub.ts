@@ -50,6 +50,11 @@ export class Logging {
     return this.backends.some((b) => b.enabled(level, this.component, module))
   }
 
+  /** Whether another backend than this one logs at all. */
+  logsBeside(backend: Backend): boolean {
+    return this.backends.some((b) => b !== backend && b.enabled('emer', this.component, ''))
+  }
+
   write(level: Level, module: string, message: string, fields: Fields | undefined): void {
     if (fields !== undefined) {
       const verdict = this.limits.judge(module, level, fields, this.clock.monotonic())

@@ -75,7 +75,7 @@ it('answers the control commands', () => {
   const s = setup()
   const run = (name: string, ...args: string[]) => {
     let out = ''
-    vlogCommands(s.vlog, s.logging.limits)
+    vlogCommands(s.vlog, s.logging)
       .find((c) => c.name === name)
       ?.run(args, { ok: (t) => (out = t), error: (t) => (out = `error: ${t}`) })
     return out
@@ -93,4 +93,9 @@ it('answers the control commands', () => {
   expect(run('vlog/enable-rate-limit')).toBe('')
   run('vlog/close')
   expect(run('vlog/reopen')).toBe('error: Logging to file not configured')
+  let reopened = 0
+  const other = { enabled: () => true, write() {}, reopen: () => void reopened++, flush() {}, close() {} }
+  s.logging.use([s.vlog, other])
+  expect(run('vlog/reopen')).toBe('')
+  expect(reopened).toBe(1)
 })
