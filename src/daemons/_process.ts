@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { ControlCommand } from '../base/command.ts'
 import type { Log } from '../base/log.ts'
@@ -90,6 +90,7 @@ export class DaemonProcess {
       case 'worker':
         process.on('uncaughtException', (e) => this.crash(e))
         process.on('exit', () => this.clean())
+        this.takeName()
         await this.logging.open(user)
         if (user) this.become(user)
         this.takePidfile()
@@ -97,6 +98,16 @@ export class DaemonProcess {
     }
     // Nothing else is to happen in this process.
     throw new Detaching()
+  }
+
+  /** Is called as the real daemon in process lists: `ovs-ctl` asks for it there. */
+  private takeName(): void {
+    try {
+      // process.title would hide the command line.
+      writeFileSync('/proc/self/comm', this.name)
+    } catch {
+      // No Linux.
+    }
   }
 
   private user(): DaemonUser | undefined {
