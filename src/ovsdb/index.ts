@@ -5,10 +5,12 @@ export {
   type ConnectOptions,
   connect,
   fetchSchema,
-  OvsdbConnection,
-  TransactFailure,
+  typedSchema,
 } from './client/connect.ts'
+export { OvsdbConnection } from './client/connection.ts'
 export { Draft, type Values } from './client/draft.ts'
+export type { EditOptions } from './client/edits.ts'
+export { type ConnectError, ConnectFailure, TransactFailure } from './client/failure.ts'
 export { localReplica } from './client/local.ts'
 export type { Condition, Mutation, Operation, OperationResult } from './client/operation.ts'
 export { RemoteReplica } from './client/remote.ts'

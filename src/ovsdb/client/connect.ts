@@ -6,23 +6,13 @@ import { SystemClock } from '../../io/clock.ts'
 import { systemRandom } from '../../io/random.ts'
 import { dial, parseActive } from '../../io/socket.ts'
 import { dialTls, type TlsKeys } from '../../io/tls.ts'
-import type { DatabaseSchema, Row } from '../schema/index.ts'
-import { readSchema } from '../schema/index.ts'
-import { Draft } from './draft.ts'
-import type { Operation, OperationResult } from './operation.ts'
+import type { Json } from '../../jsonrpc/json.ts'
+import { type DatabaseSchema, describeError, parseSchema, type Row, readSchema } from '../schema/index.ts'
+import { OvsdbConnection } from './connection.ts'
+import { type ConnectError, ConnectFailure } from './failure.ts'
 import { type Dial, RemoteReplica } from './remote.ts'
-import {
-  describeTransactError,
-  type LockHandle,
-  type Replica,
-  type ReplicaChange,
-  type TableName,
-  type TableReplica,
-  type TableRequests,
-  type TransactError,
-  type TypedSchema,
-} from './replica.ts'
-import { RpcClient } from './rpc.ts'
+import type { TableRequests, TypedSchema } from './replica.ts'
+import { RpcClient, type RpcReply } from './rpc.ts'
 
 export interface ConnectOptions<T> {
   readonly schema: TypedSchema<T>
@@ -43,183 +33,67 @@ export interface ConnectOptions<T> {
   readonly random?: Random
 }
 
-/** A transaction that did not come about; `reason` says why, by kind. */
-export class TransactFailure extends Error {
-  override readonly name = 'TransactFailure'
-  constructor(readonly reason: TransactError) {
-    super(describeTransactError(reason))
-  }
-}
-
-/** How often an edit is tried again after another client got in between. */
-const ATTEMPTS = 10
-
-/**
- * A connection to a database: its tables, kept up to date, and transactions on it. Made by `connect`;
- * it reconnects by itself until it is closed.
- */
-export class OvsdbConnection<T> {
-  constructor(
-    readonly replica: Replica<T>,
-    private readonly clock: Clock,
-    private readonly random: Random,
-  ) {}
-
-  get connected(): boolean {
-    return this.replica.state === 'synced'
-  }
-
-  /** The rows of a table, as they are now; they are immutable, a change is another object. */
-  table<N extends TableName<T>>(name: N): TableReplica<T[N]> {
-    return this.replica.table(name)
-  }
-
-  /** Calls `listener` once for each update, after the tables have changed. Returns how to stop it. */
-  onChange(listener: (change: ReplicaChange<T>) => void): () => void {
-    return this.replica.onChange(listener)
-  }
-
-  /** Every change from now on, until the loop is left or the connection closed. */
-  async *changes(): AsyncGenerator<ReplicaChange<T>, void, void> {
-    const queue: ReplicaChange<T>[] = []
-    let wake = () => {}
-    const stops = [
-      this.replica.onChange((change) => {
-        queue.push(change)
-        wake()
-      }),
-      this.replica.onState(() => wake()),
-    ]
-    try {
-      for (;;) {
-        const change = queue.shift()
-        if (change) yield change
-        else if (this.replica.state === 'closed') return
-        else {
-          await new Promise<void>((resolve) => {
-            wake = resolve
-          })
-        }
-      }
-    } finally {
-      for (const stop of stops) stop()
-    }
-  }
-
-  /** Resolves when `test` holds, now or after some change. */
-  until(test: () => boolean): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (test()) {
-        resolve()
-        return
-      }
-      const stops: (() => void)[] = []
-      const end = (finish: () => void) => {
-        for (const stop of stops) stop()
-        finish()
-      }
-      stops.push(
-        this.replica.onChange(() => {
-          if (test()) end(resolve)
-        }),
-        this.replica.onState((state) => {
-          if (state === 'closed') end(() => reject(new Error('connection closed')))
-        }),
-      )
-    })
-  }
-
-  /** Runs operations as they are; throws TransactFailure. The tables have what they did when it returns. */
-  transact(operations: readonly Operation[]): Promise<readonly OperationResult[]> {
-    return new Promise((resolve, reject) => {
-      this.replica.transact(operations, (outcome) => {
-        if (outcome.ok) resolve(outcome.results)
-        else reject(new TransactFailure(outcome.error))
-      })
-    })
-  }
-
-  /**
-   * One transaction of typed edits. `change` sees the tables as they will be; it runs again when
-   * something it has `verify`-ed was changed by another in between, so it has to depend on nothing
-   * but what it reads from the draft. Returns what it returned; throws TransactFailure.
-   */
-  async edit<R>(change: (draft: Draft<T>) => R): Promise<R> {
-    for (let attempt = 1; ; attempt++) {
-      const draft = new Draft<T>(this.replica, this.random)
-      const value = change(draft)
-      const operations = draft.operations()
-      if (!operations.length) return value
-      try {
-        await this.transact(operations)
-        return value
-      } catch (e) {
-        const again = e instanceof TransactFailure && e.reason.kind === 'conflict' && attempt < ATTEMPTS
-        if (!again) throw e
-        await new Promise<void>((resolve) => this.clock.after(attempt, resolve))
-      }
-    }
-  }
-
-  /** Resolves once the lock is ours (RFC 7047 §4.1.8); watch `onChange` of what it gives for its loss. */
-  lock(name: string): Promise<LockHandle> {
-    const handle = this.replica.lock(name)
-    return new Promise((resolve) => {
-      if (handle.owned) resolve(handle)
-      else {
-        handle.onChange = (owned) => {
-          if (owned) resolve(handle)
-        }
-      }
-    })
-  }
-
-  close(): void {
-    this.replica.close()
-  }
-}
-
 /** Opens the connection methods of ovsdb(7). */
 function dialer(tls: TlsKeys | undefined): Dial {
   return (remote, done) => {
     const endpoint = parseActive(remote)
     if (endpoint?.kind === 'ssl' && tls) return dialTls(endpoint, tls, done)
     if (endpoint && endpoint.kind !== 'ssl') return dial(endpoint, done)
-    done(err(endpoint ? 'no keys and certificates were given for ssl:' : 'bad connection method'))
+    done(err(endpoint ? NO_KEYS : 'bad connection method'))
     return () => {}
   }
+}
+
+const NO_KEYS = 'no keys and certificates were given for ssl:'
+
+/** What is wrong with a remote, so that trying it is no use. */
+function badRemote(remotes: readonly string[], tls: TlsKeys | undefined): ConnectFailure | undefined {
+  if (!remotes.length) return new ConnectFailure({ kind: 'bad remote', remote: '', error: 'no remote was given' })
+  for (const remote of remotes) {
+    const endpoint = parseActive(remote)
+    if (endpoint && (endpoint.kind !== 'ssl' || tls)) continue
+    return new ConnectFailure({ kind: 'bad remote', remote, error: endpoint ? NO_KEYS : 'bad connection method' })
+  }
+  return undefined
 }
 
 const listOf = (remotes: string | readonly string[]): readonly string[] =>
   typeof remotes === 'string' ? remotes.split(',') : remotes
 
-/** Connects to a database; resolves when its contents are here. Rejects when the time is up. */
+/** Connects to a database; resolves when its contents are here. Rejects with ConnectFailure. */
 export function connect<T>(options: ConnectOptions<T>): Promise<OvsdbConnection<T>> {
   const clock = options.clock ?? new SystemClock()
+  const remotes = listOf(options.remotes)
+  const bad = badRemote(remotes, options.tls)
+  if (bad) return Promise.reject(bad)
   let last = 'no answer'
-  const replica = new RemoteReplica<T>({
-    schema: options.schema,
-    remotes: listOf(options.remotes),
-    dial: dialer(options.tls),
-    clock,
-    leaderOnly: options.leaderOnly ?? true,
-    onUnreachable: (error) => {
-      last = error
-    },
-    ...(options.tables ? { tables: options.tables } : {}),
-    ...(options.log ? { log: options.log } : {}),
-    ...(options.probeInterval === undefined ? {} : { probeInterval: options.probeInterval }),
-  })
   return new Promise((resolve, reject) => {
+    let connected = false
+    const giveUp = (reason: ConnectError) => {
+      if (connected) return
+      stop()
+      timer?.cancel()
+      replica.close()
+      reject(new ConnectFailure(reason))
+    }
+    const replica = new RemoteReplica<T>({
+      ...{ schema: options.schema, remotes, clock, dial: dialer(options.tls) },
+      leaderOnly: options.leaderOnly ?? true,
+      onUnreachable: (error) => {
+        last = error
+      },
+      onUnsuitable: (error) => giveUp({ kind: 'unsuitable', error }),
+      ...(options.tables ? { tables: options.tables } : {}),
+      ...(options.log ? { log: options.log } : {}),
+      ...(options.probeInterval === undefined ? {} : { probeInterval: options.probeInterval }),
+    })
+    const { timeout } = options
     const timer =
-      options.timeout === undefined
+      timeout === undefined
         ? undefined
-        : clock.after(options.timeout, () => {
-            stop()
-            replica.close()
-            reject(new Error(`no contents within ${options.timeout} ms: ${last}`))
-          })
+        : clock.after(timeout, () => giveUp({ kind: 'timeout', milliseconds: timeout, last }))
     const stop = replica.onSynced(() => {
+      connected = true
       stop()
       timer?.cancel()
       resolve(new OvsdbConnection(replica, clock, options.random ?? systemRandom))
@@ -230,35 +104,57 @@ export function connect<T>(options: ConnectOptions<T>): Promise<OvsdbConnection<
 /** Rows of a database whose schema is known only at run time. */
 export type AnyRows = { [table: string]: Row }
 
-/** Asks a server for the schema of a database, to connect to one that no types are shipped for. */
+/** A schema with the types of its rows: what `ovn ovsdb-types` writes calls it. Throws on JSON that is no schema. */
+export function typedSchema<T>(json: Json): TypedSchema<T> {
+  return readSchema(json) as TypedSchema<T>
+}
+
+/**
+ * Asks a server for the schema of a database, to connect to one that no types are shipped for. Rejects
+ * with ConnectFailure.
+ */
 export function fetchSchema(
   remote: string,
   database: string,
-  options: { readonly tls?: TlsKeys; readonly clock?: Clock } = {},
+  options: { readonly tls?: TlsKeys; readonly clock?: Clock; readonly timeout?: number } = {},
 ): Promise<DatabaseSchema & TypedSchema<AnyRows>> {
   const clock = options.clock ?? new SystemClock()
+  const bad = badRemote([remote], options.tls)
+  if (bad) return Promise.reject(bad)
   return new Promise((resolve, reject) => {
-    dialer(options.tls)(remote, (result) => {
+    let rpc: RpcClient | undefined
+    const { timeout } = options
+    const timer =
+      timeout === undefined
+        ? undefined
+        : clock.after(timeout, () => {
+            refuse({ kind: 'timeout', milliseconds: timeout, last: 'no answer' })
+            cancel()
+            rpc?.end('time is up')
+          })
+    const refuse = (reason: ConnectError) => {
+      timer?.cancel()
+      reject(new ConnectFailure(reason))
+    }
+    const cancel = dialer(options.tls)(remote, (result) => {
       if (!result.ok) {
-        reject(new Error(`${remote}: ${result.error}`))
+        refuse({ kind: 'no schema', error: `${remote}: ${result.error}` })
         return
       }
-      const rpc = new RpcClient(result.value, () => clock.monotonic())
-      const lost = () => reject(new Error(`${remote}: connection lost`))
-      rpc.request(
-        'get_schema',
-        [database],
-        (reply) => {
-          rpc.end('done')
-          try {
-            if (reply.error !== null) reject(new Error(`${remote}: no schema of ${database}`))
-            else resolve(readSchema(reply.result) as DatabaseSchema & TypedSchema<AnyRows>)
-          } catch (e) {
-            reject(e)
-          }
-        },
-        lost,
-      )
+      rpc = new RpcClient(result.value, () => clock.monotonic())
+      const lost = () => refuse({ kind: 'no schema', error: `${remote}: connection lost` })
+      const take = (reply: RpcReply) => {
+        rpc?.end('done')
+        const error = `${remote}: no schema of ${database}`
+        const schema = reply.error === null ? parseSchema(reply.result) : undefined
+        if (!schema) refuse({ kind: 'no schema', error })
+        else if (!schema.ok) refuse({ kind: 'no schema', error: `${error}: ${describeError(schema.error)}` })
+        else {
+          timer?.cancel()
+          resolve(schema.value as DatabaseSchema & TypedSchema<AnyRows>)
+        }
+      }
+      rpc.request('get_schema', [database], take, lost)
     })
   })
 }

@@ -1,0 +1,258 @@
+import type { Clock, Timer } from '../../base/clock.ts'
+import type { Random } from '../../base/random.ts'
+import { Draft } from './draft.ts'
+import { TransactFailure } from './failure.ts'
+import type { Operation } from './operation.ts'
+import type { Replica, TransactError, TransactOutcome } from './replica.ts'
+
+/** How one edit is done. */
+export interface EditOptions {
+  /** Milliseconds that it may wait for a connection before it is given up; 30,000 unless given. */
+  readonly timeout?: number
+  /** In a transaction of its own, not together with what else is edited at the moment. */
+  readonly alone?: boolean
+}
+
+interface Edit<T> {
+  readonly change: (draft: Draft<T>) => unknown
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: unknown) => void
+  alone: boolean
+  /** How often another client got in between. */
+  conflicts: number
+  value: unknown
+  timer: Timer | undefined
+}
+
+/** A transaction whose answer never came, but of which can be found out what became of it. */
+interface Unsettled<T> {
+  readonly edits: readonly Edit<T>[]
+  readonly operations: readonly Operation[]
+  /** A row that it made: where it is, the transaction is. */
+  readonly table: string
+  readonly uuid: string
+}
+
+/** How often an edit is tried again after another client got in between. */
+const CONFLICTS = 10
+/** How many edits go into one transaction at most. */
+const TOGETHER = 100
+const TIMEOUT_MS = 30_000
+
+/**
+ * The edits of one connection, in the order in which they were asked for. One transaction is under way at
+ * a time; what is edited meanwhile goes into the next, together, so that no edit works on tables that lack
+ * an earlier one, and many small edits cost few round trips. Each succeeds or fails by itself: where a
+ * common transaction is refused, its edits are done one by one.
+ */
+export class Edits<T> {
+  private readonly queue: Edit<T>[] = []
+  private underWay = false
+  private soon: Timer | undefined
+  private unsettled: Unsettled<T> | undefined
+
+  constructor(
+    private readonly replica: Replica<T>,
+    private readonly clock: Clock,
+    private readonly random: Random,
+  ) {
+    replica.onSynced(() => this.schedule(0))
+    replica.onState((state) => {
+      if (state === 'closed') this.closed()
+    })
+  }
+
+  add<R>(change: (draft: Draft<T>) => R, options: EditOptions = {}): Promise<R> {
+    return new Promise<R>((resolve, reject) => {
+      const edit: Edit<T> = {
+        change,
+        resolve: (value) => resolve(value as R),
+        reject,
+        alone: options.alone ?? false,
+        conflicts: 0,
+        value: undefined,
+        timer: undefined,
+      }
+      if (this.replica.state === 'closed') reject(new TransactFailure({ kind: 'disconnected' }))
+      else {
+        edit.timer = this.clock.after(options.timeout ?? TIMEOUT_MS, () => this.timedOut(edit))
+        this.queue.push(edit)
+        this.schedule(0)
+      }
+    })
+  }
+
+  private schedule(delay: number): void {
+    this.soon?.cancel()
+    this.soon = this.clock.after(delay, () => {
+      this.soon = undefined
+      this.run()
+    })
+  }
+
+  private run(): void {
+    if (this.underWay || this.replica.state !== 'synced') return
+    if (this.unsettled) {
+      this.findOut(this.unsettled)
+      return
+    }
+    const next = this.compose()
+    if (!next) return
+    const { edits, operations } = next
+    this.underWay = true
+    try {
+      this.replica.transact(operations, (outcome) => {
+        this.underWay = false
+        this.answered(edits, operations, outcome)
+      })
+    } catch (e) {
+      // operations that have no JSON form, as a column that the schema does not have
+      this.underWay = false
+      this.unsendable(edits, e)
+    }
+  }
+
+  private unsendable(edits: readonly Edit<T>[], error: unknown): void {
+    const [only] = edits
+    if (edits.length === 1 && only) this.failed(only, error)
+    else {
+      for (const edit of edits) edit.alone = true
+      this.queue.unshift(...edits)
+    }
+    this.run()
+  }
+
+  /** Takes the next edits, and what they come to; undefined: there are none, or nothing is to be done. */
+  private compose(): { readonly edits: readonly Edit<T>[]; readonly operations: readonly Operation[] } | undefined {
+    for (;;) {
+      const [first] = this.queue
+      if (!first) return undefined
+      const after = this.queue.findIndex((e) => e.alone)
+      const many = first.alone ? 1 : Math.min(after < 0 ? this.queue.length : after, TOGETHER)
+      const edits = this.queue.slice(0, many)
+      const draft = new Draft<T>(this.replica, this.random)
+      const thrown = edits.find((edit) => this.thrown(edit, draft))
+      // a draft that an edit left half way is good for none
+      if (thrown) continue
+      this.queue.splice(0, many)
+      const operations = draft.operations()
+      if (operations.length) return { edits, operations }
+      for (const edit of edits) this.done(edit)
+    }
+  }
+
+  /** Whether an edit threw; it is out of the queue then, and told. */
+  private thrown(edit: Edit<T>, draft: Draft<T>): boolean {
+    try {
+      edit.value = edit.change(draft)
+      return false
+    } catch (e) {
+      this.queue.splice(this.queue.indexOf(edit), 1)
+      this.failed(edit, e)
+      return true
+    }
+  }
+
+  private answered(edits: readonly Edit<T>[], operations: readonly Operation[], outcome: TransactOutcome): void {
+    if (outcome.ok) {
+      for (const edit of edits) this.done(edit)
+      this.run()
+      return
+    }
+    const { error } = outcome
+    if (error.kind === 'unknown') this.lost(edits, operations)
+    else if (error.kind === 'disconnected') this.again(edits, error, operations)
+    else if (edits.length > 1) {
+      for (const edit of edits) edit.alone = true
+      this.again(edits, error, operations)
+      this.schedule(0)
+    } else if (error.kind === 'conflict' && this.mayRepeat(edits)) {
+      this.again(edits, error, operations)
+      this.schedule(edits[0]?.conflicts ?? 1)
+    } else {
+      for (const edit of edits) this.failed(edit, new TransactFailure(error, operations))
+      this.run()
+    }
+  }
+
+  private mayRepeat(edits: readonly Edit<T>[]): boolean {
+    return edits.every((edit) => ++edit.conflicts < CONFLICTS)
+  }
+
+  /** Puts edits back to where they were; run when there is a connection. */
+  private again(edits: readonly Edit<T>[], error: TransactError, operations: readonly Operation[]): void {
+    if (this.replica.state === 'closed') {
+      for (const edit of edits) this.failed(edit, new TransactFailure(error, operations))
+    } else this.queue.unshift(...edits)
+  }
+
+  /** The connection broke before the answer. */
+  private lost(edits: readonly Edit<T>[], operations: readonly Operation[]): void {
+    const insert = operations.find((op) => op.op === 'insert' && op.uuid !== undefined)
+    if (this.replica.state !== 'closed' && insert?.op === 'insert' && insert.uuid !== undefined) {
+      this.unsettled = { edits, operations, table: insert.table, uuid: insert.uuid }
+    } else for (const edit of edits) this.failed(edit, new TransactFailure({ kind: 'unknown' }, operations))
+  }
+
+  /**
+   * Where a row is that the transaction was to make, it came about. Where not, the same is sent again, on
+   * condition that the row is not there by then: a uuid is given out once, so that of two that arrive
+   * only one can come about.
+   */
+  private findOut(unsettled: Unsettled<T>): void {
+    const { edits, operations, table, uuid } = unsettled
+    this.unsettled = undefined
+    if (this.replica.anyTable(table)?.has(uuid)) {
+      this.answered(edits, operations, { ok: true, results: [] })
+      return
+    }
+    const where = [['_uuid', '==', uuid]] as const
+    const absent: Operation = { op: 'wait', table, where, columns: ['_uuid'], until: '==', rows: [], timeout: 0 }
+    this.underWay = true
+    this.replica.transact([absent, ...operations], (outcome) => {
+      this.underWay = false
+      const there = !outcome.ok && (isOf(outcome.error, absent) || isDuplicate(outcome.error))
+      if (!outcome.ok && outcome.error.kind === 'disconnected' && this.replica.state !== 'closed') {
+        this.unsettled = unsettled
+      } else this.answered(edits, operations, there ? { ok: true, results: [] } : outcome)
+    })
+  }
+
+  private done(edit: Edit<T>): void {
+    edit.timer?.cancel()
+    edit.resolve(edit.value)
+  }
+
+  private failed(edit: Edit<T>, error: unknown): void {
+    edit.timer?.cancel()
+    edit.reject(error)
+  }
+
+  /** What is under way has its answer, or its end, soon enough: the connection is probed. */
+  private timedOut(edit: Edit<T>): void {
+    const at = this.queue.indexOf(edit)
+    if (at >= 0) {
+      this.queue.splice(at, 1)
+      edit.reject(new TransactFailure({ kind: 'disconnected' }))
+    } else if (this.unsettled?.edits.includes(edit)) {
+      const { edits, operations } = this.unsettled
+      this.unsettled = undefined
+      for (const each of edits) this.failed(each, new TransactFailure({ kind: 'unknown' }, operations))
+    }
+  }
+
+  private closed(): void {
+    this.soon?.cancel()
+    for (const edit of this.queue.splice(0)) this.failed(edit, new TransactFailure({ kind: 'disconnected' }))
+    const { unsettled } = this
+    this.unsettled = undefined
+    for (const edit of unsettled?.edits ?? [])
+      this.failed(edit, new TransactFailure({ kind: 'unknown' }, unsettled?.operations))
+  }
+}
+
+const isOf = (error: TransactError, operation: Operation): boolean =>
+  error.kind === 'conflict' && error.operation === operation
+
+const isDuplicate = (error: TransactError): boolean =>
+  error.kind === 'refused' && error.error.error === 'duplicate uuid'
