@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
@@ -23,6 +24,18 @@ export function roleOf(options: ParsedOptions): Role {
 /** Whether another process waits to hear that this one serves. */
 export function startedByAnother(): boolean {
   return process.env[ROLE] !== undefined
+}
+
+/**
+ * Gives the process the daemon's name, which scripts compare (`/proc/PID/comm`, pgrep(1)): it is node else. Its
+ * command line stays what it is.
+ */
+export function nameProcess(name: string): void {
+  try {
+    writeFileSync('/proc/self/comm', name)
+  } catch {
+    // Only Linux has it.
+  }
 }
 
 /** A message to the process that started this one, and no more after it. */

@@ -7,7 +7,15 @@ import { SystemClock } from '../io/clock.ts'
 import { errorText } from '../io/errors.ts'
 import { notifyServiceManager } from '../io/unix-datagram.ts'
 import { type ControlServer, serveControl } from '../io/unixctl.ts'
-import { Monitor, roleOf, sayReady, signalText, startedByAnother, startInBackground } from './_background.ts'
+import {
+  Monitor,
+  nameProcess,
+  roleOf,
+  sayReady,
+  signalText,
+  startedByAnother,
+  startInBackground,
+} from './_background.ts'
 import { type Counts, Coverage, processCounts } from './_coverage.ts'
 import { DaemonLog } from './_daemon-log.ts'
 import { type Measure, metricsRegistry, parseMetricsAddress, serveMetrics } from './_metrics.ts'
@@ -88,6 +96,7 @@ export class DaemonProcess {
         this.supervise(user)
         break
       case 'worker':
+        nameProcess(this.name)
         process.on('uncaughtException', (e) => this.crash(e))
         process.on('exit', () => this.clean())
         this.takeName()
