@@ -5,8 +5,10 @@
 // LOG4CPLUS_START and the events' times are microseconds since 1970: the library's clock stands still between
 // events. An event is a line of fields separated by TAB (with \t \n \\ escaped): time, logger, level,
 // nested context, thread, second thread name, file, line, function, message, and any number of KEY=VALUE
-// of the mapped context. What goes to syslog(3) is written to standard output as `syslog ...` lines.
+// of the mapped context. Standard error has what the library says of the file, a line `configured`, and what
+// appenders write there. What goes to syslog(3) is written to standard output as `syslog ...` lines.
 #include <log4cplus/configurator.h>
+#include <log4cplus/helpers/loglog.h>
 #include <log4cplus/initializer.h>
 #include <log4cplus/logger.h>
 #include <log4cplus/loglevel.h>
@@ -108,6 +110,9 @@ int main(int argc, char **argv) {
   if (argc < 2) return 2;
   log4cplus::Initializer initializer;
   log4cplus::PropertyConfigurator::doConfigure(argv[1]);
+  // What the library says of the file ends here on standard error; what follows is what appenders write.
+  std::cerr << "configured\n";
+  log4cplus::helpers::LogLog::getLogLog()->setQuietMode(true);
   std::string line;
   while (std::getline(std::cin, line)) {
     std::vector<std::string> f;
