@@ -13,6 +13,7 @@ const SOURCES: Readonly<Record<string, string>> = {
   'ovsdb-server': 'src/daemons/ovsdb-server.ts',
   'ovn-northd': 'src/daemons/ovn-northd.ts',
   'ovn-controller': 'src/daemons/ovn-controller.ts',
+  'ovs-vswitchd': 'src/daemons/ovs-vswitchd.ts',
   'ovsdb-tool': 'src/cli/ovsdb-tool.ts',
   'ovsdb-client': 'src/cli/ovsdb-client.ts',
   'ovn-nbctl': 'src/cli/ovn-nbctl.ts',
