@@ -1,11 +1,11 @@
 import { closeSync, fstatSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
-import { basename } from 'node:path'
 import { StringDecoder } from 'node:string_decoder'
 import { gunzipSync } from 'node:zlib'
 import { type OptionSpec, optionsHelp, parseOptions } from '../daemons/_options.ts'
 import { SystemClock } from '../io/clock.ts'
 import { errorText } from '../io/errors.ts'
 import { type LogFilter, logFilter, mergeByTime, recordPrinter, records } from '../logging/reading/merge.ts'
+import { componentsOf } from '../logging/reading/names.ts'
 import { type LogRecord, levelNamed, RecordReader } from '../logging/reading/record.ts'
 
 const FILTERS = 'Filters (those given more than once: any of them; ports and uuids: all of them)'
@@ -38,22 +38,19 @@ function fail(message: string): never {
   process.exit(1)
 }
 
-/** `ovn-northd.log`, `ovn-northd.log.2.gz`, `ovn-northd.log-20261124`: all are ovn-northd's. */
-function componentOf(path: string): string {
-  return basename(path).replace(/(\.log)?([.-]\d+)?(\.gz)?$/, '')
-}
-
 /** A file that is read on from where it was left, by pieces, and by its new name after a rotation. */
 class Source {
-  readonly component: string
   private fd: number
   private position = 0
   private decoder = new StringDecoder('utf8')
   readonly reader: RecordReader
 
-  constructor(readonly path: string) {
-    this.component = componentOf(path)
-    this.reader = new RecordReader(this.component)
+  constructor(
+    readonly path: string,
+    readonly component: string,
+    now: number,
+  ) {
+    this.reader = new RecordReader(component, now)
     this.fd = openSync(path, 'r')
   }
 
@@ -139,9 +136,11 @@ function main(): void {
   const when = options.value('color') ?? 'auto'
   if (!['always', 'never', 'auto'].includes(when)) fail('--color takes "always", "never" or "auto"')
   const colour = when === 'always' || (when === 'auto' && process.stdout.isTTY === true && !process.env['NO_COLOR'])
-  const sources = options.rest.map((path) => {
+  const now = new SystemClock().now()
+  const components = componentsOf(options.rest)
+  const sources = options.rest.map((path, i) => {
     try {
-      return new Source(path)
+      return new Source(path, components[i] ?? '', now)
     } catch (e) {
       return fail(`${path}: ${errorText(e)}`)
     }
@@ -156,7 +155,9 @@ function main(): void {
   try {
     show(
       mergeByTime(
-        sources.map((s) => (options.has('follow') ? s.reader.pushAll(s.pieces()) : records(s.pieces(), s.component))),
+        sources.map((s) =>
+          options.has('follow') ? s.reader.pushAll(s.pieces()) : records(s.pieces(), s.component, now),
+        ),
       ),
     )
   } catch (e) {

@@ -2,8 +2,8 @@ import { LEVELS, type Level } from '../../base/log.ts'
 import { type LogRecord, RecordReader } from './record.ts'
 
 /** The records of one file, read piece by piece. */
-export function* records(pieces: Iterable<string>, component: string): Generator<LogRecord> {
-  const reader = new RecordReader(component)
+export function* records(pieces: Iterable<string>, component: string, now: number): Generator<LogRecord> {
+  const reader = new RecordReader(component, now)
   for (const piece of pieces) yield* reader.push(piece)
   yield* reader.end()
 }
@@ -46,7 +46,7 @@ export function logFilter(filter: LogFilter): (record: LogRecord) => boolean {
   const about = filter.about?.map((word) => ({ word, test: wholeWord(word) }))
   return (r) =>
     (depth === undefined || (r.level !== undefined && LEVELS.indexOf(r.level) <= depth)) &&
-    (!filter.components?.length || filter.components.includes(r.component)) &&
+    (!filter.components?.length || filter.components.some((c) => r.component === c || r.component.endsWith(`/${c}`))) &&
     (!modules?.length || modules.includes(plain(r.module))) &&
     (filter.since === undefined || r.time >= filter.since) &&
     (filter.until === undefined || r.time <= filter.until) &&
@@ -63,11 +63,15 @@ const COMPONENT_COLOURS = ['36', '35', '32', '34', '96', '95', '92', '94']
 
 /** Prints a record behind its component's name, of `width` columns, in colour or not. */
 export function recordPrinter(components: readonly string[], colour: boolean): (record: LogRecord) => string {
-  const width = Math.max(0, ...components.map((c) => c.length))
+  const known = [...components]
+  let width = Math.max(0, ...known.map((c) => c.length))
   const paint = (text: string, code: string) => (colour && code ? `\x1b[${code}m${text}\x1b[0m` : text)
   return (r) => {
-    const at = components.indexOf(r.component)
-    const name = paint(r.component.padEnd(width), COMPONENT_COLOURS[Math.max(0, at) % COMPONENT_COLOURS.length] ?? '')
+    // A file may hold what several programs said: a syslog daemon's does.
+    if (!known.includes(r.component) && known.length < 1000) known.push(r.component)
+    width = Math.max(width, Math.min(r.component.length, 40))
+    const at = Math.max(0, known.indexOf(r.component))
+    const name = paint(r.component.padEnd(width), COMPONENT_COLOURS[at % COMPONENT_COLOURS.length] ?? '')
     // Control characters of a hostile message would steer the terminal.
     const text = colour ? r.text.replace(/[^\P{Cc}\n\t]/gu, '?') : r.text
     return text

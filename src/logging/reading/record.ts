@@ -1,4 +1,5 @@
 import type { Level } from '../../base/log.ts'
+import { stampOf } from './stamp.ts'
 
 /** One message as it stands in a log file, with the lines that continue it. */
 export interface LogRecord {
@@ -38,36 +39,53 @@ export function levelNamed(name: string): Level | undefined {
   return Object.hasOwn(LEVEL_NAMES, upper) ? LEVEL_NAMES[upper] : undefined
 }
 
-// ISO 8601 with a T or a blank, the fraction behind a point or (Python) a comma.
-const STAMP = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?(Z|[+-]\d\d:?\d\d)?/
+/** The layout of Open vSwitch's files behind the time: |serial|module(thread)|LEVEL|message */
+const VLOG = /^\|\d+\|([^|(]*)(?:\([^|]*\))?\|([A-Z]+)\|(.*)$/s
 
-/** The time at the head of a line and how long its text is; without a zone it is this machine's. */
-function stamp(line: string): { readonly time: number; readonly length: number } | undefined {
-  const m = STAMP.exec(line)
-  if (!m) return undefined
-  const zone = m[4] === undefined || m[4] === 'Z' ? (m[4] ?? '') : `${m[4].slice(0, 3)}:${m[4].slice(-2)}`
-  const seconds = Date.parse(`${m[1]}T${m[2]}${zone}`)
-  if (Number.isNaN(seconds)) return undefined
-  return { time: seconds + (m[3] ? Number(`0.${m[3]}`) * 1000 : 0), length: m[0].length }
-}
+/** The same as a syslog daemon puts it down: ` host program[pid]: ovs|serial|module(thread)|LEVEL|message` */
+const SYSLOG_VLOG = /^ (?:\S+ )?([\w.-]+)(?:\[\d+\])?: ovs\|\d+\|([^|(]*)(?:\([^|]*\))?\|([A-Z]+)\|(.*)$/s
 
-/** One line; undefined when it begins no message: then it goes on with the one before. */
-export function parseLine(line: string, component: string): LogRecord | undefined {
-  if (line.startsWith('{')) return parseJsonLine(line, component)
-  const at = stamp(line)
+/** A logger's name as other layouts print it: `ovn-northd.lflow`. */
+const LOGGER = /(?<![\w./-])(ov[ns](?:db)?-[a-z]+(?:-[a-z]+)*)(?:\.([A-Za-z][\w-]*))?(?![\w/]|\.\w)/
+
+/** One line; undefined when it begins no message: then it goes on with the one before. `now` is for times without a year. */
+export function parseLine(line: string, component: string, now: number): LogRecord | undefined {
+  if (line.startsWith('{')) return parseJsonLine(line, component, now)
+  const at = stampOf(line, now)
   if (!at) return undefined
   const rest = line.slice(at.length)
   const base = { time: at.time, component, fields: {}, text: line }
-  // The layout of Open vSwitch's files: |serial|module(thread)|LEVEL|message
-  const vlog = /^\|\d+\|([^|(]*)(?:\([^|]*\))?\|([A-Z]+)\|(.*)$/s.exec(rest)
+  const vlog = VLOG.exec(rest)
   if (vlog) return { ...base, module: vlog[1] ?? '', level: levelNamed(vlog[2] ?? ''), message: vlog[3] ?? '' }
-  const word = rest.match(/\b[A-Z][A-Z_]{2,}\b/g)?.find((w) => levelNamed(w))
-  return { ...base, module: '', level: word === undefined ? undefined : levelNamed(word), message: rest.trim() }
+  const syslog = SYSLOG_VLOG.exec(rest)
+  if (syslog) {
+    const [, program, module, level, message] = syslog
+    const named = { component: program ?? '', module: module ?? '', message: message ?? '' }
+    return { ...base, ...named, level: levelNamed(level ?? '') }
+  }
+  // What a layout puts before the message is at the line's head, the level before the time, too.
+  const head = `${line.slice(0, 12)} ${rest.slice(0, 100)}`
+  const word = head.match(/\b[A-Z][A-Z_]{2,}\b/g)?.find((w) => levelNamed(w))
+  const logger = LOGGER.exec(rest.slice(0, 100))
+  const named = { component: logger?.[1] ?? component, module: logger?.[2] ?? '', message: rest.trim() }
+  return { ...base, ...named, level: word === undefined ? undefined : levelNamed(word) }
 }
 
-const KNOWN = new Set(['time', 'timestamp', 'level', 'component', 'module', 'message', 'msg'])
+const KNOWN = new Set([
+  ...['time', 'timestamp', '@timestamp', 'asctime', 'created', 'msecs', 'relative_created'],
+  ...['level', 'levelname', 'severity', 'component', 'module', 'name', 'logger', 'message', 'msg', 'fields'],
+])
 
-function parseJsonLine(line: string, component: string): LogRecord | undefined {
+/** pino's and bunyan's numbers. */
+function numberedLevel(level: number): Level {
+  if (level >= 60) return 'emer'
+  if (level >= 50) return 'err'
+  if (level >= 40) return 'warn'
+  return level >= 30 ? 'info' : 'dbg'
+}
+
+/** A line of JSON: ours, oslo.log's, pino's, or what a container's runtime makes of a line. */
+function parseJsonLine(line: string, component: string, now: number): LogRecord | undefined {
   let value: unknown
   try {
     value = JSON.parse(line)
@@ -80,25 +98,42 @@ function parseJsonLine(line: string, component: string): LogRecord | undefined {
     for (const n of names) if (typeof o.get(n) === 'string') return o.get(n) as string
     return undefined
   }
-  const when = o.get('time') ?? o.get('timestamp')
-  const time = typeof when === 'number' ? when : typeof when === 'string' ? stamp(when)?.time : undefined
-  if (time === undefined || !Number.isFinite(time)) return undefined
+  const inner = o.get('log')
+  if (typeof inner === 'string' && o.has('stream')) {
+    const record = parseLine(inner.trimEnd(), component, now)
+    if (record) return { ...record, text: line }
+  }
+  const time = jsonTime(o, now)
+  if (time === undefined) return undefined
   const fields: Record<string, string> = Object.create(null) as Record<string, string>
   const put = (members: Iterable<readonly [string, unknown]>) => {
     for (const [k, v] of members) fields[k] = typeof v === 'string' ? v : (JSON.stringify(v) ?? '')
   }
   const nested = o.get('fields')
   if (typeof nested === 'object' && nested !== null) put(Object.entries(nested))
-  put([...o].filter(([k]) => !KNOWN.has(k) && k !== 'fields'))
+  put([...o].filter(([k]) => !KNOWN.has(k)))
+  const level = o.get('level')
+  const logger = LOGGER.exec(text('name', 'logger') ?? '')
   return {
     time,
-    level: levelNamed(text('level') ?? ''),
-    component: text('component') ?? component,
-    module: text('module') ?? '',
+    level: typeof level === 'number' ? numberedLevel(level) : levelNamed(text('level', 'levelname', 'severity') ?? ''),
+    component: text('component') ?? logger?.[1] ?? component,
+    module: logger?.[2] ?? text('module') ?? '',
     message: text('message', 'msg') ?? '',
     fields,
     text: line,
   }
+}
+
+/** Texts as in other logs, milliseconds, or seconds with a fraction (Python's `created`). */
+function jsonTime(o: ReadonlyMap<string, unknown>, now: number): number | undefined {
+  const created = o.get('created')
+  if (typeof created === 'number' && Number.isFinite(created)) return created * 1000
+  const when = o.get('time') ?? o.get('timestamp') ?? o.get('@timestamp') ?? o.get('asctime')
+  const time = typeof when === 'number' ? when : typeof when === 'string' ? stampOf(when, now)?.time : undefined
+  if (time === undefined || !Number.isFinite(time)) return undefined
+  const ms = o.get('msecs')
+  return typeof ms === 'number' && o.has('asctime') && time % 1000 === 0 ? time + (ms % 1000) : time
 }
 
 /** Puts lines together to records: what does not begin one belongs to the one before it. */
@@ -109,7 +144,11 @@ export class RecordReader {
   /** Characters of lines that continue the open record. */
   private extra: string[] = []
 
-  constructor(private readonly component: string) {}
+  constructor(
+    private readonly component: string,
+    /** Milliseconds since 1970: for times without a year. */
+    private readonly now: number,
+  ) {}
 
   /** Takes a piece of the file; the last record stays open until another begins, or `end`. */
   push(text: string): LogRecord[] {
@@ -135,7 +174,7 @@ export class RecordReader {
   }
 
   private line(line: string, out: LogRecord[]): void {
-    const record = parseLine(line, this.component)
+    const record = parseLine(line, this.component, this.now)
     if (record) {
       this.finish(out)
       this.open = record
