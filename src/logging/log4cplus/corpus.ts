@@ -250,6 +250,10 @@ export const CORPUS: Readonly<Record<string, string | Case>> = {
   'rolling, a size that is none': rolling('MaxFileSize=250K', 'MaxBackupIndex=x'),
   'rolling as it is': rolling(),
   'rolling over what is there': { ...rolling('MaxFileSize=200KB'), before: { 'x.log': 'o\n'.repeat(150_000) } },
+  'rolling behind the last line': {
+    text: rolling('MaxFileSize=200KB').text,
+    before: { 'x.log': 'o'.repeat(201_066) },
+  },
   'rolling, begun anew': {
     ...rolling('MaxFileSize=200KB', 'Append=false'),
     before: { 'x.log': 'o\n'.repeat(150_000) },
