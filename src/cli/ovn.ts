@@ -14,6 +14,7 @@ const PROGRAMS: Readonly<Record<string, { readonly file: string; readonly about:
   'ovsdb-server': { file: 'ovsdb-server', about: 'the database server' },
   'ovsdb-client': { file: 'ovsdb-client', about: 'a database client' },
   'ovsdb-tool': { file: 'ovsdb-tool', about: 'database files' },
+  'ovsdb-types': { file: 'ovsdb-types', about: "TypeScript types of a database's rows" },
   logs: { file: 'ovn-logs', about: 'merge and filter log files' },
 }
 

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,9 +9,21 @@ import { unwrap } from '../base/result.ts'
 import { SystemClock } from '../io/clock.ts'
 import { systemRandom } from '../io/random.ts'
 import { type Listener, listen } from '../io/socket.ts'
-import { connect, createServer, fetchSchema, northbound, type OvsdbConnection, TransactFailure } from './library.ts'
+import { schemaModule } from '../ovsdb/schema/typescript.ts'
+import {
+  connect,
+  createServer,
+  fetchSchema,
+  northbound,
+  type OvsdbConnection,
+  openVSwitch,
+  parseSchema,
+  TransactFailure,
+} from './library.ts'
 import type { Northbound } from './northbound.ts'
 
+const text = readFileSync(fileURLToPath(new URL('../../docs/OVSDB-CLIENT.md', import.meta.url)), 'utf8')
+const library = fileURLToPath(new URL('./library.ts', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'ovsdb-'))
 const path = join(folder, 'nb.sock')
 const remote = `unix:${path}`
@@ -21,6 +34,11 @@ let reset = () => {}
 beforeAll(async () => {
   const server = createServer({ clock, log: silent, random: systemRandom })
   const database = unwrap(server.addDatabase(northbound))
+  unwrap(server.addDatabase(openVSwitch)).transact([{ op: 'insert', table: 'Open_vSwitch', row: {} }])
+  const fruits = parseSchema(JSON.parse(/```json\n([\s\S]*?)```/.exec(text)?.[1] ?? ''))
+  if (!fruits.ok) throw new Error(fruits.error.error)
+  const ownDatabase = unwrap(server.addDatabase(fruits.value))
+  writeFileSync(join(folder, 'fruits.ts'), schemaModule(fruits.value, library))
   reset = () => {
     const clear = [...northbound.tables.keys()].map((table) => ({ op: 'delete', table, where: [] }) as const)
     database.transact(clear)
@@ -36,6 +54,7 @@ beforeAll(async () => {
       { op: 'insert', table: 'Logical_Switch', row: { name: 'public', ports: [port] } },
       { op: 'insert', table: 'Logical_Switch', row: { name: 'empty' } },
     ])
+    ownDatabase.transact([{ op: 'delete', table: 'Basket', where: [] }])
   }
   reset()
   listener = await new Promise<Listener>((resolve, reject) =>
@@ -52,16 +71,36 @@ afterAll(() => {
 })
 
 describe('docs/OVSDB-CLIENT.md', () => {
-  const text = readFileSync(fileURLToPath(new URL('../../docs/OVSDB-CLIENT.md', import.meta.url)), 'utf8')
-  const library = fileURLToPath(new URL('./library.ts', import.meta.url))
-  const examples = [...text.matchAll(/## ([^\n]*)\n(?:(?!## )[^\n]*\n)*?```ts\n([\s\S]*?)```/g)]
   const all = [...text.matchAll(/```ts\n([\s\S]*?)```/g)].map((m) => m[1] ?? '')
 
-  it('has examples', () => expect(all.length).toBeGreaterThanOrEqual(examples.length))
+  it('has examples, each of which shows something', () => {
+    expect(all.length).toBeGreaterThan(15)
+    const silent = all.filter((code) => !code.includes('// =>'))
+    expect(silent.map((code) => /nb\.(until|lock)\(/.exec(code)?.[1])).toEqual(['lock'])
+  })
+
+  it('has examples that the compiler takes, with the strictest settings', { timeout: 60_000 }, () => {
+    const files = all.map((code, i) => {
+      const file = join(folder, `checked${i + 1}.ts`)
+      writeFileSync(file, `export {}\n${code.replace(`'ovn-ts/ovsdb'`, JSON.stringify(library))}`)
+      return file
+    })
+    const root = fileURLToPath(new URL('../../', import.meta.url))
+    writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
+    const config = join(folder, 'tsconfig.json')
+    const typeRoots = [join(root, 'node_modules/@types')]
+    const compilerOptions = { noEmit: true, composite: false, incremental: false, typeRoots, types: ['node'] }
+    writeFileSync(config, JSON.stringify({ extends: join(root, 'tsconfig.base.json'), compilerOptions, files }))
+    const r = spawnSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', config], {
+      encoding: 'utf8',
+    })
+    expect(r.stdout.slice(0, 2000)).toBe('')
+    expect(r.status).toBe(0)
+  })
 
   it.each(all.map((code, i) => [i + 1, code] as const))('example %i does what it says', async (i, code) => {
     reset()
-    process.env['OVN_NB_DB'] = remote
+    for (const name of ['OVN_NB_DB', 'OVS_DB', 'FRUITS_DB']) process.env[name] = remote
     const wanted = [...code.matchAll(/\/\/ => (.*)/g)].map((m) => m[1])
     const file = join(folder, `example${i}.ts`)
     writeFileSync(file, `export {}\n${code.replace(`'ovn-ts/ovsdb'`, JSON.stringify(library))}`)
