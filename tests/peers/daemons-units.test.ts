@@ -92,7 +92,13 @@ run('systemd units', () => {
   test.runIf(has('logrotate'))('logrotate rotates with the file of packaging/', async () => {
     const { ours } = lab
     copyFileSync(lab.database, ours.at('nb.db'))
-    await ours.run('ovsdb-server', ['--detach', '--pidfile', `--log-file=${ours.at('nb.log')}`, ours.at('nb.db')])
+    const started = await ours.run('ovsdb-server', [
+      '--detach',
+      '--pidfile=nb.pid',
+      `--log-file=${ours.at('nb.log')}`,
+      ours.at('nb.db'),
+    ])
+    expect(started.code).toBe(0)
     mkdirSync(ours.at('state'))
     const config = readFileSync('packaging/logrotate', 'utf8')
       .replace('/var/log/ovn/*.log /var/log/openvswitch/*.log', `${ours.dir}/*.log`)
