@@ -59,8 +59,8 @@ it('ends with files that include ever more files', () => {
 })
 
 it('fills in the environment, and other properties behind it', () => {
-  const r = read('a=@{HOME}/x\nb=@{a}:@{dir}\ndir=@{sub}d\nsub=s\n@{sub}=key', {}, { HOME: '/root', sub: 'env' })
-  expect(r.values).toEqual({ a: '/root/x', b: '/root/x:envd', dir: 'envd', sub: 's', env: 'key' })
+  const r = read('a=@{HOME}/x\nb=@{a}:@{dir}\ndir=@{sub}d\nsub=s\n@{sub}=key', {}, { HOME: '/srv', sub: 'env' })
+  expect(r.values).toEqual({ a: '/srv/x', b: '/srv/x:envd', dir: 'envd', sub: 's', env: 'key' })
   expect(r.warnings).toEqual([])
 })
 
