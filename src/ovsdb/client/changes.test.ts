@@ -44,6 +44,21 @@ describe('changes to be iterated over', () => {
     expect((await changes.next()).done).toBe(true)
   })
 
+  it('wait for a slow reader in a hundred at most', async () => {
+    const world = new World()
+    const replica = world.local()
+    world.clock.settle()
+    const changes = new Changes(replica)
+    for (let i = 0; i < 150; i++) {
+      world.database.transact([{ op: 'insert', table: 'Item', row: { name: `${i}` } }])
+      world.clock.settle()
+    }
+    replica.close()
+    const sizes: number[] = []
+    for await (const change of changes) sizes.push(change.tables.Item?.size ?? 0)
+    expect([sizes.length, sizes.at(-1)]).toEqual([100, 51])
+  })
+
   it('are joined for a slow reader, and come to the same', async () => {
     const name = fc.constantFrom('a', 'b', 'c')
     const step = fc.oneof(
