@@ -57,6 +57,9 @@ function ascii(bytes: Uint8Array, from: number, to: number): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString('latin1')
 }
 
+/** Longer numbers and keywords are refused. */
+const LONGEST_WORD = 1 << 16
+
 /** Strings of so many bytes are looked up among those that came before. */
 const SHORT = 48
 
@@ -79,9 +82,37 @@ class KnownStrings {
   }
 }
 
+/** What kind of byte can begin a token, and what lies between tokens. */
+const BLANK = 1
+const PUNCTUATION = 2
+const QUOTE = 3
+const DIGIT = 4
+const LETTER = 5
+const KINDS = new Uint8Array(256)
+for (const c of ' \t\r\n') KINDS[c.charCodeAt(0)] = BLANK
+for (const c of '{}[]:,') KINDS[c.charCodeAt(0)] = PUNCTUATION
+for (const c of '-0123456789') KINDS[c.charCodeAt(0)] = DIGIT
+for (let c = 0x61; c <= 0x7a; c++) KINDS[c] = LETTER
+KINDS[0x22] = QUOTE
+
+/** Whether a byte can stand outside of strings at all. */
+export function isOutside(c: number): boolean {
+  return KINDS[c] !== 0 || (c >= 0x41 && c <= 0x5a) || c === 0x2b || c === 0x2e
+}
+
+/** Where in the text a value begins, counted from zero. */
+export interface Place {
+  readonly line: number
+  /** Bytes of this line before it. */
+  readonly column: number
+  readonly byte: number
+}
+
+const BEGINNING: Place = { line: 0, column: 0, byte: 0 }
+
 /**
  * One JSON value out of bytes that come in pieces. The text is never whole in memory: only the
- * value grows. Throws JsonError.
+ * value grows. Throws JsonError, with the place where Open vSwitch notices: the end of the token.
  */
 export class JsonParser {
   private stack: Container[] = []
@@ -90,36 +121,50 @@ export class JsonParser {
   private state: State = STATE.value
   private token: number[] = []
   private mode: 'none' | 'string' | 'escape' | 'hex' | 'number' | 'word' = 'none'
+  /** Why the token that has begun can not stand here; said when it is whole. */
+  private misplaced: string | undefined
+  /** What is wrong in the string that has begun; said when it is whole. */
+  private malformed: string | undefined
   private hex = ''
   private pieces: string[] = []
   private raw: Uint8Array[] = []
+  /** The first half of a pair of escaped surrogates. */
   private high: number | undefined
-  private readonly decoder = new TextDecoder('utf-8', { fatal: true })
-  private line = 0
-  private lineStart = 0
-  private offset = 0
+  private readonly decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+  private line: number
+  private lineStart: number
+  /** Bytes before the piece that is being read. */
+  private base: number
   result: Json | undefined
 
   /** @param depth how many arrays and objects may lie in each other. */
-  constructor(private readonly depth = 1000) {}
+  constructor(
+    private readonly depth = 1000,
+    place: Place = BEGINNING,
+  ) {
+    this.line = place.line
+    this.base = place.byte
+    this.lineStart = place.byte - place.column
+  }
 
-  private fail(what: string): never {
-    throw new JsonError(`line ${this.line}, column ${this.offset - this.lineStart}, byte ${this.offset}: ${what}`)
+  /** @param at where in the piece that is being read. */
+  private fail(what: string, at: number): never {
+    const byte = this.base + at
+    throw new JsonError(`line ${this.line}, column ${byte - this.lineStart}, byte ${byte}: ${what}`)
   }
 
   /** Takes bytes; returns how many belonged to the value. It is complete when `done`. */
   push(bytes: Uint8Array, from = 0): number {
     let i = from
-    const base = this.offset - from
+    this.base -= from
     while (i < bytes.length && this.state !== STATE.done) {
-      this.offset = base + i
       if (this.mode === 'none') i = this.structure(bytes, i)
       else if (this.mode === 'string') i = this.string(bytes, i)
       else if (this.mode === 'escape') i = this.escape(bytes, i)
       else if (this.mode === 'hex') i = this.unicode(bytes, i)
       else i = this.word(bytes, i)
     }
-    this.offset = base + i
+    this.base += i
     return i - from
   }
 
@@ -132,57 +177,82 @@ export class JsonParser {
     if (c === 0x20 || c === 0x09 || c === 0x0d) return at + 1
     if (c === 0x0a) {
       this.line++
-      this.lineStart = this.offset
+      this.lineStart = this.base + at + 1
       return at + 1
     }
     switch (this.state) {
       case STATE.colon:
-        if (c !== 0x3a) this.fail("syntax error parsing object expecting ':'")
+        if (c !== 0x3a) return this.unexpected(c, at)
         this.state = STATE.value
         return at + 1
       case STATE.next:
-        this.separator(c)
-        return at + 1
+        return this.separator(c, at)
       case STATE.firstKey:
       case STATE.key:
         if (c === 0x22) return this.plainString(bytes, at + 1)
-        if (c === 0x7d && this.state === STATE.firstKey) this.close()
-        else this.fail('syntax error parsing object expecting string')
+        if (c !== 0x7d || this.state !== STATE.firstKey) return this.unexpected(c, at)
+        this.close()
         return at + 1
       default:
         return this.value(c, bytes, at)
     }
   }
 
-  private separator(c: number): void {
-    const top = this.stack[this.stack.length - 1] as Container
-    if (!top.object) {
-      if (c === 0x2c) this.state = STATE.value
-      else if (c === 0x5d) this.close()
-      else this.fail("syntax error expecting ']' or ','")
-    } else if (c === 0x2c) this.state = STATE.key
-    else if (c === 0x7d) this.close()
-    else this.fail("syntax error expecting '}' or ','")
+  private separator(c: number, at: number): number {
+    const array = !(this.stack[this.stack.length - 1] as Container).object
+    if (c === 0x2c) this.state = array ? STATE.value : STATE.key
+    else if (c === (array ? 0x5d : 0x7d)) this.close()
+    else return this.unexpected(c, at)
+    return at + 1
   }
 
   private value(c: number, bytes: Uint8Array, at: number): number {
-    if (c === 0x22) {
-      if (!this.stack.length) this.fail('syntax error at beginning of input')
-      return this.plainString(bytes, at + 1)
-    }
     if (c === 0x7b || c === 0x5b) {
-      if (this.stack.length >= this.depth) this.fail(`input exceeds maximum nesting depth ${this.depth}`)
+      if (this.stack.length >= this.depth) this.fail(`input exceeds maximum nesting depth ${this.depth}`, at)
       this.stack.push({ object: c === 0x5b ? undefined : {}, key: '', from: this.elements.length })
       this.state = c === 0x5b ? STATE.firstElement : STATE.firstKey
-    } else if (c === 0x5d && this.state === STATE.firstElement) this.close()
-    else if (!this.stack.length) this.fail('syntax error at beginning of input')
-    else if (c === 0x2d || (c >= 0x30 && c <= 0x39)) {
-      return this.shortNumber(bytes, at)
-    } else if (c >= 0x61 && c <= 0x7a) {
-      this.begin('word')
-      return at
-    } else this.fail('syntax error expecting value')
-    return at + 1
+      return at + 1
+    }
+    if (!this.stack.length) return this.unexpected(c, at)
+    if (c === 0x22) return this.plainString(bytes, at + 1)
+    if (c === 0x5d && this.state === STATE.firstElement) {
+      this.close()
+      return at + 1
+    }
+    const kind = KINDS[c]
+    if (kind === DIGIT) return this.shortNumber(bytes, at)
+    if (kind !== LETTER) return this.unexpected(c, at)
+    this.begin('word')
+    return at
+  }
+
+  /** A byte that can not come here. A token that it begins is read to its end first. */
+  private unexpected(c: number, at: number): number {
+    const kind = KINDS[c]
+    if (kind === PUNCTUATION) this.fail(this.expectation, at)
+    if (!kind) {
+      const text = c > 0x20 && c < 0x7f ? `'${String.fromCharCode(c)}'` : `U+${c.toString(16).padStart(4, '0')}`
+      this.fail(`invalid character ${text}`, at)
+    }
+    this.misplaced = this.expectation
+    this.begin(kind === QUOTE ? 'string' : kind === DIGIT ? 'number' : 'word')
+    return kind === QUOTE ? at + 1 : at
+  }
+
+  private get expectation(): string {
+    const top = this.stack[this.stack.length - 1]
+    if (!top) return 'syntax error at beginning of input'
+    switch (this.state) {
+      case STATE.colon:
+        return "syntax error parsing object expecting ':'"
+      case STATE.firstKey:
+      case STATE.key:
+        return 'syntax error parsing object expecting string'
+      case STATE.next:
+        return top.object ? "syntax error expecting '}' or ','" : "syntax error expecting ']' or ','"
+      default:
+        return 'syntax error expecting value'
+    }
   }
 
   private begin(mode: 'string' | 'number' | 'word'): void {
@@ -246,11 +316,12 @@ export class JsonParser {
       value = value * 10 + digit
     }
     const c = bytes[i]
+    const digits = i - from
     if (
       (c === 0x2c || c === 0x5d || c === 0x7d) &&
-      i > from &&
-      i - from < 16 &&
-      (bytes[from] !== 0x30 || i - from === 1)
+      digits > 0 &&
+      digits < 16 &&
+      (bytes[from] !== 0x30 || digits === 1)
     ) {
       this.put(negative && value ? -value : value)
       return i
@@ -274,25 +345,28 @@ export class JsonParser {
       if (c === 0x22 || c === 0x5c || c < 0x20) break
     }
     if (i > at) {
-      if (this.high !== undefined) this.fail('malformed escape: half of a surrogate pair')
+      this.needLow()
       // A copy, since the bytes are the stream's.
       this.raw.push(i < bytes.length ? bytes.subarray(at, i) : bytes.slice(at, i))
     }
     if (i === bytes.length) return i
-    const c = bytes[i]
-    if (c === 0x5c) {
-      this.flush()
-      this.mode = 'escape'
-      return i + 1
-    }
-    if (c !== 0x22)
-      this.fail(`U+${(c as number).toString(16).padStart(4, '0').toUpperCase()} is not allowed in a JSON string`)
     this.flush()
-    if (this.high !== undefined) this.fail('malformed escape: half of a surrogate pair')
-    this.mode = 'none'
-    const text = this.pieces.length === 1 ? (this.pieces[0] as string) : this.pieces.join('')
-    this.putString(text)
+    if (bytes[i] === 0x5c) this.mode = 'escape'
+    else if (bytes[i] === 0x22) this.endString(i)
+    else this.control(bytes[i] as number, i)
     return i + 1
+  }
+
+  private control(c: number, at: number): never {
+    this.fail(`U+${c.toString(16).padStart(4, '0').toUpperCase()} must be escaped in quoted string`, at)
+  }
+
+  private endString(at: number): void {
+    this.needLow()
+    if (this.malformed !== undefined) this.fail(this.malformed, at)
+    if (this.misplaced !== undefined) this.fail(this.misplaced, at)
+    this.mode = 'none'
+    this.putString(this.pieces.length === 1 ? (this.pieces[0] as string) : this.pieces.join(''))
   }
 
   private flush(): void {
@@ -302,8 +376,14 @@ export class JsonParser {
     try {
       this.pieces.push(this.decoder.decode(bytes))
     } catch (e) {
-      this.fail(e instanceof TypeError ? 'invalid UTF-8 sequence in string' : 'string too long')
+      this.malformed ??= e instanceof TypeError ? 'invalid UTF-8 sequence in string' : 'string too long'
     }
+  }
+
+  /** What comes is not the second half of a pair. */
+  private needLow(): void {
+    if (this.high !== undefined) this.malformed ??= 'malformed escaped surrogate pair'
+    this.high = undefined
   }
 
   private escape(bytes: Uint8Array, at: number): number {
@@ -313,60 +393,87 @@ export class JsonParser {
       this.mode = 'hex'
       return at + 1
     }
+    if (c < 0x20) this.control(c, at)
+    this.needLow()
     const text = ESCAPES[c]
-    if (text === undefined) this.fail(`bad escape \\${String.fromCharCode(c)}`)
-    if (this.high !== undefined) this.fail('malformed escape: half of a surrogate pair')
-    this.pieces.push(text)
+    if (text !== undefined) this.pieces.push(text)
+    else this.malformed ??= `bad escape \\${String.fromCharCode(c)}`
     this.mode = 'string'
     return at + 1
   }
 
   private unicode(bytes: Uint8Array, at: number): number {
-    this.hex += String.fromCharCode(bytes[at] as number)
+    const c = bytes[at] as number
+    if (c === 0x22) {
+      this.malformed ??= 'quoted string ends within \\u escape'
+      this.endString(at)
+    }
+    if (c === 0x5c) {
+      this.malformed ??= 'malformed \\u escape'
+      this.mode = 'escape'
+      return at + 1
+    }
+    if (c < 0x20) this.control(c, at)
+    this.hex += String.fromCharCode(c)
     if (this.hex.length < 4) return at + 1
-    if (!/^[0-9a-fA-F]{4}$/.test(this.hex)) this.fail('malformed \\u escape')
-    const code = Number.parseInt(this.hex, 16)
     this.mode = 'string'
-    if (code === 0) this.fail('null bytes not supported in quoted strings')
-    const low = code >= 0xdc00 && code < 0xe000
-    if (this.high !== undefined) {
-      if (!low) this.fail('malformed escape: half of a surrogate pair')
-      this.pieces.push(String.fromCharCode(this.high, code))
-      this.high = undefined
-    } else if (code >= 0xd800 && code < 0xdc00) this.high = code
-    else if (low) this.fail('malformed escape: half of a surrogate pair')
-    else this.pieces.push(String.fromCharCode(code))
+    if (/^[0-9a-fA-F]{4}$/.test(this.hex)) this.codeUnit(Number.parseInt(this.hex, 16))
+    else this.malformed ??= 'malformed \\u escape'
     return at + 1
   }
 
+  private codeUnit(code: number): void {
+    const low = code >= 0xdc00 && code < 0xe000
+    if (this.high !== undefined) {
+      if (low) this.pieces.push(String.fromCharCode(this.high, code))
+      else this.malformed ??= 'second half of escaped surrogate pair is not trailing surrogate'
+      this.high = undefined
+    } else if (code === 0) this.malformed ??= 'null bytes not supported in quoted strings'
+    else if (code >= 0xd800 && code < 0xdc00) this.high = code
+    else if (low) this.malformed ??= 'malformed escaped surrogate pair'
+    else this.pieces.push(String.fromCharCode(code))
+  }
+
   private word(bytes: Uint8Array, at: number): number {
+    const number = this.mode === 'number'
     let i = at
     for (; i < bytes.length; i++) {
       const c = bytes[i] as number
-      const more =
-        this.mode === 'number'
-          ? (c >= 0x30 && c <= 0x39) || c === 0x2e || c === 0x2d || c === 0x2b || c === 0x65 || c === 0x45
-          : c >= 0x61 && c <= 0x7a
+      const lower = c | 0x20
+      const more = number
+        ? (c >= 0x30 && c <= 0x39) || c === 0x2e || c === 0x2d || c === 0x2b || lower === 0x65
+        : lower >= 0x61 && lower <= 0x7a
       if (!more) break
       this.token.push(c)
-      if (this.token.length > 1000) this.fail('token too long')
+      if (this.token.length > LONGEST_WORD) this.fail('token too long', i)
     }
     if (i === bytes.length) return i
-    const text = String.fromCharCode(...this.token)
-    if (this.mode === 'number') {
-      const value = parseNumber(text)
-      if (value === undefined) this.fail(NUMBER.test(text) ? 'number outside valid range' : 'syntax error in number')
-      this.mode = 'none'
-      this.put(value)
-    } else {
-      this.mode = 'none'
-      if (text === 'true') this.put(true)
-      else if (text === 'false') this.put(false)
-      else if (text === 'null') this.put(null)
-      else this.fail(`invalid keyword '${text}'`)
-    }
+    const value = number ? this.numberValue(i) : this.keyword(i)
+    if (this.misplaced !== undefined) this.fail(this.misplaced, i)
+    this.mode = 'none'
+    this.put(value)
     return i
   }
+
+  private numberValue(at: number): number | bigint {
+    const text = Buffer.from(this.token).toString('latin1')
+    return parseNumber(text) ?? this.fail(numberProblem(text), at)
+  }
+
+  private keyword(at: number): boolean | null {
+    const text = Buffer.from(this.token).toString('latin1')
+    if (text === 'true' || text === 'false') return text === 'true'
+    if (text === 'null') return null
+    return this.fail(`invalid keyword '${text}'`, at)
+  }
+}
+
+function numberProblem(text: string): string {
+  if (!/^-?[0-9]/.test(text)) return "'-' must be followed by digit"
+  if (/^-?0[0-9]/.test(text)) return 'leading zeros not allowed'
+  if (/^-?[0-9]+\.(?![0-9])/.test(text)) return 'decimal point must be followed by digit'
+  if (/^-?[0-9]+(\.[0-9]+)?[eE][+-]?(?![0-9])/.test(text)) return 'exponent must contain at least one digit'
+  return NUMBER.test(text) ? 'number outside valid range' : 'syntax error in number'
 }
 
 function concat(parts: readonly Uint8Array[]): Uint8Array {

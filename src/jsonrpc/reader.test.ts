@@ -85,29 +85,64 @@ test.each([
   ['1e3', 1000],
   ['1e18', 1000000000000000000n],
   ['1.5', 1.5],
+  ['"\ufeffx"', '\ufeffx'],
   ['"\\u00e9\\ud83d\\ude00"', 'é😀'],
 ])('%s', (text, expected) => {
   expect(parseJson(text)).toBe(expected)
   expect(read(encode(`[${text}]`), [])).toEqual([[expected]])
 })
 
+// The texts and places that ovsdb-server 4.0.0 logs for what it was sent.
 test.each([
-  'foo',
-  '1',
-  '"x"',
-  '[1 2]',
-  '{"a"}',
-  '[tru]',
-  '[1e999]',
-  '["\\ud800"]',
-  '["\\u0000"]',
-  '[01]',
-  '["\u0001"]',
-  '{1:2}',
-  '[,]',
-  ']',
-])('refuses %s', (text) => {
-  expect(() => read(encode(text), [])).toThrow(JsonError)
+  ['x ', 'line 0, column 1, byte 1', "invalid keyword 'x'"],
+  [' null ', 'line 0, column 5, byte 5', 'syntax error at beginning of input'],
+  ['"abc"', 'line 0, column 4, byte 4', 'syntax error at beginning of input'],
+  ['}', 'line 0, column 0, byte 0', 'syntax error at beginning of input'],
+  ['\n\n ?', 'line 2, column 1, byte 3', "invalid character '?'"],
+  ['{]', 'line 0, column 1, byte 1', 'syntax error parsing object expecting string'],
+  ['{"a"]', 'line 0, column 4, byte 4', "syntax error parsing object expecting ':'"],
+  ['{"a" 1}', 'line 0, column 6, byte 6', "syntax error parsing object expecting ':'"],
+  ['{"a":1,}', 'line 0, column 7, byte 7', 'syntax error parsing object expecting string'],
+  ['{"a":1 "b":2}', 'line 0, column 9, byte 9', "syntax error expecting '}' or ','"],
+  ['{a:1}', 'line 0, column 2, byte 2', "invalid keyword 'a'"],
+  ['{1:2}', 'line 0, column 2, byte 2', 'syntax error parsing object expecting string'],
+  ['{"a":True}', 'line 0, column 5, byte 5', "invalid character 'T'"],
+  ['{"a":nullx}', 'line 0, column 10, byte 10', "invalid keyword 'nullx'"],
+  ['{\n  "a": 1,\n  "b": ?\n}', 'line 2, column 7, byte 19', "invalid character '?'"],
+  ['{"a":1,\r\n\t"b"}', 'line 1, column 4, byte 13', "syntax error parsing object expecting ':'"],
+  ['[1,]', 'line 0, column 3, byte 3', 'syntax error expecting value'],
+  ['[1 2]', 'line 0, column 4, byte 4', "syntax error expecting ']' or ','"],
+  ['[,]', 'line 0, column 1, byte 1', 'syntax error expecting value'],
+  ['[aB]', 'line 0, column 3, byte 3', "invalid keyword 'aB'"],
+  ['[é]', 'line 0, column 1, byte 1', 'invalid character U+00c3'],
+  ['[ \x1f]', 'line 0, column 2, byte 2', 'invalid character U+001f'],
+  ['["a\n"]', 'line 0, column 3, byte 3', 'U+000A must be escaped in quoted string'],
+  ['["\\x"]', 'line 0, column 4, byte 4', 'bad escape \\x'],
+  ['["\\u12"]', 'line 0, column 6, byte 6', 'quoted string ends within \\u escape'],
+  ['["\\u12zz"]', 'line 0, column 8, byte 8', 'malformed \\u escape'],
+  ['["\\u0000"]', 'line 0, column 8, byte 8', 'null bytes not supported in quoted strings'],
+  ['["\\ud800x"]', 'line 0, column 9, byte 9', 'malformed escaped surrogate pair'],
+  ['["\\ud800"]', 'line 0, column 8, byte 8', 'malformed escaped surrogate pair'],
+  [
+    '["\\ud800\\u0041"]',
+    'line 0, column 14, byte 14',
+    'second half of escaped surrogate pair is not trailing surrogate',
+  ],
+  ['[01]', 'line 0, column 3, byte 3', 'leading zeros not allowed'],
+  ['[--1]', 'line 0, column 4, byte 4', "'-' must be followed by digit"],
+  ['[1.e5]', 'line 0, column 5, byte 5', 'decimal point must be followed by digit'],
+  ['[1e+]', 'line 0, column 4, byte 4', 'exponent must contain at least one digit'],
+  ['[1e999]', 'line 0, column 6, byte 6', 'number outside valid range'],
+  ['[1-2]', 'line 0, column 4, byte 4', 'syntax error in number'],
+  ['[1E5x]', 'line 0, column 5, byte 5', "invalid keyword 'x'"],
+  ['{}\n ?', 'line 1, column 1, byte 2', "invalid character '?'"],
+  [`[]${'['.repeat(1001)}`, 'line 0, column 1000, byte 1000', 'input exceeds maximum nesting depth 1000'],
+])('refuses %j', (text, place, why) => {
+  for (const cuts of [[], [1], [2, 3], [5]]) {
+    for (const whole of [1e6, 1]) {
+      expect(() => read(encode(text), cuts, { whole }), `${cuts} ${whole}`).toThrow(new JsonError(`${place}: ${why}`))
+    }
+  }
 })
 
 test('limits', () => {

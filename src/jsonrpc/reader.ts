@@ -1,5 +1,5 @@
 import type { Json } from './json.ts'
-import { JsonError, JsonParser } from './parser.ts'
+import { isOutside, JsonError, JsonParser, type Place } from './parser.ts'
 
 export interface ReaderLimits {
   /** Bytes of one message; 1 GiB unless given. */
@@ -11,6 +11,8 @@ export interface ReaderLimits {
 }
 
 export const DEFAULT_LIMITS: ReaderLimits = { size: 2 ** 30, depth: 1000, whole: 1 << 20 }
+
+const NO_BLANKS: Place = { line: 0, column: 0, byte: 0 }
 
 /**
  * The messages in a stream of bytes. Small ones are cut out and given to the engine's own parser;
@@ -28,7 +30,9 @@ export class MessageReader {
   private ascii = true
   private parser: JsonParser | undefined
   private readonly limits: ReaderLimits
-  private readonly decoder = new TextDecoder('utf-8', { fatal: true })
+  private readonly decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+  /** Blanks before the message. */
+  private blanks = NO_BLANKS
 
   constructor(
     private readonly onMessage: (json: Json) => void,
@@ -56,7 +60,7 @@ export class MessageReader {
         if (this.nesting === 0) continue
         from = at - 1
       }
-      const end = this.scan(bytes, at)
+      const end = this.scan(bytes, at, from)
       this.size += end - from
       if (this.size > this.limits.size) this.tooBig()
       at = end
@@ -72,9 +76,18 @@ export class MessageReader {
   }
 
   private start(bytes: Uint8Array, at: number): number {
-    const c = bytes[at]
-    if (c === 0x20 || c === 0x0a || c === 0x0d || c === 0x09) return at + 1
-    if (c !== 0x7b && c !== 0x5b) throw new JsonError(`line 0, column 0, byte 0: syntax error at beginning of input`)
+    const c = bytes[at] as number
+    if (c === 0x20 || c === 0x0a || c === 0x0d || c === 0x09) {
+      const { line, column, byte } = this.blanks
+      this.blanks =
+        c === 0x0a ? { line: line + 1, column: 0, byte: byte + 1 } : { line, column: column + 1, byte: byte + 1 }
+      return at + 1
+    }
+    if (c !== 0x7b && c !== 0x5b) {
+      // It is no message, but the parser says why, perhaps with what is still to come.
+      this.startParser()
+      return at
+    }
     this.size = 0
     this.careful = false
     this.ascii = true
@@ -83,8 +96,8 @@ export class MessageReader {
     return at + 1
   }
 
-  /** The end of the message, or of the piece. */
-  private scan(bytes: Uint8Array, from: number): number {
+  /** The end of the message, or of the piece; `first` is where the message, or the piece, begins. */
+  private scan(bytes: Uint8Array, from: number, first: number): number {
     const n = bytes.length
     let i = from
     let { nesting, inString, escaped, digits, ascii } = this
@@ -105,12 +118,11 @@ export class MessageReader {
       }
       if (c === 0x22) inString = true
       else if (c === 0x7b || c === 0x5b) {
-        if (++nesting > this.limits.depth) {
-          throw new JsonError(`byte ${this.size + i - from}: input exceeds maximum nesting depth ${this.limits.depth}`)
-        }
+        if (++nesting > this.limits.depth) this.refuse(bytes.subarray(first, i))
       } else if (c === 0x7d || c === 0x5d) {
         if (--nesting === 0) break
       } else if ((c === 0x65 || c === 0x45) && digits) this.careful = true
+      else if (!isOutside(c)) this.refuse(bytes.subarray(first, i))
       if (c !== 0x2e) digits = 0
     }
     this.nesting = nesting
@@ -119,6 +131,12 @@ export class MessageReader {
     this.digits = digits
     this.ascii = ascii
     return i
+  }
+
+  /** Says what is wrong with what came of a message. */
+  private refuse(last: Uint8Array): void {
+    const parser = new JsonParser(this.limits.depth, this.blanks)
+    for (const chunk of [...this.chunks, last]) parser.push(chunk)
   }
 
   /** The message is complete; `last` is what belongs to it of the piece that came last. */
@@ -140,18 +158,19 @@ export class MessageReader {
         json = this.slow(bytes)
       }
     }
+    this.blanks = NO_BLANKS
     this.onMessage(json)
   }
 
   private slow(bytes: Uint8Array): Json {
-    const parser = new JsonParser(this.limits.depth)
+    const parser = new JsonParser(this.limits.depth, this.blanks)
     parser.push(bytes)
     if (!parser.done) throw new JsonError('unexpected end of input')
     return parser.result as Json
   }
 
   private startParser(): void {
-    this.parser = new JsonParser(this.limits.depth)
+    this.parser = new JsonParser(this.limits.depth, this.blanks)
     for (const chunk of this.chunks) this.parser.push(chunk)
     this.chunks = []
   }
@@ -167,6 +186,7 @@ export class MessageReader {
       this.inString = false
       this.escaped = false
       this.size = 0
+      this.blanks = NO_BLANKS
       this.onMessage(parser.result as Json)
     }
     return at + n
