@@ -1,3 +1,5 @@
+import { zoneName } from './zone-name.ts'
+
 const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday']
 const MONTHS = [
   'January',
@@ -51,16 +53,9 @@ export function breakTime(ms: number, utc: boolean): BrokenTime {
     offset: utc ? 0 : -d.getTimezoneOffset(),
     // Only where it is asked for: it takes longer than all the others.
     get zone() {
-      return utc ? 'UTC' : zoneName(d)
+      return utc ? 'UTC' : zoneName(ms)
     },
   }
-}
-
-function zoneName(d: Date): string {
-  const part = new Intl.DateTimeFormat('en-US', { timeZoneName: 'short' })
-    .formatToParts(d)
-    .find((p) => p.type === 'timeZoneName')
-  return part?.value ?? ''
 }
 
 const two = (n: number) => String(n).padStart(2, '0')

@@ -60,6 +60,10 @@ function time(c: Choices): string {
     'W',
     'w',
     'e',
+    'Z',
+    'z',
+    '-d',
+    '_H',
     '%',
   ]
   return Array.from({ length: 1 + c.below(5) }, () => `${c.of(['', '-', ' ', ':', 'at '])}%${c.of(letters)}`).join('')

@@ -232,7 +232,9 @@ export const CORPUS: Readonly<Record<string, string | Case>> = {
   'all conversions': pattern('%b|%c|%c{1}|%c{2}|%F|%l|%L|%h|%i|%m|%M|%p|%r|%t|%T|%x|%X|%X{port}|%X{none}|%%|%n'),
   'environment in the pattern': { text: pattern('%E{WHO}|%E{NOBODY}|%E|%m%n'), environment: { WHO: 'me' } },
   widths: pattern('[%-5p|%5p|%.3p|%.-3p|%-10.2p|%20.30c|%-20c{1}|%08m|%--6p]%n'),
-  dates: pattern('%d|%D|%d{}|%d{%H:%M:%S,%q}|%D{%y%m%d %I %p %a %A %b %B %j %U %W %w %%q %%}|%d{%Q} %d{%s} %d{%Z}%n'),
+  dates: pattern(
+    '%d|%D|%d{}|%d{%H:%M:%S,%q}|%D{%y%m%d %I %p %a %A %b %B %j %U %W %w %%q %%}|%d{%Q} %d{%s} %d{%Z} %D{%Z %z}%n',
+  ),
   'precisions that are none': pattern('%c{x} %c{0} %c{-1} %c{1.5} %c{99}%n'),
   'an unknown conversion': pattern('%k %q %5y %m%n'),
   'a percent sign at the end': pattern('%m%'),
