@@ -6,7 +6,7 @@ import { SystemClock } from '../../src/io/clock.ts'
 import { type Json, printJson } from '../../src/jsonrpc/json.ts'
 import { readSchema } from '../../src/ovsdb/schema/index.ts'
 import { createServer } from '../../src/ovsdb/server/index.ts'
-import { comparable, RawClient, realServer, tellsNothing } from './ovsdb-differential.ts'
+import { comparable, isAmbiguous, RawClient, realServer, tellsNothing, withoutLimits } from './ovsdb-differential.ts'
 import { randomClause, randomMonitor, randomSchema, randomTransaction } from './ovsdb-random.ts'
 
 /** The first seed: another one each time, unless it is given. */
@@ -44,7 +44,8 @@ test.each(Array.from({ length: ROUNDS }, (_, i) => FIRST + i))(
           .filter((m) => !tellsNothing(m))
           .map(text)
           .sort()
-      expect(text(a.reply), what).toBe(text(b.reply))
+      const same = method === 'transact' && isAmbiguous(params.slice(1), 4) ? withoutLimits : (reply: string) => reply
+      expect(same(text(a.reply)), what).toBe(same(text(b.reply)))
       expect(told(a.before), what).toEqual(told(b.before))
     }
     await both('get_schema', ['R'])

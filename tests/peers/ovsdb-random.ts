@@ -181,7 +181,7 @@ function randomOperation(r: Random, tables: readonly RandomTable[]): Json {
   const op = pick(r, ['insert', 'insert', 'insert', 'update', 'mutate', 'mutate', 'delete', 'select', 'wait', 'other'])
   switch (op) {
     case 'insert':
-      return { op, table: table.name, row: row(4), uuid: rowUuid(r, tables.indexOf(table)) }
+      return { op, table: table.name, row: row(often(r, 1, 2) ? 4 : 12), uuid: rowUuid(r, tables.indexOf(table)) }
     case 'update':
       return { op, table: table.name, where: where(), row: row(2) }
     case 'delete':

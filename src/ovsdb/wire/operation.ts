@@ -198,13 +198,13 @@ export class WireOperations implements OperationSource {
     const uuidJson = members.optional('uuid', isString)
     const rowJson = members.required('row', isObject)
     let uuid: string | undefined
+    let duplicate = false
     if (uuidJson !== undefined) uuid = parseUuid(uuidJson) ?? syntaxError(uuidJson, 'bad uuid')
     if (name !== undefined) {
       const known = this.symbols?.has(name) === true
       const symbol = this.symbol(name)
-      if (symbol.created) {
-        syntaxError(name, 'This "uuid-name" appeared on an earlier "insert" operation.', 'duplicate uuid-name')
-      }
+      duplicate = symbol.created
+      if (duplicate && uuid === undefined) duplicateName(name)
       symbol.created = true
       if (uuid === undefined) uuid = symbol.uuid
       else if (!known) symbol.uuid = uuid
@@ -216,6 +216,7 @@ export class WireOperations implements OperationSource {
       ...(uuid === undefined ? {} : { uuid }),
       // Read only once the uuid is found to be free: its error comes first.
       get row() {
+        if (duplicate && name !== undefined) duplicateName(name)
         const values = readRow(table, rowJson, named)
         const row: Record<string, Datum> = {}
         for (const column of Object.keys(values)) if (table.columns.has(column)) row[column] = values[column]
@@ -243,6 +244,10 @@ export class WireOperations implements OperationSource {
       ...(timeout === undefined ? {} : { timeout: Number(timeout) }),
     }
   }
+}
+
+function duplicateName(name: string): never {
+  syntaxError(name, 'This "uuid-name" appeared on an earlier "insert" operation.', 'duplicate uuid-name')
 }
 
 /** The text of `<error>` (RFC 7047 §3.1). */
