@@ -148,7 +148,10 @@ function readSchemaFile(session: Session): DatabaseSchema {
 
 export function convert(session: Session): void {
   const schema = readSchemaFile(session)
-  ask(session, 'convert', [schema.name, printSchema(schema)], () => session.finish(0))
+  // Otherwise the server ends the connection of whoever used the database as it was (ovsdb-server(7), 4.1.18).
+  ask(session, 'set_db_change_aware', [true], () => {
+    ask(session, 'convert', [schema.name, printSchema(schema)], () => session.finish(0))
+  })
 }
 
 export function needsConversion(session: Session): void {
