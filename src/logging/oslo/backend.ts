@@ -56,10 +56,10 @@ export function osloBackend(options: OsloOptions, context: OsloContext): Backend
   if (options.useSyslog) add('syslog', { kind: 'other', open: (c) => new SyslogLines(options.facility, c) })
   const root: LoggerConfig = {
     ...{ name: '', propagate: true, handlers: handlers.map((h) => h.name) },
-    level: options.levels.get('root') ?? (options.debug ? 10 : 20),
+    level: options.levels.get('') ?? (options.debug ? 10 : 20),
   }
   const loggers = [...options.levels]
-    .filter(([name]) => name !== 'root' && name !== '')
+    .filter(([name]) => name !== '')
     .map(([name, level]) => ({ name, level, propagate: true, handlers: [] }))
   const backend = new PythonBackend({ handlers, loggers: [root, ...loggers] }, context)
   const { interval, burst } = options.rate

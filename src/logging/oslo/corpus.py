@@ -14,6 +14,7 @@ time.time = lambda: now
 # The rate limit has a clock of its own, which it takes when it is loaded.
 time.monotonic = lambda: now
 socket.gethostname = lambda: "host"
+os.getpid = lambda: 4242
 
 from oslo_config import cfg
 from oslo_log import log, rate_limit

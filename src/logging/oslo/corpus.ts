@@ -66,6 +66,7 @@ export const CORPUS: Readonly<Record<string, string>> = {
   'a context': more(
     'logging_context_format_string=C %(levelname)s [%(request_id)s|%(global_request_id)s|%(user_identity)s] %(instance)s%(message)s',
   ),
+  'empty formats and debug': more('debug=1\nlogging_default_format_string=\nlogging_context_format_string='),
   'an empty context': more('logging_context_format_string='),
   'instances by uuid': more('instance_uuid_format=[I %(uuid)s] \ninstance_format=[J %(uuid)s]'),
   'a date format': more('log_date_format=%d/%b/%Y:%H:%M:%S %j %p %%'),
@@ -114,6 +115,7 @@ export const CORPUS: Readonly<Record<string, string>> = {
   'a limit without an interval': limited('rate_limit_burst=2'),
   'limited, behind levels': limited('rate_limit_interval=2\nrate_limit_burst=2\ndefault_log_levels=ovn-northd=ERROR'),
   'watched by name': more('watch_log_file=true'),
+  'watched, so that nothing rolls it': `${every('hours', 1)}watch_log_file=true\n`,
   'what has no effect here': more(
     'fatal_deprecations=false\nuse_eventlog=false\nlogging_exception_prefix=%(asctime)s TRACE\nlogging_user_identity_format=%(user)s',
   ),

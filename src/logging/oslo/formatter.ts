@@ -26,16 +26,18 @@ export function contextLayout(options: OsloOptions, context: FormatContext, colo
     if (value !== undefined) return value
     // The product that a program is registered as.
     if (name === 'project') return context.component
-    if (name === 'error_summary') return '-'
     const uuid = name === 'instance' ? event.fields?.['instance_uuid'] : undefined
     return uuid === undefined
       ? undefined
-      : options.instanceFormat.fill((n) => (n === 'uuid' ? String(uuid) : undefined))
+      : options.instanceFormat?.fill((n) => (n === 'uuid' ? String(uuid) : undefined))
   }
   return (event) => {
-    const lookup: Lookup = (name) => attribute(name, event)
-    let line = (event.fields?.['request_id'] ? options.contextFormat : options.defaultFormat).fill(lookup)
-    if (event.level === 'dbg' && options.debugSuffix) line += ` ${options.debugSuffix.fill(lookup)}`
+    const format = event.fields?.['request_id'] ? options.contextFormat : options.defaultFormat
+    const lookup: Lookup = (name) => attribute(name, event) ?? (name === 'error_summary' ? format?.summary : undefined)
+    const suffix = event.level === 'dbg' ? options.debugSuffix : undefined
+    // An empty format is the message, but not in front of a suffix.
+    let line = format?.fill(lookup) ?? (suffix ? '' : event.message)
+    if (suffix) line += ` ${suffix.fill(lookup)}`
     return color ? line + RESET : line
   }
 }

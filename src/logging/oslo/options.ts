@@ -17,20 +17,27 @@ export interface OsloOptions {
   readonly useJson: boolean
   readonly useStderr: boolean
   readonly color: boolean
+  /** Nothing rolls a file that is watched: who moves it does. */
   readonly rotation: 'interval' | 'size' | 'none'
   readonly rotateEvery: number
   /** As oslo.log names them, in lower case. */
   readonly rotateUnit: string
   readonly maxCount: number
   readonly maxMegabytes: number
-  readonly contextFormat: Style
-  readonly defaultFormat: Style
+  /** Formats; undefined where they are empty. */
+  readonly contextFormat: OsloFormat | undefined
+  readonly defaultFormat: OsloFormat | undefined
   /** Behind lines of level DEBUG. */
   readonly debugSuffix: Style | undefined
-  readonly instanceFormat: Style
-  /** Numbers of levels by the names of loggers; `root` is the root. */
+  readonly instanceFormat: Style | undefined
+  /** Numbers of levels by the names of loggers; the root's is empty. */
   readonly levels: ReadonlyMap<string, number>
   readonly rate: RateLimitOptions
+}
+
+export interface OsloFormat extends Style {
+  /** %(error_summary) of a message without an error: empty, unless the format has just this as `%(error_summary)s`. */
+  readonly summary: string
 }
 
 export interface RateLimitOptions {
@@ -135,7 +142,9 @@ class Reader {
     if (depth > 9) return err('value refers to itself')
     return substitute(this.values.get(name)?.text ?? DEFAULTS[name] ?? '', (other) => {
       const known = Object.hasOwn(OLDER, other) ? (OLDER[other] as string) : other
-      return Object.hasOwn(DEFAULTS, known) ? this.expand(known, depth + 1) : ok(undefined)
+      if (!Object.hasOwn(DEFAULTS, known)) return ok(undefined)
+      const text = this.expand(known, depth + 1)
+      return text.ok ? ok(asPython(known, text.value)) : text
     })
   }
 
@@ -160,10 +169,13 @@ class Reader {
     return number
   }
 
-  /** A format of Python's operator %; `empty` is what stands for none. */
-  format(name: string, empty: string): Style {
-    const r = compilePercent(this.text(name) || empty)
-    return r.ok ? r.value : this.refuse(name, `${name}: ${r.error}`)
+  /** A format of Python's operator %. */
+  format(name: string): OsloFormat | undefined {
+    const text = this.text(name)
+    if (text === '') return undefined
+    const r = compilePercent(text)
+    if (!r.ok) this.refuse(name, `${name}: ${r.error}`)
+    return { ...r.value, summary: text.includes('%(error_summary)s') ? '-' : '' }
   }
 
   choice<T extends string>(name: string, choices: readonly T[]): T {
@@ -173,11 +185,18 @@ class Reader {
   }
 }
 
+/** An option's value in the middle of a text: str() of what Python has for it. */
+function asPython(name: string, text: string): string {
+  const missing = DEFAULTS[name]
+  if (missing === '' && text === '' && name !== 'default_log_levels') return 'None'
+  if (missing !== 'true' && missing !== 'false') return text
+  return /^(1|true|yes|on)$/i.test(text) ? 'True' : 'False'
+}
+
 function read(reader: Reader, component: string): OsloOptions {
   const option = (name: string) => reader.text(name) || undefined
   reader.withoutEffect('publish_errors', 'there is no message bus to publish to')
   reader.withoutEffect('use_eventlog', 'there is no Windows event log here')
-  reader.boolean('watch_log_file')
   reader.boolean('fatal_deprecations')
   return {
     debug: reader.boolean('debug'),
@@ -190,18 +209,17 @@ function read(reader: Reader, component: string): OsloOptions {
     useJson: reader.boolean('use_json'),
     useStderr: reader.boolean('use_stderr'),
     color: reader.boolean('log_color'),
-    rotation: reader.choice('log_rotation_type', ['interval', 'size', 'none']),
+    rotation: reader.boolean('watch_log_file')
+      ? 'none'
+      : reader.choice('log_rotation_type', ['interval', 'size', 'none']),
     rotateEvery: rotateEvery(reader),
     rotateUnit: reader.choice('log_rotate_interval_type', INTERVALS),
     maxCount: reader.integer('max_logfile_count', 0),
     maxMegabytes: reader.integer('max_logfile_size_mb', 0),
-    contextFormat: reader.format('logging_context_format_string', '%(message)s'),
-    defaultFormat: reader.format('logging_default_format_string', '%(message)s'),
-    debugSuffix:
-      option('logging_debug_format_suffix') === undefined
-        ? undefined
-        : reader.format('logging_debug_format_suffix', ''),
-    instanceFormat: reader.format('instance_uuid_format', ''),
+    contextFormat: reader.format('logging_context_format_string'),
+    defaultFormat: reader.format('logging_default_format_string'),
+    debugSuffix: reader.format('logging_debug_format_suffix'),
+    instanceFormat: reader.format('instance_uuid_format'),
     levels: levels(reader),
     rate: {
       interval: reader.integer('rate_limit_interval', 0),
@@ -250,7 +268,7 @@ function levels(reader: Reader): ReadonlyMap<string, number> {
     const [name, text] = at < 0 ? [pair, ''] : [pair.slice(0, at), pair.slice(at + 1)]
     const number = level(text)
     if (number === undefined) reader.refuse('default_log_levels', `Unknown level: '${text}'`)
-    out.set(name, number)
+    out.set(name === 'root' ? '' : name, number)
   }
   return out
 }

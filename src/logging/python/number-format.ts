@@ -41,31 +41,39 @@ export function numeric(value: Attribute): number {
   return value instanceof Float ? value.value : Number(value)
 }
 
-/** The digits of a number by a conversion letter of printf's; undefined for another letter. */
-export function digits(letter: string, value: number, precision: number | undefined): string | undefined {
+/**
+ * The digits of a number by a conversion letter of printf's; undefined for another letter. `alternate` is its
+ * flag #: a prefix, or a point and zeros that would be left out.
+ */
+export function digits(
+  letter: string,
+  value: number,
+  precision: number | undefined,
+  alternate = false,
+): string | undefined {
+  const fraction = Math.min(precision ?? 6, 100)
+  const point = (text: string) => (alternate && fraction === 0 ? text.replace(/^-?\d+/, '$&.') : text)
   switch (letter) {
     case 'd':
     case 'i':
     case 'u':
-      return String(Math.trunc(value)).replace(/^(-?)(\d+)$/, (_, sign: string, d: string) => {
-        return sign + d.padStart(precision ?? 0, '0')
-      })
+      return whole(value, 10, precision)
     case 'x':
-      return Math.trunc(value).toString(16)
+      return whole(value, 16, precision, alternate ? '0x' : '')
     case 'X':
-      return Math.trunc(value).toString(16).toUpperCase()
+      return whole(value, 16, precision, alternate ? '0x' : '').toUpperCase()
     case 'o':
-      return Math.trunc(value).toString(8)
+      return whole(value, 8, precision, alternate ? '0o' : '')
     case 'f':
     case 'F':
-      return value.toFixed(Math.min(precision ?? 6, 100))
+      return point(fixed(value, fraction))
     case 'e':
-      return exponent(value.toExponential(Math.min(precision ?? 6, 100)))
+      return point(exponent(exponential(value, fraction)))
     case 'E':
-      return exponent(value.toExponential(Math.min(precision ?? 6, 100))).toUpperCase()
+      return point(exponent(exponential(value, fraction))).toUpperCase()
     case 'g':
     case 'G': {
-      const g = general(value, Math.min(precision === 0 ? 1 : (precision ?? 6), 100))
+      const g = general(value, precision === 0 ? 1 : fraction, alternate)
       return letter === 'g' ? g : g.toUpperCase()
     }
     default:
@@ -73,10 +81,37 @@ export function digits(letter: string, value: number, precision: number | undefi
   }
 }
 
-function general(value: number, precision: number): string {
-  const e = value === 0 ? 0 : Number(value.toExponential(precision - 1).split('e')[1])
-  const trim = (s: string) => (s.includes('.') ? s.replace(/\.?0+$/, '') : s)
-  if (e >= -4 && e < precision) return trim(value.toFixed(Math.min(100, Math.max(0, precision - 1 - e))))
-  const [mantissa, power] = value.toExponential(precision - 1).split('e')
+/** Digits by JavaScript, which rounds what lies in the middle up, as C has them, where the last digit is even. */
+function even(rounded: string, exact: string): string {
+  const shorter = exact.slice(0, rounded.length)
+  const rest = exact.slice(rounded.length)
+  return /^\.?50*$/.test(rest) && /[02468]\.?$/.test(shorter) ? shorter : rounded
+}
+
+function fixed(value: number, fraction: number): string {
+  return even(value.toFixed(fraction), value.toFixed(100))
+}
+
+function exponential(value: number, fraction: number): string {
+  const [exact = '', exactPower] = value.toExponential(100).split('e')
+  const [rounded = '', power] = value.toExponential(fraction).split('e')
+  return exactPower === power ? `${even(rounded, exact)}e${power}` : `${rounded}e${power}`
+}
+
+/** The precision of a whole number is its least number of digits. */
+function whole(value: number, base: number, precision: number | undefined, prefix = ''): string {
+  return Math.trunc(value)
+    .toString(base)
+    .replace(/^(-?)(\w+)$/, (_, sign: string, text: string) => sign + prefix + text.padStart(precision ?? 0, '0'))
+}
+
+function general(value: number, precision: number, alternate: boolean): string {
+  const e = value === 0 ? 0 : Number(exponential(value, precision - 1).split('e')[1])
+  const trim = (text: string) => {
+    if (!alternate) return text.includes('.') ? text.replace(/\.?0+$/, '') : text
+    return text.includes('.') ? text : `${text}.`
+  }
+  if (e >= -4 && e < precision) return trim(fixed(value, Math.min(100, Math.max(0, precision - 1 - e))))
+  const [mantissa, power] = exponential(value, precision - 1).split('e')
   return exponent(`${trim(mantissa as string)}e${power}`)
 }

@@ -59,29 +59,44 @@ export function compilePercent(format: string): Result<Style> {
     if (Number(width) > MAX_WIDTH || Number(precision ?? 0) > MAX_WIDTH) return err('width too large')
     names.add(name)
     const limit = precision === undefined ? undefined : Number(precision)
-    parts.push((lookup) => pad(printf(letter, flags, lookup(name) ?? '', limit), flags, Number(width)))
+    // Only numbers are filled up with zeros.
+    const zeros = !'crsa'.includes(letter)
+    parts.push((lookup) =>
+      pad(printf(letter, flags, lookup(name) ?? '', limit), zeros ? flags : flags.replaceAll('0', ''), Number(width)),
+    )
   }
   parts.push(format.slice(end))
   return ok(style(parts, names))
 }
 
+/** The first characters, as Python counts them: a pair of surrogates is one. */
+function cut(value: string, length: number | undefined): string {
+  if (length === undefined || value.length <= length) return value
+  return [...value].slice(0, length).join('')
+}
+
+/** Characters, as Python counts them. */
+function size(value: string): number {
+  return /[\ud800-\udbff]/.test(value) ? [...value].length : value.length
+}
+
 function printf(letter: string, flags: string, value: Attribute, precision: number | undefined): string {
-  if (letter === 's') return precision === undefined ? text(value) : text(value).slice(0, precision)
-  if (letter === 'r' || letter === 'a')
-    return precision === undefined ? quoted(value) : quoted(value).slice(0, precision)
+  if (letter === 's') return cut(text(value), precision)
+  if (letter === 'r' || letter === 'a') return cut(quoted(value), precision)
   if (letter === 'c')
     return typeof value === 'string' ? value : String.fromCodePoint(Math.abs(numeric(value)) % 0x10ffff)
-  const number = digits(letter, numeric(value), precision) ?? ''
+  const number = digits(letter, numeric(value), precision, flags.includes('#')) ?? ''
   if (number.startsWith('-')) return number
   return flags.includes('+') ? `+${number}` : flags.includes(' ') ? ` ${number}` : number
 }
 
 function pad(value: string, flags: string, width: number): string {
-  if (value.length >= width) return value
-  if (flags.includes('-')) return value.padEnd(width)
-  if (!flags.includes('0') || !/^[-+ ]?[0-9]/.test(value)) return value.padStart(width)
-  const sign = /^[-+ ]?/.exec(value)?.[0] ?? ''
-  return sign + value.slice(sign.length).padStart(width - sign.length, '0')
+  const missing = width - size(value)
+  if (missing <= 0) return value
+  if (flags.includes('-')) return value + ' '.repeat(missing)
+  if (!flags.includes('0') || !/^[-+ ]?[0-9]/.test(value)) return ' '.repeat(missing) + value
+  const head = /^[-+ ]?(0[xXo])?/.exec(value)?.[0] ?? ''
+  return head + '0'.repeat(missing) + value.slice(head.length)
 }
 
 function braces(format: string): Result<Style> {
