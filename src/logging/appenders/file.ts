@@ -219,8 +219,9 @@ export class FileAppender implements Appender {
     this.trouble(errorText(error))
   }
 
+  /** Opens the file at the path again; one that was closed, too. */
   reopen(): void {
-    if (this.closed) return
+    this.closed = false
     this.leave()
     this.open()
   }

@@ -36,6 +36,7 @@ export class VlogBackend implements Backend {
   private readonly layouts: Record<Destination, Layout>
   private readonly appenders: Partial<Record<Destination, Appender>>
   private facility: number | undefined
+  private closedFile: Appender | undefined
   /** Called when levels changed. */
   onChange: (() => void) | undefined
 
@@ -61,13 +62,23 @@ export class VlogBackend implements Backend {
   /** Puts an appender in place, closing the one before it. */
   attach(destination: Destination, appender: Appender | undefined): void {
     this.appenders[destination]?.close()
+    if (destination === 'file') this.closedFile = undefined
     if (appender) this.appenders[destination] = appender
     else delete this.appenders[destination]
     this.onChange?.()
   }
 
+  /** Whether there is a log file, open or closed. */
   get hasFile(): boolean {
-    return this.appenders.file !== undefined
+    return this.appenders.file !== undefined || this.closedFile !== undefined
+  }
+
+  /** Closes the log file until it is to be opened again. */
+  closeFile(): void {
+    const { file } = this.appenders
+    if (!file) return
+    this.attach('file', undefined)
+    this.closedFile = file
   }
 
   get syslogFacility(): number | undefined {
@@ -120,6 +131,11 @@ export class VlogBackend implements Backend {
   }
 
   reopen(): void {
+    if (this.closedFile) {
+      this.appenders.file = this.closedFile
+      this.closedFile = undefined
+      this.onChange?.()
+    }
     for (const d of DESTINATIONS) this.appenders[d]?.reopen()
   }
 
@@ -142,10 +158,10 @@ export class VlogBackend implements Backend {
     return levels
   }
 
-  /** A module by its name; case and the choice between - and _ do not matter. */
+  /** A module by its name; case does not matter. */
   findModule(name: string): string | undefined {
-    const wanted = name.toLowerCase().replaceAll('-', '_')
-    for (const module of this.levels.keys()) if (module.toLowerCase().replaceAll('-', '_') === wanted) return module
+    const wanted = name.toLowerCase()
+    for (const module of this.levels.keys()) if (module.toLowerCase() === wanted) return module
     return undefined
   }
 

@@ -15,7 +15,7 @@ export function vlogCommands(vlog: VlogBackend, logging: Logging): ControlComman
     })
   return [
     command('vlog/close', '', [0, 0], () => {
-      vlog.attach('file', undefined)
+      vlog.closeFile()
       return ''
     }),
     rate('vlog/disable-rate-limit', false),

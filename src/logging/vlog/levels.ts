@@ -82,11 +82,11 @@ export function parseSpec(text: string, isModule: (name: string) => string | und
   return ok({ kind: 'levels', module, destination, level: level ?? 'dbg' })
 }
 
+/** `PATTERN:DESTINATION:PATTERN`: the pattern is all that follows the destination and one separator, even nothing. */
 function parsePattern(text: string): Result<VlogSpec> {
-  const m = /^[ ,:]*pattern[ ,:]+([^ ,:]*)(?::(.*))?$/is.exec(text)
-  const name = m?.[1]?.toLowerCase() ?? ''
-  if (name !== 'any' && !(DESTINATIONS as readonly string[]).includes(name))
-    return err(`unknown destination ${m?.[1] ?? ''}`)
-  if (m?.[2] === undefined) return err('missing pattern')
-  return ok({ kind: 'pattern', destination: name === 'any' ? undefined : (name as Destination), pattern: m[2] })
+  const m = /^[ ,:]*pattern[ ,:]+([^ ,:]+)(?:[ ,:](.*))?$/is.exec(text)
+  if (!m) return err('missing destination')
+  const name = m[1]?.toLowerCase() ?? ''
+  if (name !== 'any' && !(DESTINATIONS as readonly string[]).includes(name)) return err(`unknown destination "${m[1]}"`)
+  return ok({ kind: 'pattern', destination: name === 'any' ? undefined : (name as Destination), pattern: m[2] ?? '' })
 }

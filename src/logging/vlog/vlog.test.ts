@@ -39,7 +39,7 @@ it('writes the real daemon’s lines', () => {
 
 it('changes levels, patterns and facility as told', () => {
   const s = setup()
-  expect(s.vlog.set('ovsdb-server:console:off').ok).toBe(true)
+  expect(s.vlog.set('OVSDB_server:console:off').ok).toBe(true)
   expect(s.vlog.set('PATTERN:file:%-6p|%06N|%c|%A|%P|%B|%D{%H:%M:%S.#}|%m%%').ok).toBe(true)
   expect(s.vlog.set('file,dbg').ok).toBe(true)
   expect(s.vlog.set('FACILITY:local0').ok).toBe(true)
@@ -57,8 +57,8 @@ it.each([
   ['file console', 'cannot specify multiple destinations'],
   ['info dbg', 'cannot specify multiple levels'],
   ['FACILITY:nowhere', 'invalid facility'],
-  ['PATTERN:nowhere:%m', 'unknown destination nowhere'],
-  ['PATTERN:file', 'missing pattern'],
+  ['PATTERN:nowhere:%m', 'unknown destination "nowhere"'],
+  ['PATTERN', 'missing destination'],
 ])('refuses %s and changes nothing', (spec, why) => {
   const s = setup()
   const before = s.vlog.list()
@@ -92,6 +92,10 @@ it('answers the control commands', () => {
   expect(s.lines.filter((l) => l.startsWith('file: 20'))).toHaveLength(10)
   expect(run('vlog/enable-rate-limit')).toBe('')
   run('vlog/close')
+  run('vlog/close')
+  expect(run('vlog/reopen')).toBe('')
+  expect(s.lines.slice(-3)).toEqual(['file closed', 'console reopened', 'file reopened'])
+  s.vlog.attach('file', undefined)
   expect(run('vlog/reopen')).toBe('error: Logging to file not configured')
   let reopened = 0
   const other = { enabled: () => true, write() {}, reopen: () => void reopened++, flush() {}, close() {} }

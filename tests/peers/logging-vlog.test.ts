@@ -1,0 +1,66 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Lab, type Maker } from './ovsdb-lab.ts'
+import { referenceSchema } from './reference.ts'
+
+// The vlog commands by the real ovs-appctl: the real server and ours answer the same.
+
+const lab = new Lab()
+beforeAll(() => lab.prepare('ovsdb-server'), 60_000)
+afterAll(() => lab.close())
+
+const SET = [
+  ...['jsonrpc', 'jsonrpc:dbg', 'jsonrpc:file:dbg', 'file:jsonrpc:warn', 'DBG:JSONRPC:console', 'any', 'any:any:off'],
+  ...['ANY:syslog:err', 'ovsdb-server:dbg', 'ovsdb_server:dbg', 'ovsdb_jsonrpc-server:file', 'off', 'file', ''],
+  ...['nonsense', 'jsonrpc:nonsense', 'jsonrpc:file:syslog', 'jsonrpc:reconnect:dbg', 'dbg:info', 'jsonrpc,file,info'],
+  ...['jsonrpc file emer', ':::', 'jsonrpc:', ':jsonrpc', 'jsonrpc::dbg', 'PATTERN:file:%m', 'pattern:any:%c %m'],
+  ...['PATTERN:nonsense:%m', 'PATTERN', 'PATTERN:', 'PATTERN:file', 'PATTERN:file:', 'PATTERN::x', 'Pattern:FILE:a:b'],
+  ...[
+    'FACILITY:daemon',
+    'FACILITY:local7',
+    'FACILITY:nonsense',
+    'FACILITY',
+    'FACILITY:',
+    'facility:MAIL',
+    'FACILITY:LOG_USER',
+  ],
+]
+
+const COMMANDS: readonly (readonly string[])[] = [
+  ...SET.flatMap((spec) => [['vlog/set', spec], ['vlog/list', 'jsonrpc'], ['vlog/list-pattern']]),
+  ['vlog/set'],
+  ['vlog/set', 'jsonrpc:dbg', 'reconnect:warn'],
+  ['vlog/set', 'jsonrpc:info', 'nonsense', 'reconnect:dbg'],
+  ['vlog/list', 'nonsense'],
+  ['vlog/list-pattern', 'x'],
+  ['vlog/reopen', 'x'],
+  ['vlog/reopen'],
+  ['vlog/close', 'x'],
+  ['vlog/close'],
+  ['vlog/close'],
+  ['vlog/reopen'],
+  ['vlog/disable-rate-limit', 'any', 'jsonrpc'],
+  ['vlog/enable-rate-limit', 'ovsdb-server'],
+]
+
+/** The modules that both have. */
+const COMMON = /^(?: +console| +-|jsonrpc|reconnect|ovsdb_server|ovsdb_jsonrpc_server|vlog) .*/
+
+async function answers(maker: Maker): Promise<string[]> {
+  const at = lab.at(`vlog.${maker}`)
+  await lab.run('26.03', 'ovsdb-tool', 'create', `${at}.db`, referenceSchema('vswitch'))
+  const server = await lab.start(maker, 'ovsdb-server', `${at}.db`, '--no-chdir')
+  const out: string[] = []
+  for (const words of COMMANDS) {
+    const listing = words[0] === 'vlog/list' && words[1] !== 'nonsense'
+    const { code, stdout, stderr } = await server.appctl(...(listing ? ['vlog/list'] : words))
+    const lines = stdout.split('\n').filter((l) => !listing || COMMON.test(l))
+    out.push(`${words.join(' ')}: ${code}\n${lines.join('\n')}${stderr.replaceAll(server.control, 'CONTROL')}`)
+  }
+  await server.end()
+  return out
+}
+
+test('ours answers what the real one answers', async () => {
+  const [real, ours] = await Promise.all([answers('26.03'), answers('ours')])
+  expect(ours).toEqual(real)
+}, 90_000)
