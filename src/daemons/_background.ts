@@ -43,19 +43,22 @@ export function sayReady(): void {
   if (process.connected) process.send?.('ready', () => process.disconnect())
 }
 
-function start(role: Role, options: { readonly newSession: boolean }): ChildProcess {
+/** Where what a daemon prints goes: nowhere, or to where its starter's goes. */
+export type Output = 'ignore' | 'inherit'
+
+function start(role: Role, options: { readonly newSession: boolean; readonly output: Output }): ChildProcess {
   const child = spawn(process.execPath, [...process.execArgv, process.argv[1] as string, ...process.argv.slice(2)], {
     env: { ...process.env, [ROLE]: role },
     detached: options.newSession,
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    stdio: ['ignore', options.output, 'pipe', 'ipc'],
   })
   child.stderr?.on('data', (bytes: Buffer) => process.stderr.write(bytes))
   return child
 }
 
 /** Starts the daemon in the background and ends with it standing: status 0 when it serves, its own when it failed. */
-export function startInBackground(options: ParsedOptions): void {
-  const child = start(options.has('monitor') ? 'monitor' : 'worker', { newSession: true })
+export function startInBackground(options: ParsedOptions, output: Output): void {
+  const child = start(options.has('monitor') ? 'monitor' : 'worker', { newSession: true, output })
   child.on('message', () => process.exit(0))
   child.on('exit', (code) => process.exit(code || 1))
 }
@@ -112,6 +115,7 @@ export class Monitor {
     private readonly say: (write: (log: Log) => void) => void,
     /** The daemon serves for the first time. */
     private readonly serving: () => void,
+    private readonly output: Output,
   ) {}
 
   run(): void {
@@ -122,7 +126,7 @@ export class Monitor {
   private start(): void {
     this.started = this.clock.monotonic()
     let ready = false
-    const worker = start('worker', { newSession: false })
+    const worker = start('worker', { newSession: false, output: this.output })
     this.worker = worker
     const history = this.crashes ? `${this.crashes} crashes: ${this.last}` : 'healthy'
     process.title = `${this.name}: monitoring pid ${worker.pid} (${history})`

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { ControlCommand } from '../base/command.ts'
 import type { Log } from '../base/log.ts'
@@ -29,6 +29,8 @@ import { becomeUser, type DaemonUser, parseUser } from './_user.ts'
 export interface DaemonNature {
   /** Has to do with packets: as another user it keeps the network's capabilities (--user). */
   readonly network?: boolean
+  /** Goes on printing to the standard output of whoever started it. */
+  readonly prints?: boolean
 }
 
 /** What a daemon shows of itself while it serves. */
@@ -90,7 +92,7 @@ export class DaemonProcess {
     const user = this.user()
     switch (roleOf(this.options)) {
       case 'starter':
-        startInBackground(this.options)
+        startInBackground(this.options, this.output)
         break
       case 'monitor':
         this.supervise(user)
@@ -99,7 +101,6 @@ export class DaemonProcess {
         nameProcess(this.name)
         process.on('uncaughtException', (e) => this.crash(e))
         process.on('exit', () => this.clean())
-        this.takeName()
         await this.logging.open(user)
         if (user) this.become(user)
         this.takePidfile()
@@ -107,16 +108,6 @@ export class DaemonProcess {
     }
     // Nothing else is to happen in this process.
     throw new Detaching()
-  }
-
-  /** Is called as the real daemon in process lists: `ovs-ctl` asks for it there. */
-  private takeName(): void {
-    try {
-      // process.title would hide the command line.
-      writeFileSync('/proc/self/comm', this.name)
-    } catch {
-      // No Linux.
-    }
   }
 
   private user(): DaemonUser | undefined {
@@ -141,12 +132,22 @@ export class DaemonProcess {
   private supervise(user: DaemonUser | undefined): void {
     this.logging.openSyslog()
     const say = (write: (log: Log) => void) => this.logging.visit(write, 'daemon_unix')
-    const monitor = new Monitor(this.name, this.clock, say, () => {
-      // The first worker had to be root to open what it needs; those that come after it need not be.
-      if (user) this.become(user)
-    })
+    const monitor = new Monitor(
+      this.name,
+      this.clock,
+      say,
+      () => {
+        // The first worker had to be root to open what it needs; those that come after it need not be.
+        if (user) this.become(user)
+      },
+      this.output,
+    )
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => monitor.pass(signal))
     monitor.run()
+  }
+
+  private get output(): Output {
+    return this.nature.prints ? 'inherit' : 'ignore'
   }
 
   private get pidfile(): string {
