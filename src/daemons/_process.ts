@@ -10,6 +10,7 @@ import { type ControlServer, serveControl } from '../io/unixctl.ts'
 import {
   Monitor,
   nameProcess,
+  type Output,
   roleOf,
   sayReady,
   signalText,
