@@ -120,14 +120,26 @@ function above(name: string): string | undefined {
 
 const nowhere: Appender = { append() {}, reopen() {}, flush() {}, close() {} }
 
+/** Files that this process has begun: a configuration that is read again does not empty them once more. */
+const begun = new Set<string>()
+
+function begins(path: string): boolean {
+  const first = !begun.has(path)
+  begun.add(path)
+  return first
+}
+
 function appender(config: AppenderConfig, context: Log4cplusContext): Appender {
   const { what } = config
-  const options = (file: Omit<FileSettings, 'path'>): Omit<FileOptions, 'path'> => ({
-    ...{ truncate: file.truncate, createFolders: file.createFolders, retry: file.retry },
+  const options = (file: Omit<FileSettings, 'path'>, path: string): Omit<FileOptions, 'path'> => ({
+    ...{ truncate: file.truncate && begins(path), createFolders: file.createFolders, retry: file.retry },
     // What others may read of a log is for the process's umask to say.
     ...{ end: '', mode: 0o666, onTrouble: context.onTrouble },
   })
-  const at = (file: FileSettings): FileOptions => ({ ...options(file), path: context.resolve(file.path) })
+  const at = (file: FileSettings): FileOptions => {
+    const path = context.resolve(file.path)
+    return { ...options(file, path), path }
+  }
   switch (what.kind) {
     case 'null':
       return nowhere
@@ -144,11 +156,11 @@ function appender(config: AppenderConfig, context: Log4cplusContext): Appender {
     case 'history': {
       const { file, rollOnClose } = what
       const history = { ...what.history, pattern: context.resolve(what.history.pattern) }
-      if (file.path === undefined) return new HistoryAppender(history, options(file), context.now())
+      const { path } = file
+      if (path === undefined) return new HistoryAppender(history, options(file, history.pattern), context.now())
       const more = { atClose: rollOnClose, createFolders: file.createFolders, now: () => context.now() }
       // A configuration that is read again opens the file before the old one puts it away.
-      const opened = { ...options(file), path: context.resolve(file.path), watch: rollOnClose }
-      return new RollingFileAppender(opened, rollToHistory(history, more))
+      return new RollingFileAppender({ ...at({ ...file, path }), watch: rollOnClose }, rollToHistory(history, more))
     }
     case 'syslog': {
       const target = what.server ?? { kind: 'unix' as const, path: '/dev/log' }

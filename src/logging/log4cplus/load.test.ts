@@ -94,6 +94,19 @@ it('loses no line when a file that rolls at the end is read again', async () => 
   s.hub.close()
 })
 
+it('empties a file that is begun anew once, not each time the configuration is read', async () => {
+  writeFileSync(join(dir, 'x.log'), 'of yesterday\n')
+  const text = properties('FileAppender', 'File=x.log')
+  const s = await logging(text)
+  s.log.info('before')
+  const again = await s.load(text)
+  if (!again.ok) throw new Error(again.error)
+  s.hub.use([again.value.backend])
+  s.log.info('after')
+  s.hub.close()
+  expect(read('x.log')).toBe('INFO - before\nINFO - after\n')
+})
+
 it('writes to the file of the period from the start, where there is no other', async () => {
   const s = await logging(
     properties('TimeBasedRollingFileAppender', 'FilenamePattern=x-%d{yyyy-MM-dd}.log', 'MaxHistory=2'),
