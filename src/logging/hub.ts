@@ -79,8 +79,9 @@ export class Logging {
     for (const backend of this.backends) backend.write(event)
   }
 
-  reopen(): void {
-    for (const backend of this.backends) backend.reopen()
+  /** Opens the files of all backends again, but of one that has been told already. */
+  reopen(told?: Backend): void {
+    for (const backend of this.backends) if (backend !== told) backend.reopen()
   }
 
   flush(): void {

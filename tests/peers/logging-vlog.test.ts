@@ -1,3 +1,4 @@
+import { mkdirSync, readFileSync, renameSync, rmdirSync, unlinkSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Lab, type Maker } from './ovsdb-lab.ts'
 import { referenceSchema } from './reference.ts'
@@ -64,3 +65,41 @@ test('ours answers what the real one answers', async () => {
   const [real, ours] = await Promise.all([answers('26.03'), answers('ours')])
   expect(ours).toEqual(real)
 }, 90_000)
+
+async function life(maker: Maker): Promise<string> {
+  const at = lab.at(`life.${maker}`)
+  await lab.run('26.03', 'ovsdb-tool', 'create', `${at}.db`, referenceSchema('vswitch'))
+  const server = await lab.start(maker, 'ovsdb-server', `${at}.db`, `--remote=punix:${at}`)
+  const path = /opened log file (.*)/.exec(server.log())?.[1] ?? ''
+  const out: string[] = []
+  const ask = async (...words: string[]) => {
+    const { code, stdout, stderr } = await server.appctl(...words)
+    out.push(`${words.join(' ')}: ${code} ${stdout}${stderr}`)
+  }
+  const read = (name: string) => out.push(`${name}:\n${readFileSync(`${path}${name}`, 'utf8')}`)
+  await ask('vlog/reopen')
+  renameSync(path, `${path}.1`)
+  await ask('vlog/reopen')
+  await ask('vlog/close')
+  await ask('vlog/set', 'nonsense')
+  await ask('vlog/reopen')
+  read('.1')
+  read('')
+  unlinkSync(path)
+  mkdirSync(path)
+  await ask('vlog/reopen')
+  rmdirSync(path)
+  await ask('vlog/reopen')
+  await server.end()
+  read('')
+  return out
+    .join('\n')
+    .replaceAll(path, 'LOG')
+    .replaceAll(server.control, 'CONTROL')
+    .replace(/^\d[^|]*\|\d+\|/gm, '')
+}
+
+test('a log file that is moved, closed, and cannot be opened: the same answers and the same lines', async () => {
+  const [real, ours] = await Promise.all([life('26.03'), life('ours')])
+  expect(ours).toEqual(real)
+}, 60_000)

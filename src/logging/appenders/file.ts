@@ -97,16 +97,7 @@ export class FileAppender implements Appender {
   /** Undefined when the file is open, or why it is not. */
   open(): string | undefined {
     try {
-      const flags = this.options.truncate && !this.started ? 'w' : 'a'
-      if (this.options.createFolders) mkdirSync(dirname(this.options.path), { recursive: true })
-      const fd = openSync(this.options.path, flags, this.options.mode ?? 0o640)
-      const stat = fstatSync(fd)
-      this.file = {
-        ...{ fd, device: stat.dev, inode: stat.ino, waiting: [], bytes: 0, written: stat.size },
-        ...{ writing: undefined, scheduled: false, leaving: false, closed: false },
-      }
-      this.length = stat.size
-      this.started = true
+      this.take(this.openPath())
       return undefined
     } catch (e) {
       this.file = undefined
@@ -115,6 +106,48 @@ export class FileAppender implements Appender {
       this.trouble(error)
       return error
     }
+  }
+
+  /** Throws where it cannot be opened. */
+  private openPath(): Opened {
+    const flags = this.options.truncate && !this.started ? 'w' : 'a'
+    if (this.options.createFolders) mkdirSync(dirname(this.options.path), { recursive: true })
+    const fd = openSync(this.options.path, flags, this.options.mode ?? 0o640)
+    const stat = fstatSync(fd)
+    return {
+      ...{ fd, device: stat.dev, inode: stat.ino, waiting: [], bytes: 0, written: stat.size },
+      ...{ writing: undefined, scheduled: false, leaving: false, closed: false },
+    }
+  }
+
+  private take(file: Opened): void {
+    this.file = file
+    this.length = file.written
+    this.started = true
+  }
+
+  /**
+   * Opens what is at the path by now, beside the file in use. Undefined when it is the same; an error leaves the old
+   * one in use; else `exchange` puts it in the place of the old one, if there is one.
+   */
+  renew(): { readonly error: string } | { readonly first: boolean; readonly exchange: () => void } | undefined {
+    let next: Opened
+    try {
+      next = this.openPath()
+    } catch (e) {
+      return { error: errorText(e) }
+    }
+    const { file } = this
+    if (file && file.device === next.device && file.inode === next.inode) {
+      this.closeFd(next)
+      return undefined
+    }
+    const exchange = () => {
+      this.closed = false
+      this.leave()
+      this.take(next)
+    }
+    return { first: file === undefined, exchange }
   }
 
   append(line: string, event?: LogEvent): void {
@@ -162,7 +195,7 @@ export class FileAppender implements Appender {
     this.reopen()
   }
 
-  private take(file: Opened): Buffer {
+  private collect(file: Opened): Buffer {
     const buffer = Buffer.from(file.waiting.join(this.end) + this.end)
     file.waiting = []
     file.bytes = 0
@@ -172,7 +205,7 @@ export class FileAppender implements Appender {
   private next(file: Opened): void {
     if (file.closed) return
     if (file.waiting.length) {
-      const buffer = this.take(file)
+      const buffer = this.collect(file)
       file.writing = { buffer, from: 0, end: file.written + buffer.length, settled: false }
       this.send(file, file.writing)
     } else if (file.leaving) this.closeFd(file)
@@ -252,7 +285,7 @@ export class FileAppender implements Appender {
 
   private drain(file: Opened): void {
     if (!file.waiting.length || file.closed) return
-    const buffer = this.take(file)
+    const buffer = this.collect(file)
     let from = 0
     try {
       while (from < buffer.length) from += writeSync(file.fd, buffer, from)

@@ -68,9 +68,9 @@ export class VlogBackend implements Backend {
     this.onChange?.()
   }
 
-  /** Whether there is a log file, open or closed. */
-  get hasFile(): boolean {
-    return this.appenders.file !== undefined || this.closedFile !== undefined
+  /** The log file, open or closed. */
+  get logFile(): Appender | undefined {
+    return this.appenders.file ?? this.closedFile
   }
 
   /** Closes the log file until it is to be opened again. */
@@ -130,12 +130,16 @@ export class VlogBackend implements Backend {
     ].join('\n')}\n`
   }
 
+  /** The log file that was closed takes lines again. */
+  openFile(): void {
+    if (!this.closedFile) return
+    this.appenders.file = this.closedFile
+    this.closedFile = undefined
+    this.onChange?.()
+  }
+
   reopen(): void {
-    if (this.closedFile) {
-      this.appenders.file = this.closedFile
-      this.closedFile = undefined
-      this.onChange?.()
-    }
+    this.openFile()
     for (const d of DESTINATIONS) this.appenders[d]?.reopen()
   }
 

@@ -1,4 +1,5 @@
 import { type ControlCommand, command } from '../../base/command.ts'
+import { FileAppender } from '../appenders/file.ts'
 import type { Logging } from '../hub.ts'
 import type { VlogBackend } from './backend.ts'
 
@@ -23,9 +24,10 @@ export function vlogCommands(vlog: VlogBackend, logging: Logging): ControlComman
     command('vlog/list', '', [0, 0], () => vlog.list()),
     command('vlog/list-pattern', '', [0, 0], () => vlog.listPattern()),
     command('vlog/reopen', '', [0, 0], () => {
-      if (!vlog.hasFile && !logging.logsBeside(vlog)) return new Error('Logging to file not configured')
-      logging.reopen()
-      return ''
+      if (!vlog.logFile && !logging.logsBeside(vlog)) return new Error('Logging to file not configured')
+      logging.reopen(vlog)
+      const error = reopenFile(vlog, logging)
+      return error === undefined ? '' : new Error(error)
     }),
     command('vlog/set', '{spec | PATTERN:destination:pattern}', [0, Number.POSITIVE_INFINITY], (specs) => {
       for (const spec of specs.length ? specs : ['']) {
@@ -35,4 +37,28 @@ export function vlogCommands(vlog: VlogBackend, logging: Logging): ControlComman
       return ''
     }),
   ]
+}
+
+/**
+ * `vlog/reopen`: the file at the path takes the place of the one in use, with a last line in the one and a first line
+ * in the other. Nothing happens where they are the same; one that cannot be opened leaves the old one in use.
+ */
+function reopenFile(vlog: VlogBackend, logging: Logging): string | undefined {
+  const file = vlog.logFile
+  if (!(file instanceof FileAppender)) {
+    vlog.reopen()
+    return undefined
+  }
+  const next = file.renew()
+  if (next === undefined) return undefined
+  const log = logging.log('vlog')
+  if ('error' in next) {
+    log.warn(`failed to open ${file.path} for logging: ${next.error}`, { code: 'LOG_NOT_WRITTEN' })
+    return next.error
+  }
+  if (!next.first) log.info('closing log file')
+  next.exchange()
+  vlog.openFile()
+  log.info(`opened log file ${file.path}`)
+  return undefined
 }
