@@ -83,11 +83,10 @@ export class SocketStream implements ByteStream {
   }
 
   close(error?: Error): void {
+    // What was answered so far goes out, as far as the system takes it.
+    this.flush()
     if (error) this.socket.destroy(error)
-    else {
-      this.flush()
-      this.socket.end()
-    }
+    else this.socket.end()
   }
 
   pause(): void {

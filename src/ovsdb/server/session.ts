@@ -1,6 +1,7 @@
 import type { Timer } from '../../base/clock.ts'
 import type { ByteStream } from '../../base/stream.ts'
-import { isArray, isObject, type Json, type JsonObject, printJson, printString } from '../../jsonrpc/json.ts'
+import { isObject, type Json, type JsonObject, printJson, printString } from '../../jsonrpc/json.ts'
+import { readMessage } from '../../jsonrpc/message.ts'
 import { JsonError } from '../../jsonrpc/parser.ts'
 import { MessageReader } from '../../jsonrpc/reader.ts'
 import { Monitor, type MonitorVersion, readConditionChange, readRequests } from '../monitor/index.ts'
@@ -102,6 +103,8 @@ export class Session implements LockHolder {
       this.reader.push(bytes)
     } catch (e) {
       if (!(e instanceof JsonError)) throw e
+      // What comes behind the message for which it was dropped is nobody's.
+      if (this.ended) return
       this.server.log
         .child('jsonrpc')
         .warn(`${this.name}: error parsing stream: ${e.message}`, { code: 'bad-json', peer: this.name })
@@ -183,50 +186,24 @@ export class Session implements LockHolder {
 
   private message(json: Json): void {
     if (this.ended) return
-    const bad = (what: string) => {
+    const read = readMessage(json)
+    if (!read.ok) {
       this.server.log
         .child('jsonrpc')
-        .warn(`${this.name}: received bad JSON-RPC message: ${what}`, { code: 'bad-message', peer: this.name })
+        .warn(`${this.name}: received bad JSON-RPC message: ${read.error}`, { code: 'bad-message', peer: this.name })
       this.drop('Protocol error')
-    }
-    if (!isObject(json)) {
-      bad('message is not a JSON object')
       return
     }
-    const { method, params, id } = json
-    for (const name of Object.keys(json)) {
-      if (!MEMBERS.has(name)) {
-        bad(`message has unexpected member ${printString(name)}`)
-        return
-      }
+    const message = read.value
+    if (message.kind === 'request') this.request(message.method, message.params, message.id)
+    else if (message.kind === 'notification') this.notification(message.method, message.params)
+    else if (message.kind === 'error' || message.id !== 'echo') {
+      this.server.log.child('ovsdb_jsonrpc_server').warn(`${this.name}: received unexpected ${message.kind} message`, {
+        code: 'unexpected-reply',
+        peer: this.name,
+      })
+      this.close(new Error(`unexpected ${message.kind} message`))
     }
-    if (method === undefined) {
-      if (id === undefined || id === null) {
-        bad('reply must have "id"')
-        return
-      }
-      if (id === 'echo') return
-      this.server.log
-        .child('ovsdb_jsonrpc_server')
-        .warn(`${this.name}: received unexpected reply message`, { code: 'unexpected-reply', peer: this.name })
-      this.close(new Error('unexpected reply message'))
-      return
-    }
-    if (typeof method !== 'string') {
-      bad('method is not a JSON string')
-      return
-    }
-    const kind = id === undefined || id === null ? 'notification' : 'request'
-    if (params === undefined) {
-      bad(`${kind} must have "params"`)
-      return
-    }
-    if (!isArray(params)) {
-      bad('"params" must be JSON array')
-      return
-    }
-    if (id === undefined || id === null) this.notification(method, params)
-    else this.request(method, params, id)
   }
 
   private notification(method: string, params: readonly Json[]): void {
@@ -568,8 +545,6 @@ function changesAnything(operations: readonly Json[]): boolean {
 
 /** The error with which a transaction is ended whose database is gone. */
 export const CANCELED = { error: 'canceled' } as const
-
-const MEMBERS: ReadonlySet<string> = new Set(['method', 'params', 'id', 'result', 'error'])
 
 function readTransactionId(json: Json | undefined): string {
   if (typeof json !== 'string') syntaxError(json, 'last-txn-id must be string')
