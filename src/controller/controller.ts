@@ -485,6 +485,9 @@ export class Controller {
     })
   }
 
+  /** Attempts to reach the switch since it was last there. */
+  private failedDials = 0
+
   private dial(): void {
     const bridge = this.state.settings.peek('ovn-bridge')
     if (bridge === undefined || !bridgeNamed(this.options.ovs, bridge)) return
@@ -497,9 +500,14 @@ export class Controller {
     const done = (channel: OpenFlowChannel | undefined) => {
       this.dialling = false
       if (this.closed) channel?.close()
-      else if (channel) this.use(channel)
-      else {
-        this.options.log.child('rconn').warn(`${bridge}: connection failed`, { code: 'SWITCH_UNREACHABLE', bridge })
+      else if (channel) {
+        this.failedDials = 0
+        this.use(channel)
+      } else {
+        const log = this.options.log.child('rconn')
+        // The bridge may be about to be made: that takes the switch a moment, and is no trouble.
+        if (this.failedDials++ === 0) log.info(`${bridge}: connection failed`)
+        else log.warn(`${bridge}: connection failed`, { code: 'SWITCH_UNREACHABLE', bridge })
         this.dialAgain()
       }
     }

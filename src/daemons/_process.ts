@@ -73,7 +73,7 @@ export class DaemonProcess {
     this.logging = new DaemonLog({
       ...{ name, options, modules, clock: this.clock, directory: logDirectory(family) },
       ...(role === 'monitor' ? { subprogram: 'monitor' } : {}),
-      quiet: startedByAnother(),
+      quiet: startedByAnother() && options.has('detach'),
       fatal: (message) => this.fatal(message),
     })
     this.log = this.logging.log(name.replaceAll('-', '_'))
@@ -242,9 +242,11 @@ export class DaemonProcess {
   ready(): void {
     notifyServiceManager(`READY=1\nMAINPID=${process.pid}`)
     if (!startedByAnother()) return
-    this.logging.leaveConsole()
-    if (!this.options.has('no-chdir')) process.chdir('/')
     process.stderr.on('error', () => {})
+    if (this.options.has('detach')) {
+      this.logging.leaveConsole()
+      if (!this.options.has('no-chdir')) process.chdir('/')
+    }
     sayReady()
   }
 

@@ -1,7 +1,7 @@
 import { type ControlCommand, command } from '../base/command.ts'
 import type { Log } from '../base/log.ts'
 import { systemRandom } from '../io/random.ts'
-import { createNorthd, type Northd } from '../northd/index.ts'
+import { createNorthd, INTERNAL_VERSION, type Northd } from '../northd/index.ts'
 import type { Replica } from '../ovsdb/client/replica.ts'
 import { type Northbound, northbound } from '../schema/northbound.ts'
 import { type Southbound, southbound } from '../schema/southbound.ts'
@@ -93,6 +93,7 @@ function threads(text: string, log: Log): number {
 
 function run(daemon: DaemonProcess, options: ParsedOptions): void {
   const { clock, log } = daemon
+  log.child('ovn_northd').info(`OVN internal version is : [${INTERNAL_VERSION}]`)
   const dial = remoteDialer(options)
   const remotes = (name: string, variable: string, file: string) =>
     (options.value(name) ?? process.env[variable] ?? `unix:${daemon.rundir}/${file}`).split(',')

@@ -4,6 +4,7 @@ import { err, ok, type Result } from '../base/result.ts'
 import type { ByteStream } from '../base/stream.ts'
 import { errorText } from './errors.ts'
 import { type Endpoint, type Listener, listenOn, peerName, SocketStream } from './socket.ts'
+import { saveAuthority } from './tls-bootstrap.ts'
 
 /** Keys and certificates for TLS, as the contents of their files. */
 export interface TlsKeys {
@@ -19,6 +20,11 @@ export interface TlsKeys {
   readonly ciphersuites?: string | undefined
   /** For the server name indication. */
   readonly serverName?: string | undefined
+  /**
+   * Where the certificate of the authority is to be kept that the first peer shows; until then no peer
+   * can be verified, and none is served (`--bootstrap-ca-cert`).
+   */
+  readonly bootstrap?: string | undefined
 }
 
 const VERSIONS = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'] as const
@@ -28,7 +34,7 @@ type Version = (typeof VERSIONS)[number]
 export function tlsVersions(text: string | undefined): { min: Version; max: Version } | undefined {
   if (!text) return { min: 'TLSv1.2', max: 'TLSv1.3' }
   const plus = text.endsWith('+')
-  const named = (plus ? text.slice(0, -1) : text).split(/[\s,]+/).filter((s) => s)
+  const named = (plus ? text.slice(0, -1) : text).split(/[\s,-]+/).filter((s) => s)
   const at = named.map((n) => VERSIONS.indexOf(n as Version))
   if (!at.length || at.some((i) => i < 0)) return undefined
   const min = VERSIONS[Math.min(...at)] as Version
@@ -103,6 +109,10 @@ function handshake(raw: Socket, tls: TlsServer, accept: (stream: ByteStream) => 
   socket.on('close', () => clearTimeout(timer))
   socket.on('secure', () => {
     clearTimeout(timer)
+    if (keys.value.bootstrap !== undefined) {
+      refuse(keepAuthority(socket, keys.value.bootstrap))
+      return
+    }
     const verified = keys.value.ca !== undefined
     const error = verified ? verifyError(socket) : undefined
     if (error !== undefined) {
@@ -120,6 +130,12 @@ function verifyError(socket: TLSSocket): string | undefined {
   const error = ssl?.verifyError()
   if (error) return error.message
   return Object.keys(socket.getPeerCertificate() ?? {}).length ? undefined : 'peer did not provide a certificate'
+}
+
+/** Keeps the authority's certificate that a peer shows; what is to be said of the connection, which ends with it. */
+function keepAuthority(socket: TLSSocket, path: string): string {
+  const error = saveAuthority(socket, path)
+  return error ?? `successfully bootstrapped CA cert to ${path}; the next connection is verified by it`
 }
 
 /** Opens a TLS connection; `done` is called once. Returns how to give up. */
@@ -145,6 +161,11 @@ export function dialTls(endpoint: Endpoint, keys: TlsKeys, done: (result: Result
     })
     socket.on('error', (e) => settle(err(errorText(e))))
     socket.on('secureConnect', () => {
+      if (keys.bootstrap !== undefined) {
+        settle(err(keepAuthority(socket, keys.bootstrap)))
+        socket.destroy()
+        return
+      }
       socket.setNoDelay(true)
       settle(ok(new SocketStream(socket, `ssl:${endpoint.host}:${endpoint.port}`)))
     })

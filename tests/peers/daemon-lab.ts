@@ -148,7 +148,6 @@ export class Side {
     }
     const vsctl = (...args: string[]) => ran(join(real, 'ovs-vsctl'), '--no-wait', '--timeout=10', ...args)
     await vsctl('init')
-    await vsctl('add-br', 'br-int', '--', 'set', 'bridge', 'br-int', 'datapath_type=netdev', 'fail_mode=secure')
     await vsctl(
       ...['set', 'open', '.', `external_ids:ovn-remote=unix:${this.at('ovnsb_db.sock')}`],
       ...['external_ids:ovn-encap-type=geneve', 'external_ids:ovn-encap-ip=127.0.0.1', 'external_ids:system-id=ch1'],
