@@ -103,7 +103,7 @@ const RANDOM = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g
  * the one that its hashes put first.
  */
 const LIMITS =
-  /(^Attempted to store|is not one of the allowed|is not in the valid range|is (less|greater) than|contains duplicates).*/
+  /(^Attempted to store|is not one of the allowed|is not in the valid range|is (less|greater) than|contains duplicates|Division by zero).*/
 const LIMITED = new Set(['mutate', 'insert'])
 
 /** Whether the answer to these operations may name another value that is out of its limits. */
@@ -116,7 +116,7 @@ export function isAmbiguous(operations: readonly Json[], columns: number): boole
 
 /** An answer without what a value's limits say of it. */
 export function withoutLimits(text: string): string {
-  return text.replaceAll(/"details":"((?:[^"\\]|\\.)*)"/g, (whole, details: string) =>
+  return text.replaceAll(/"details":"((?:[^"\\]|\\.)*)","error":"[^"]*"/g, (whole, details: string) =>
     LIMITS.test(details) ? '"details":"..."' : whole,
   )
 }
@@ -161,7 +161,8 @@ export function comparable(json: Json): Json {
 function isEmptyModification(json: Json | undefined): boolean {
   if (!isObject(json)) return false
   const members = Object.values(json)
-  const emptyModify = isObject(json['modify']) && !Object.keys(json['modify']).length
+  const changed = json['modify'] ?? (isObject(json['new']) ? json['old'] : undefined)
+  const emptyModify = isObject(changed) && !Object.keys(changed).length
   return members.length > 0 && (emptyModify || members.every((m) => isEmptyModification(m)))
 }
 
