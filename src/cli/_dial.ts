@@ -39,7 +39,7 @@ function dialSsl(endpoint: Endpoint & { kind: 'ssl' }, options: Options, done: P
   const open = async () => {
     const bootstrap = options.get('bootstrap-ca-cert')
     if (bootstrap !== undefined && !existsSync(bootstrap)) {
-      const { bootstrapAuthority } = await import('./_bootstrap.ts')
+      const { bootstrapAuthority } = await import('../io/tls-bootstrap.ts')
       const keys = { key: readFile(options, 'private-key') ?? '', certificate: readFile(options, 'certificate') ?? '' }
       const error = await new Promise<string | undefined>((resolve) =>
         bootstrapAuthority(endpoint, keys, bootstrap, resolve),

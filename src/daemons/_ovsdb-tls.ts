@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { err, ok, type Result } from '../base/result.ts'
 import { errorText } from '../io/errors.ts'
 import type { TlsKeys } from '../io/tls.ts'
@@ -6,22 +6,37 @@ import { type Atom, atomsOf } from '../ovsdb/schema/index.ts'
 import type { Server } from '../ovsdb/server/index.ts'
 import type { ParsedOptions } from './_options.ts'
 
+/** The options that may be `db:DB,TABLE,COLUMN`. */
+const SETTINGS = [
+  ...['private-key', 'certificate', 'ca-cert', 'bootstrap-ca-cert', 'peer-ca-cert'],
+  ...['ssl-protocols', 'ssl-ciphers', 'ssl-ciphersuites', 'ssl-server-name'],
+]
+
 /**
  * Where keys and certificates come from: options name files, or `db:DB,TABLE,COLUMN`, a column that
- * names them (ovsdb-server(1)). Files are read for each connection.
+ * names them (ovsdb-server(1)). Files are read for each connection, so that renewed ones count.
  */
 export class TlsSettings {
   constructor(private readonly options: ParsedOptions) {}
 
+  /** Why an option's column can not be read, of those that name one. */
+  problem(server: Server): string | undefined {
+    for (const name of SETTINGS) {
+      const value = this.options.value(name)
+      const column = value?.startsWith('db:') ? columnAt(server, value) : undefined
+      if (column && !column.ok) return column.error
+    }
+    return undefined
+  }
+
   private setting(name: string, server: Server): string | undefined {
     const value = this.options.value(name)
     if (!value?.startsWith('db:')) return value
-    const [db = '', table = '', column = ''] = value.slice(3).split(',')
-    const source = server.database(db)?.tables.get(table)
-    for (const row of source?.rows.values() ?? []) {
-      const atom: Atom | undefined = atomsOf(row[column])[0]
-      if (typeof atom !== 'string' || !atom) continue
-      return atom
+    const found = columnAt(server, value)
+    if (!found.ok) return undefined
+    for (const row of found.value.rows) {
+      const atom: Atom | undefined = atomsOf(row[found.value.column])[0]
+      if (typeof atom === 'string' && atom) return atom
     }
     return undefined
   }
@@ -29,22 +44,44 @@ export class TlsSettings {
   keys(server: Server): Result<TlsKeys> {
     const key = this.setting('private-key', server)
     const certificate = this.setting('certificate', server)
-    const ca = this.setting('ca-cert', server) ?? this.setting('bootstrap-ca-cert', server)
+    const ca = this.setting('ca-cert', server)
+    const bootstrap = ca === undefined ? this.setting('bootstrap-ca-cert', server) : undefined
+    const authority = ca ?? bootstrap
     if (!key) return err('Private key must be configured to use SSL/TLS')
     if (!certificate) return err('Certificate must be configured to use SSL/TLS')
-    if (!ca) return err('CA certificate must be configured to use SSL/TLS')
+    if (!authority) return err('CA certificate must be configured to use SSL/TLS')
+    const missing = bootstrap !== undefined && !existsSync(bootstrap)
+    const more = this.setting('peer-ca-cert', server)
     try {
       return ok({
         key: readFileSync(key, 'utf8'),
-        certificate: readFileSync(certificate, 'utf8'),
-        ca: ca === 'none' ? undefined : readFileSync(ca, 'utf8'),
+        certificate: [certificate, more].map((path) => (path ? readFileSync(path, 'utf8') : '')).join('\n'),
+        ca: authority === 'none' || missing ? undefined : readFileSync(authority, 'utf8'),
         protocols: this.setting('ssl-protocols', server),
         ciphers: this.setting('ssl-ciphers', server),
         ciphersuites: this.setting('ssl-ciphersuites', server),
         serverName: this.setting('ssl-server-name', server),
+        ...(missing ? { bootstrap } : {}),
       })
     } catch (e) {
       return err(errorText(e))
     }
   }
+}
+
+/** The rows and the column that `db:DB,TABLE,COLUMN` names. */
+function columnAt(server: Server, spec: string) {
+  const parts = spec.slice(3).split(',')
+  const [db = '', tableName = '', column = ''] = parts
+  if (parts.length !== 3) return err(`"${spec}": invalid syntax`)
+  const database = server.database(db)
+  if (!database) return err(`"${spec}": no database named ${db}`)
+  const table = database.tables.get(tableName)
+  if (!table) return err(`"${spec}": no table named ${tableName}`)
+  const type = table.schema.columns.get(column)?.type
+  if (!type) return err(`"${spec}": table "${tableName}" has no column "${column}"`)
+  if (type.key.type !== 'string' || type.value) {
+    return err(`"${spec}": table "${tableName}" column "${column}" is not string or set of strings`)
+  }
+  return ok({ rows: table.rows.values(), column })
 }

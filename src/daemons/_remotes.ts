@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { err, ok, type Result } from '../base/result.ts'
 import { errorText } from '../io/errors.ts'
 import type { TlsKeys } from '../io/tls.ts'
@@ -32,7 +32,7 @@ export const TLS_OPTIONS: readonly OptionSpec[] = [
   {
     name: 'bootstrap-ca-cert',
     argument: 'FILE',
-    help: 'file with peer CA certificate to read',
+    help: 'file with peer CA certificate to read or create',
     group: 'PKI configuration (required to use SSL/TLS)',
   },
   { name: 'ssl-protocols', argument: 'PROTOS', help: 'range of SSL/TLS protocols to enable', group: 'SSL/TLS options' },
@@ -59,19 +59,22 @@ export const TLS_OPTIONS: readonly OptionSpec[] = [
 /** Keys and certificates from the files that the options name, read anew for each connection. */
 function keys(options: ParsedOptions): Result<TlsKeys> {
   const [key, certificate] = [options.value('private-key'), options.value('certificate')]
-  const ca = options.value('ca-cert') ?? options.value('bootstrap-ca-cert')
+  const bootstrap = options.has('ca-cert') ? undefined : options.value('bootstrap-ca-cert')
+  const ca = options.value('ca-cert') ?? bootstrap
   if (!key) return err('Private key must be configured to use SSL/TLS')
   if (!certificate) return err('Certificate must be configured to use SSL/TLS')
   if (!ca) return err('CA certificate must be configured to use SSL/TLS')
+  const missing = bootstrap !== undefined && !existsSync(bootstrap)
   try {
     return ok({
       key: readFileSync(key, 'utf8'),
       certificate: readFileSync(certificate, 'utf8'),
-      ca: ca === 'none' ? undefined : readFileSync(ca, 'utf8'),
+      ca: ca === 'none' || missing ? undefined : readFileSync(ca, 'utf8'),
       protocols: options.value('ssl-protocols'),
       ciphers: options.value('ssl-ciphers'),
       ciphersuites: options.value('ssl-ciphersuites'),
       serverName: options.value('ssl-server-name'),
+      ...(missing ? { bootstrap } : {}),
     })
   } catch (e) {
     return err(errorText(e))

@@ -10,7 +10,7 @@ import { readConfig, type ServerConfig } from './_ovsdb-config.ts'
 import { Databases, databaseArgument } from './_ovsdb-databases.ts'
 import { TlsSettings } from './_ovsdb-tls.ts'
 import { DaemonProcess, Detaching } from './_process.ts'
-import { databaseDirectory, PROCESS_OPTIONS } from './_process-options.ts'
+import { databaseDirectory, helpDefaults, PROCESS_OPTIONS } from './_process-options.ts'
 
 const OPTIONS: readonly OptionSpec[] = [
   {
@@ -34,7 +34,13 @@ const OPTIONS: readonly OptionSpec[] = [
     help: 'file with peer CA certificate to read or create',
     group: 'PKI configuration',
   },
-  { name: 'peer-ca-cert', argument: 'FILE', help: 'understood', group: 'PKI configuration', hidden: true },
+  {
+    name: 'peer-ca-cert',
+    argument: 'FILE',
+    help: 'file with further certificates to send to peers',
+    group: 'PKI configuration',
+    hidden: true,
+  },
   { name: 'ssl-protocols', argument: 'PROTOS', help: 'range of SSL/TLS protocols to enable', group: 'SSL/TLS options' },
   {
     name: 'ssl-ciphers',
@@ -104,7 +110,7 @@ async function main(): Promise<void> {
   const options = parsed.value
   if (options.has('help')) {
     process.stdout.write(
-      `ovsdb-server: Open vSwitch database server\nusage: ovsdb-server [OPTIONS] [DATABASE...]\nwhere each DATABASE is a database file in ovsdb format.\nThe default DATABASE, if none is given, is\n${DEFAULT_DB}.\n\n${optionsHelp(OPTIONS)}`,
+      `ovsdb-server: Open vSwitch database server\nusage: ovsdb-server [OPTIONS] [DATABASE...]\nwhere each DATABASE is a database file in ovsdb format.\nThe default DATABASE, if none is given, is\n${DEFAULT_DB}.\n\n${optionsHelp(OPTIONS, helpDefaults('ovsdb-server', 'ovs'))}`,
     )
     return
   }
@@ -180,6 +186,11 @@ async function main(): Promise<void> {
   const wrong = server.remotes.problem(config.remotes.keys())
   if (wrong !== undefined) {
     log.warn(`failed to configure remotes: ${wrong}`, { code: 'bad-remote' })
+    daemon.fatal('server configuration failed')
+  }
+  const unreadable = tls.problem(server)
+  if (unreadable !== undefined) {
+    log.warn(`failed to configure SSL/TLS: ${unreadable}`, { code: 'bad-tls-setting' })
     daemon.fatal('server configuration failed')
   }
   server.remotes.replace(config.remotes, (refused) => {

@@ -21,7 +21,7 @@ export interface TlsKeys {
   /** For the server name indication. */
   readonly serverName?: string | undefined
   /**
-   * Where the certificate of the authority is to be kept that the first peer shows; until then no peer
+   * Where the certificate of the authority is to be kept that the first server shows; until then no client
    * can be verified, and none is served (`--bootstrap-ca-cert`).
    */
   readonly bootstrap?: string | undefined
@@ -110,7 +110,8 @@ function handshake(raw: Socket, tls: TlsServer, accept: (stream: ByteStream) => 
   socket.on('secure', () => {
     clearTimeout(timer)
     if (keys.value.bootstrap !== undefined) {
-      refuse(keepAuthority(socket, keys.value.bootstrap))
+      // Whoever comes first would be the authority: that is for servers to be that are asked.
+      refuse('certificate verify failed: no CA certificate yet')
       return
     }
     const verified = keys.value.ca !== undefined
