@@ -91,30 +91,42 @@ export class Lab {
     return maker === 'ours' ? [process.execPath, this.script(program)] : [join(referenceBin(maker), program)]
   }
 
+  /** Daemons and tools find each other's sockets in the lab's folder. */
+  private get env(): NodeJS.ProcessEnv {
+    return { ...process.env, OVS_RUNDIR: this.dir, OVN_RUNDIR: this.dir, TZ: 'UTC' }
+  }
+
   /** Runs a program to its end. */
   run(maker: Maker, program: string, ...args: string[]): Promise<Output> {
     const [file = '', ...first] = this.command(maker, program)
-    return execute(file, [...first, ...args], this.dir)
+    return execute(file, [...first, ...args], this.dir, this.env)
   }
 
   /** Starts a daemon and waits until its control socket answers. */
   async start(maker: Maker, program: string, ...args: string[]): Promise<Running> {
     const [file = '', ...first] = this.command(maker, program)
     const name = `${program}.${maker}.${this.count++}`
-    const control = this.at(`${name}.ctl`)
+    // That of 23.03 has its own mind about where its control socket is.
+    const fixed = program === 'ovn-controller' && maker === '23.03'
     const log = this.at(`${name}.log`)
-    const own = [`--unixctl=${control}`, `--log-file=${log}`, '-vconsole:off', '-vfile:info']
+    const own = [`--log-file=${log}`, '-vconsole:off', '-vfile:info']
+    if (!fixed) own.push(`--unixctl=${this.at(`${name}.ctl`)}`)
     // The real daemons settle on their way to syslog with their first message: that the log file is open.
     const syslog = args.filter((a) => a.startsWith('--syslog-'))
     const others = args.filter((a) => !a.startsWith('--syslog-'))
-    const child = spawn(file, [...first, ...syslog, ...own, ...others], { stdio: 'ignore', cwd: this.dir })
+    const child = spawn(file, [...first, ...syslog, ...own, ...others], {
+      stdio: 'ignore',
+      cwd: this.dir,
+      env: this.env,
+    })
+    const control = this.at(fixed ? `${program}.${child.pid}.ctl` : `${name}.ctl`)
     const ended = new Promise<void>((done) => child.once('exit', () => done()))
     const appctl = join(referenceBin('26.03'), 'ovs-appctl')
     const running: Running = {
       child,
       control,
       log: () => readFileSync(log, 'utf8'),
-      appctl: (...words) => execute(appctl, ['-T', '10', '-t', control, ...words], this.dir),
+      appctl: (...words) => execute(appctl, ['-T', '10', '-t', control, ...words], this.dir, this.env),
       end: async (signal = 'SIGTERM') => {
         this.running.delete(running)
         if (child.exitCode === null && child.signalCode === null) child.kill(signal)
@@ -137,9 +149,9 @@ export class Lab {
   }
 }
 
-function execute(file: string, args: readonly string[], cwd: string): Promise<Output> {
+function execute(file: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv): Promise<Output> {
   return new Promise((done) => {
-    execFile(file, [...args], { timeout: 30_000, cwd, maxBuffer: 1 << 26 }, (error, stdout, stderr) => {
+    execFile(file, [...args], { timeout: 30_000, cwd, env, maxBuffer: 1 << 26 }, (error, stdout, stderr) => {
       done({ code: error ? Number(error.code ?? 124) : 0, stdout, stderr })
     })
   })
