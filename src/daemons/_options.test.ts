@@ -69,8 +69,8 @@ it('never throws', () => {
 })
 
 it('prints the help by group', () => {
-  expect(optionsHelp(SPECS)).toBe(
-    'Options:\n  --ovnnb-db=DATABASE     connect to it\n  -h, --help              this\n\nDaemon options:\n  --pidfile[=FILE]        create pidfile\n' +
+  expect(optionsHelp(SPECS, { pidfile: '/run/x.pid' })).toBe(
+    'Options:\n  --ovnnb-db=DATABASE     connect to it\n  -h, --help              this\n\nDaemon options:\n  --pidfile[=FILE]        create pidfile\n                          (default: /run/x.pid)\n' +
       '  --detach                run in background\n\nLogging options:\n  -v, --verbose[=SPEC]    set levels\n\nPKI:\n  -p, --private-key=FILE  key\n',
   )
 })

@@ -116,8 +116,11 @@ function find(name: string, specs: readonly OptionSpec[]): Result<OptionSpec> {
   return err(`option '--${name}' is ambiguous; possibilities: ${candidates.map((c) => `'--${c.name}'`).join(' ')}`)
 }
 
-/** The text of --help: groups in the order of their first option. */
-export function optionsHelp(specs: readonly OptionSpec[]): string {
+/**
+ * The text of --help: groups in the order of their first option.
+ * @param defaults what an option is without an argument, by its name
+ */
+export function optionsHelp(specs: readonly OptionSpec[], defaults: Readonly<Record<string, string>> = {}): string {
   const groups = new Map<string, OptionSpec[]>()
   for (const spec of specs) {
     if (spec.hidden) continue
@@ -131,7 +134,8 @@ export function optionsHelp(specs: readonly OptionSpec[]): string {
     for (const spec of list) {
       const argument = spec.argument ? (spec.optional ? `[=${spec.argument}]` : `=${spec.argument}`) : ''
       const left = `  ${spec.short ? `-${spec.short}, ` : ''}--${spec.name}${argument}`
-      const help = spec.help.split('\n')
+      const standard = defaults[spec.name]
+      const help = [...spec.help.split('\n'), ...(standard === undefined ? [] : [`(default: ${standard})`])]
       if (left.length > 25) lines.push(left, ...help.map((h) => `${' '.repeat(26)}${h}`))
       else lines.push(...help.map((h, i) => (i ? `${' '.repeat(26)}${h}` : `${left.padEnd(26)}${h}`)))
     }

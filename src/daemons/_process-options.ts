@@ -80,6 +80,15 @@ export type Family = 'ovs' | 'ovn'
 /** An empty variable says nothing. */
 const environment = (name: string): string | undefined => process.env[name] || undefined
 
+/** What --help says of options without an argument. */
+export function helpDefaults(name: string, family: Family): Readonly<Record<string, string>> {
+  return {
+    pidfile: `${runDirectory(family)}/${name}.pid`,
+    'log-file': `${logDirectory(family)}/${name}.log`,
+    unixctl: `${runDirectory(family)}/${name}.PID.ctl`,
+  }
+}
+
 /** Where pidfiles and sockets are. */
 export function runDirectory(family: Family): string {
   if (family === 'ovn') return environment('OVN_RUNDIR') ?? '/var/run/ovn'

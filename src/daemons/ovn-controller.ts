@@ -14,7 +14,7 @@ import { type Measure, seconds, single } from './_metrics.ts'
 import { type OptionSpec, optionsHelp, type ParsedOptions, parseOptions } from './_options.ts'
 import { DaemonProcess, Detaching } from './_process.ts'
 import { computeLogTimeout, stopwatchCommands, timewarpCommand } from './_process-commands.ts'
-import { OVN_PROCESS_OPTIONS, ovnConfigurationDirectory, runDirectory } from './_process-options.ts'
+import { helpDefaults, OVN_PROCESS_OPTIONS, ovnConfigurationDirectory, runDirectory } from './_process-options.ts'
 import { remoteDialer, TLS_OPTIONS } from './_remotes.ts'
 
 const NAME = 'ovn-controller'
@@ -59,7 +59,7 @@ async function main(): Promise<void> {
   }
   if (given.has('help')) {
     process.stdout.write(
-      `${NAME}: OVN controller\nusage ${NAME} [OPTIONS] [OVS-DATABASE]\nwhere OVS-DATABASE is a socket on which the OVS OVSDB server is listening.\n\n${optionsHelp(OPTIONS)}`,
+      `${NAME}: OVN controller\nusage ${NAME} [OPTIONS] [OVS-DATABASE]\nwhere OVS-DATABASE is a socket on which the OVS OVSDB server is listening.\n\n${optionsHelp(OPTIONS, helpDefaults(NAME, 'ovn'))}`,
     )
     return
   }

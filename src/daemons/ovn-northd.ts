@@ -10,7 +10,7 @@ import { type Measure, seconds, single } from './_metrics.ts'
 import { type OptionSpec, optionsHelp, type ParsedOptions, parseOptions } from './_options.ts'
 import { DaemonProcess, Detaching } from './_process.ts'
 import { computeLogTimeout, stopwatchCommands, timewarpCommand } from './_process-commands.ts'
-import { OVN_PROCESS_OPTIONS } from './_process-options.ts'
+import { helpDefaults, OVN_PROCESS_OPTIONS } from './_process-options.ts'
 import { remoteDialer, TLS_OPTIONS } from './_remotes.ts'
 
 const NAME = 'ovn-northd'
@@ -53,7 +53,7 @@ async function main(): Promise<void> {
   }
   if (options.has('help')) {
     process.stdout.write(
-      `${NAME}: OVN northbound management daemon\nusage: ${NAME} [OPTIONS]\n\n${optionsHelp(OPTIONS)}`,
+      `${NAME}: OVN northbound management daemon\nusage: ${NAME} [OPTIONS]\n\n${optionsHelp(OPTIONS, helpDefaults(NAME, 'ovn'))}`,
     )
     return
   }

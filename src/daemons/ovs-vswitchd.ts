@@ -11,7 +11,7 @@ import { OpenFlowService } from './_openflow-service.ts'
 import { type OptionSpec, optionsHelp, type ParsedOptions, parseOptions } from './_options.ts'
 import { type DaemonFace, DaemonProcess, Detaching } from './_process.ts'
 import { exitCommand, timeCommands } from './_process-commands.ts'
-import { PROCESS_OPTIONS } from './_process-options.ts'
+import { helpDefaults, PROCESS_OPTIONS } from './_process-options.ts'
 import { remoteDialer, TLS_OPTIONS } from './_remotes.ts'
 
 const NAME = 'ovs-vswitchd'
@@ -58,7 +58,9 @@ async function main(): Promise<void> {
     return
   }
   if (options.has('help')) {
-    process.stdout.write(`${NAME}: Open vSwitch daemon\nusage: ${NAME} [OPTIONS] [DATABASE]\n${optionsHelp(OPTIONS)}`)
+    process.stdout.write(
+      `${NAME}: Open vSwitch daemon\nusage: ${NAME} [OPTIONS] [DATABASE]\n${optionsHelp(OPTIONS, helpDefaults(NAME, 'ovs'))}`,
+    )
     return
   }
   const daemon = new DaemonProcess(NAME, VERSION, options, MODULES, 'ovs', { network: true })
