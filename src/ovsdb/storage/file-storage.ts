@@ -17,6 +17,8 @@ export interface FileStorageOptions {
   readonly log: Log
   /** Whether changed sets and maps are written as differences, which `--disable-file-column-diff` turns off. */
   readonly differences?: boolean
+  /** About how many characters of a record are made, and written, before others are served; 1 Mi unless given. */
+  readonly pieceSize?: number
 }
 
 /** Automatic compaction: not below this size, in bytes, nor before the log has doubled. */
@@ -148,6 +150,7 @@ export class FileStorage implements Storage {
     let first = true
     for (const piece of writeTransaction(this.tables, delta, date, {
       differences: this.options.differences !== false,
+      pieceSize: this.options.pieceSize ?? 1 << 20,
     })) {
       if (!first) yield
       first = false
