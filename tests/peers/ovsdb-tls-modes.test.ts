@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, writeFileSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { Lab, type Maker, type Running, until } from './ovsdb-lab.ts'
 import { referenceSchema } from './reference.ts'
@@ -138,7 +138,7 @@ describe.each<Maker>(['26.03', 'ours'])('the server by %s', (maker) => {
     // The real one looks at them when it next has something to do, and at times.
     expect(
       await until(
-        async () => (await asked(), name(port)),
+        () => asked().then(() => name(port)),
         (n) => n === 'server',
       ),
     ).toBe('server')
