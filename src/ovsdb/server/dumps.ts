@@ -2,7 +2,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { Monitor } from '../monitor/index.ts'
 import type { Producer } from './output.ts'
 
-/** A dump larger than this many bytes is kept only as far as its readers have not yet come. */
+/** A text larger than this many bytes is kept only as far as its readers have not yet come. */
 const KEEP_BYTES = 256 << 20
 /** How long a dump is kept for the next client that wants the same, in milliseconds. */
 const KEEP = 3000
@@ -18,11 +18,19 @@ export class SharedText {
   /** The next piece of each reader. */
   private readonly readers = new Map<Producer, number>()
 
-  constructor(private readonly source: Iterator<string>) {}
+  constructor(
+    private readonly source: Iterator<string>,
+    private readonly keepBytes = KEEP_BYTES,
+  ) {}
+
+  /** Bytes in memory. */
+  get kept(): number {
+    return this.pieces.reduce((n, piece) => n + (piece?.length ?? 0), 0)
+  }
 
   /** Whether somebody can still begin to read it. */
   get open(): boolean {
-    return this.bytes <= KEEP_BYTES
+    return this.bytes <= this.keepBytes
   }
 
   /** All of it as one text, when it is small. */
