@@ -78,6 +78,10 @@ export function controllerCommands(
         return ''
       }),
     ),
+    command('inject-pkt', 'MICROFLOW', [1, 1], ([microflow = '']) => {
+      const error = c.inject(microflow)
+      return error === undefined ? '' : new Error(error)
+    }),
     command('inc-engine/show-stats', '', [0, 2], ([rule, counter]) => statistics(c, rule, counter)),
     command('inc-engine/clear-stats', '', none, () => {
       state.graph.runs.clear()

@@ -23,11 +23,13 @@ import { declareTunnels } from './encaps/desired.ts'
 import type { Flow } from './flow.ts'
 import { FlowInstaller } from './flow-installer/installer.ts'
 import { declareHa } from './ha.ts'
+import { injection } from './inject.ts'
 import { Conditions } from './inputs/conditions.ts'
 import { localInputs, type SouthboundInputs, southboundInputs } from './inputs/inputs.ts'
 import { type ChassisRelations, declareChassis, declareInterfaces, type Interfaces, US } from './interfaces.ts'
 import { declareEnvironment, type Environment } from './lowering/environment.ts'
 import { declareLowering, type Lowering } from './lowering/lowering.ts'
+import { namedSets } from './lowering/translate.ts'
 import { PacketIns } from './packet-loop/dispatch.ts'
 import { declarePatches } from './patch.ts'
 import { declarePhysical } from './physical/physical.ts'
@@ -538,6 +540,19 @@ export class Controller {
     this.local.connected()
     installer.connected(channel)
     if (this.complete()) this.endRestoreWait()
+  }
+
+  /**
+   * Sends the packet that a microflow describes into the switch, as if it came from the port that it names.
+   * @returns why it cannot, in the words of the real inject-pkt
+   */
+  inject(microflow: string): string | undefined {
+    const { channel, state } = this
+    if (!channel) return 'ovn-controller not ready.'
+    const made = injection(microflow, namedSets(state.environment), (port) => state.interfaces.vifs.peek(port)?.ofport)
+    if (!made.ok) return made.error
+    channel.send(made.value)
+    return undefined
   }
 
   /** The control commands; `exit` is what the daemon does about it, ending the process for one. */

@@ -132,6 +132,7 @@ export const CONTROLLER_COMMANDS: readonly CommandForm[] = [
   ['inc-engine/list-stopwatches', '', 0, 1],
   ['inc-engine/recompute', '', 0, 0],
   ['inc-engine/show-stats', '', 0, 2],
+  ['inject-pkt', 'MICROFLOW', 1, 1],
   ['lflow-cache/flush', '', 0, 0],
   ['lflow-cache/show-stats', '', 0, 0],
   ['meter-table-list', '', 0, 0],
@@ -156,5 +157,4 @@ export const CONTROLLER_NOT_BUILT: readonly CommandForm[] = [
   ['evpn/vtep-binding-list', '', 0, 0],
   ['evpn/vtep-fdb-list', '', 0, 0],
   ['evpn/vtep-multicast-group-list', '', 0, 0],
-  ['inject-pkt', 'MICROFLOW', 1, 1],
 ]

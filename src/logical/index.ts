@@ -23,6 +23,7 @@ export {
 } from './lower-match.ts'
 export type { Compare, Expression, FieldRef, NameSets, Relation } from './match.ts'
 export { combine, NO_SETS } from './match.ts'
+export { ingressPorts, parseMicroflow } from './microflow.ts'
 export type { MatchEnv } from './normalise.ts'
 export * from './opcodes.ts'
 export { type ActionEnv, type ParsedActions, parseActions } from './parse-actions.ts'

@@ -1,9 +1,8 @@
 import { parseMac } from '../address/mac.ts'
 import { err, ok, type Result } from '../base/result.ts'
-import { LOG_INPORT, parseMatch } from '../logical/index.ts'
+import { ingressPorts, LOG_INPORT, parseMatch, parseMicroflow } from '../logical/index.ts'
 import { type TraceOptions, Tracer } from './execute.ts'
 import { formatFlow } from './format-flow.ts'
-import { ingressPorts, parseMicroflow } from './microflow.ts'
 import { type Datapath, type Port, TraceModel, type TraceTables } from './southbound.ts'
 import { minimal, printDetailed, printNested, summary, type TraceNode } from './tree.ts'
 

@@ -60,6 +60,14 @@ function parsed(members: readonly string[] | undefined): readonly Integer[] | un
   return integers
 }
 
+/** What names in expressions stand for, outside of any datapath. */
+export function namedSets(env: Pick<Environment, 'members' | 'portGroups'>): NameSets {
+  return {
+    addressSet: (name) => parsed(env.members.peek(name)),
+    portGroup: (name) => env.portGroups.peek(name),
+  }
+}
+
 /** What of a Logical_Flow row its translation depends on. */
 export type FlowText = Pick<
   LogicalFlow,

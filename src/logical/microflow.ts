@@ -1,6 +1,8 @@
 import { err, ok, type Result } from '../base/result.ts'
-import { type Compare, type Expression, FlowState, type MatchEnv, type NameSets, parseMatch } from '../logical/index.ts'
-import { normalise } from '../logical/normalise.ts'
+import { FlowState } from './evaluate.ts'
+import type { Compare, Expression, NameSets } from './match.ts'
+import { type MatchEnv, normalise } from './normalise.ts'
+import { parseMatch } from './parse-match.ts'
 
 /** The one packet that a microflow expression describes (ovn-trace(8), DESCRIPTION). */
 export function parseMicroflow(text: string, sets: NameSets, env: MatchEnv): Result<FlowState> {
