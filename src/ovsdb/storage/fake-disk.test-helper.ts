@@ -32,6 +32,9 @@ export class FakeDisk implements FileSystem {
   private pending: (() => void)[] = []
   /** Bytes that still fit. */
   room = Number.POSITIVE_INFINITY
+  /** So many of the next syncs of files, and of directories, fail. */
+  failingSyncs = 0
+  failingDirectorySyncs = 0
 
   open(path: string, mode: 'read' | 'write' | 'create' | 'replace'): LogFile {
     let node = this.files.get(path)
@@ -40,7 +43,13 @@ export class FakeDisk implements FileSystem {
     }
     if (mode === 'create' && node) fail('EEXIST')
     if ((mode === 'read' || mode === 'write') && !node) fail('ENOENT')
-    if (!node || mode === 'replace') {
+    if (node && mode === 'replace') {
+      // Whoever has it open writes to the same file.
+      const w = { at: 0, bytes: undefined, size: 0 }
+      node.current = put(node.current, w)
+      node.writes.push(w)
+    }
+    if (!node) {
       node = { synced: new Uint8Array(), current: new Uint8Array(), writes: [] }
       this.files.set(path, node)
     }
@@ -68,6 +77,15 @@ export class FakeDisk implements FileSystem {
       sync(done) {
         const { current } = file
         const count = file.writes.length
+        if (disk.failingSyncs > 0) {
+          disk.failingSyncs--
+          // The system forgets what it could not write, and says so once.
+          disk.pending.push(() => {
+            file.writes = file.writes.slice(count)
+            done(Object.assign(new Error('EIO'), { code: 'EIO' }))
+          })
+          return
+        }
         disk.pending.push(() => {
           file.synced = current
           file.writes = file.writes.slice(count)
@@ -103,6 +121,10 @@ export class FakeDisk implements FileSystem {
   }
 
   syncDirectory(): void {
+    if (this.failingDirectorySyncs > 0) {
+      this.failingDirectorySyncs--
+      throw Object.assign(new Error('EIO'), { code: 'EIO' })
+    }
     this.directory = new Map(this.files)
   }
 

@@ -88,13 +88,16 @@ export class FileStorage implements Storage {
   private waiting: ((error?: string) => void)[] = []
   private snapshotSize: number
   private compactedAt: number
-  private compacting = false
+  /** Gives up the compaction that is under way. */
+  private giveUp: ((why: string) => void) | undefined
   /** Transactions since the snapshot that a compaction under way writes. */
   private sinceSnapshot: Uint8Array[] | undefined
   /** Part of a record is in the log: it must not be exchanged for another. */
   private appending = false
   private afterAppend: (() => void) | undefined
   private broken: string | undefined
+  /** The log of which nobody knows what is on the disk. */
+  private unsynced: LogFile | undefined
   private closed = false
   private tables: Database['tables'] = new Map()
 
@@ -200,19 +203,27 @@ export class FileStorage implements Storage {
   private startSync(): void {
     const waiting = this.waiting
     this.waiting = []
-    this.syncing = true
     const { file } = this
+    if (file === this.unsynced) {
+      // The system tells of a failure once: the next sync of the same file would seem to succeed.
+      for (const done of waiting) done(this.broken)
+      return
+    }
+    this.syncing = true
     file.sync((e) => {
       this.syncing = false
       // After a failed sync nobody knows what is on the disk: go on only with a new file.
-      if (e && file === this.file) this.broken = `${this.name}: fsync failed (${errorText(e)})`
+      if (e && file === this.file) {
+        this.broken = `${this.name}: fsync failed (${errorText(e)})`
+        this.unsynced = file
+      }
       for (const done of waiting) done(e ? this.broken : undefined)
       if (this.waiting.length) this.startSync()
     })
   }
 
   committed(database: Database): void {
-    if (this.compacting || this.end < COMPACT_SIZE || this.end < 2 * this.snapshotSize) return
+    if (this.giveUp || this.end < COMPACT_SIZE || this.end < 2 * this.snapshotSize) return
     if (this.options.clock.monotonic() - this.compactedAt < COMPACT_PAUSE) return
     this.compact(database, (error) => {
       if (error !== undefined) this.log.warn(`${this.name}: compaction failed: ${error}`, { code: 'compaction-failed' })
@@ -224,13 +235,14 @@ export class FileStorage implements Storage {
   }
 
   rewrite(database: Database, comment = 'compacting database online'): string | undefined {
+    this.giveUp?.('the database is written anew')
     const note = { date: this.options.clock.now(), comment }
     const writer = new Snapshot(this.options.files, this.temporary, database, snapshot(database), note)
     try {
       while (!writer.step());
-      this.adopt(writer.finish([]), writer.size)
-      this.tables = database.tables
-      return undefined
+      const failed = this.adopt(writer.finish([]), writer.size)
+      if (failed === undefined) this.tables = database.tables
+      return failed
     } catch (e) {
       writer.abandon()
       return `${this.name}: rewrite failed (${errorText(e)})`
@@ -242,15 +254,16 @@ export class FileStorage implements Storage {
   }
 
   compact(database: Database, done: (error?: string) => void): void {
-    if (this.compacting) {
+    if (this.giveUp) {
       done('compaction is already under way')
       return
     }
-    this.compacting = true
     this.sinceSnapshot = []
     const start = this.options.clock.monotonic()
+    let ended = false
     const end = (error?: string) => {
-      this.compacting = false
+      ended = true
+      this.giveUp = undefined
       this.sinceSnapshot = undefined
       this.compactedAt = this.options.clock.monotonic()
       if (error === undefined) {
@@ -266,7 +279,12 @@ export class FileStorage implements Storage {
       end(errorText(e))
       return
     }
+    this.giveUp = (why) => {
+      writer.abandon()
+      end(why)
+    }
     const change = (e?: Error) => {
+      if (ended) return
       if (this.appending && !e) {
         this.afterAppend = () => change()
         return
@@ -274,14 +292,14 @@ export class FileStorage implements Storage {
       try {
         if (e) throw e
         if (this.closed) throw new Error('database closed')
-        this.adopt(writer.finish(this.sinceSnapshot ?? []), writer.size)
-        end()
+        end(this.adopt(writer.finish(this.sinceSnapshot ?? []), writer.size))
       } catch (error) {
         writer.abandon()
         end(errorText(error))
       }
     }
     const slice = () => {
+      if (ended) return
       try {
         if (this.closed) throw new Error('database closed')
         const until = this.options.clock.monotonic() + SLICE
@@ -300,20 +318,30 @@ export class FileStorage implements Storage {
     this.options.clock.after(0, slice)
   }
 
-  /** Puts a new log, synced, in the place of the old. */
-  private adopt(file: LogFile, size: number): void {
+  /**
+   * Puts a new log, synced, in the place of the old. Once it has the old one's name it is the log; a text
+   * says that a crash of the machine may bring the old one back, so that nothing more can be made durable.
+   */
+  private adopt(file: LogFile, size: number): string | undefined {
     const { files } = this.options
     const path = files.resolve(this.name)
     files.rename(this.temporary, path)
-    files.syncDirectory(path)
+    let failed: string | undefined
+    try {
+      files.syncDirectory(path)
+    } catch (e) {
+      failed = `${this.name}: fsync of its directory failed (${errorText(e)})`
+    }
     const old = this.file
     this.file = file
     this.end = size
     this.snapshotSize = size
-    this.broken = undefined
+    this.broken = failed
+    this.unsynced = failed === undefined ? undefined : file
     // A sync of the old file may still be under way.
     if (this.syncing) this.options.clock.after(10_000, () => old.close())
     else old.close()
+    return failed
   }
 
   close(): void {
