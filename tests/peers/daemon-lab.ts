@@ -170,11 +170,13 @@ export class DaemonLab {
     this.dist = dist
     // Other users are to reach what is theirs in it (--user).
     chmodSync(this.dir, 0o755)
+    chmodSync(dist, 0o755)
     const bin = join(this.dir, 'bin')
     mkdirSync(bin)
     for (const daemon of DAEMONS) {
-      const script = join(process.cwd(), dist, `${daemon}.mjs`)
-      writeFileSync(join(bin, daemon), `#!/bin/sh\nexec "${process.execPath}" "${script}" "$@"\n`, { mode: 0o755 })
+      writeFileSync(join(bin, daemon), `#!/bin/sh\nexec "${process.execPath}" "${this.script(daemon)}" "$@"\n`, {
+        mode: 0o755,
+      })
     }
     this.real = new Side('real', referenceBin(), this.dir)
     this.ours = new Side('ours', bin, this.dir)
@@ -191,6 +193,11 @@ export class DaemonLab {
       banner: { js: "import { createRequire as __cr } from 'node:module'; const require = __cr(import.meta.url);" },
     })
     return new DaemonLab(dist)
+  }
+
+  /** The bundle of one of our daemons. */
+  script(daemon: string): string {
+    return join(process.cwd(), this.dist, `${daemon}.mjs`)
   }
 
   /** An empty northbound database. */

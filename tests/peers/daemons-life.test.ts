@@ -224,6 +224,59 @@ run('the life of a daemon', () => {
     child.kill()
   })
 
+  asRoot(
+    'a daemon that --monitor starts again is the same user, with the same rights',
+    async () => {
+      const side = lab.ours
+      const own = side.at('watched')
+      mkdirSync(own)
+      chownSync(own, 65534, 65534)
+      const pidfile = 'watched/vswitchd.pid'
+      const args = ['--monitor', '--user=nobody', `--pidfile=${side.at(pidfile)}`, `--unixctl=${own}/ctl`]
+      const env = { ...side.env, OVS_RUNDIR: own }
+      const database = { env: side.env, cwd: side.dir }
+      spawnSync(join(referenceBin(), 'ovsdb-tool'), ['create', side.at('w.db'), schema()], database)
+      const remote = `--remote=punix:${side.at('w.sock')}`
+      await side.run('ovsdb-server', ['--detach', '--pidfile', remote, side.at('w.db')])
+      spawnSync('chown', ['nobody', side.at('w.sock')])
+      spawnSync(join(referenceBin(), 'ovs-vsctl'), [`--db=unix:${side.at('w.sock')}`, '--no-wait', 'init'], database)
+      const daemon = join(side.bin, 'ovs-vswitchd')
+      const started = spawnSync(daemon, ['--detach', ...args, `unix:${side.at('w.sock')}`], { env, timeout: 20_000 })
+      expect(started.status).toBe(0)
+      const who = (pid: number) => readFileSync(`/proc/${pid}/status`, 'utf8').match(/^(Uid|Gid|CapEff):.*$/gm)
+      const first = side.pid(pidfile)
+      const before = who(first)
+      process.kill(first, 'SIGSEGV')
+      expect(await until(() => side.pid(pidfile) !== first && existsSync(`${own}/ctl`))).toBe(true)
+      const second = side.pid(pidfile)
+      expect(await until(async () => (await ask(`${own}/ctl`, 'version').catch(() => undefined))?.code === 0)).toBe(
+        true,
+      )
+      expect([who(second), who(second)?.[0]]).toEqual([before, 'Uid:\t65534\t65534\t65534\t65534'])
+      await side.end(pidfile)
+    },
+    40_000,
+  )
+
+  test('without its optional packages it works, and says what does not', async () => {
+    const side = lab.ours
+    // Where no package can be found.
+    copyFileSync(lab.script('ovn-northd'), side.at('ovn-northd.mjs'))
+    const start = (...args: string[]) =>
+      side.run(process.execPath, [side.at('ovn-northd.mjs'), '--detach', '--no-chdir', ...args])
+    const out = await start('--pidfile', `--log-file=${side.at('bare.log')}`)
+    expect([out.code, out.stderr]).toEqual([
+      0,
+      expect.stringMatching(/ovn-northd.pid: not locked.* koffi is missing\n$/),
+    ])
+    expect((await ask(side.at(`ovn-northd.${side.pid('ovn-northd.pid')}.ctl`), 'status')).code).toBe(0)
+    const metrics = await start('--unixctl=none', '--metrics=19476')
+    expect([metrics.code, metrics.stderr]).toEqual([
+      1,
+      expect.stringContaining('--metrics needs the optional package prom-client'),
+    ])
+  })
+
   test.each(DAEMONS)('%s serves its metrics', async (daemon) => {
     const side = lab.ours
     const child: ChildProcess = spawn(
