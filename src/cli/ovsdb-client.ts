@@ -3,6 +3,7 @@ import { CtlError, fatal } from '../ctl/error.ts'
 import { readOptions } from '../ctl/grammar.ts'
 import {
   checkCommon,
+  DAEMON_OPTIONS,
   flag,
   LOG_OPTIONS,
   maybeValue,
@@ -17,19 +18,23 @@ import { formatTable, TABLE_STYLE } from '../ctl/table.ts'
 import { SystemClock } from '../io/clock.ts'
 import { errorText } from '../io/errors.ts'
 import { isArray } from '../jsonrpc/json.ts'
-import { RpcClient } from '../ovsdb/client/rpc.ts'
+import type { RpcClient } from '../ovsdb/client/rpc.ts'
 import { Failure } from '../ovsdb/schema/index.ts'
 import { encodeRecord } from '../ovsdb/storage/log.ts'
 import { dialer } from './_dial.ts'
+import { type ConnectRequest, connectClient } from './_ovsdb-client-connect.ts'
+import type { Background } from './_ovsdb-client-daemon.ts'
 
 const OPTIONS = [
   ...TABLE_OPTIONS,
   ...SSL_OPTIONS,
   ...LOG_OPTIONS,
   ...[flag('timestamp'), flag('force'), flag('leader-only'), flag('no-leader-only'), withValue('timeout', 't')],
-  ...[flag('help', 'h'), flag('version', 'V'), flag('detach'), maybeValue('pidfile'), flag('no-chdir')],
-  ...[flag('overwrite-pidfile'), maybeValue('record'), maybeValue('replay')],
+  ...DAEMON_OPTIONS,
+  ...[flag('help', 'h'), flag('version', 'V'), maybeValue('record'), maybeValue('replay')],
 ]
+
+const VERSION = 'ovsdb-client (Open vSwitch) 4.0.0'
 
 const clock = new SystemClock()
 
@@ -62,39 +67,70 @@ function main(): void {
   const { globals: options, rest } = readOptions(OPTIONS, process.argv.slice(2))
   checkCommon(options)
   const [name, ...words] = rest
-  if (options.has('version')) process.stdout.write('ovsdb-client (Open vSwitch) 4.0.0\n')
+  if (options.has('version')) process.stdout.write(`${VERSION}\n`)
   if (options.has('help') || name === 'help') process.stdout.write(help())
   if (options.has('version') || options.has('help') || name === 'help') return
   if (name === undefined) fatal('missing command name; use --help for help')
   const command = CLIENT_COMMANDS.find((c) => c.name === name)
   if (!command) fatal(`unknown command '${name}'; use --help for help`)
-  const given = words.length > command.args[0] && isServer(words[0] ?? '')
+  const least = command.args[0] + (command.database === 'named' ? 1 : 0)
+  const given = words.length > least && isServer(words[0] ?? '')
   const server = given ? (words[0] as string) : `unix:${process.env['OVS_RUNDIR'] || '/var/run/openvswitch'}/db.sock`
+  const args = given ? words.slice(1) : words
+  const about = prepare(command, args)
   const timeout = Number(options.get('timeout') ?? 0)
   if (timeout > 0) clock.after(timeout * 1000, () => process.kill(process.pid, 'SIGALRM'))
-  connect(
-    server.split(','),
-    0,
-    server,
-    (rpc) => start(rpc, command, server, given ? words.slice(1) : words, options),
-    options,
-  )
+  if (!options.has('detach') || !command.endless) {
+    connect(command, server, args, about, options)
+    return
+  }
+  // what a daemon takes to load is not for those who want to see a table
+  import('./_ovsdb-client-daemon.ts')
+    .then(({ goToBackground }) => goToBackground(process.argv.slice(2), OPTIONS, VERSION))
+    .then(
+      (background) => background && guard(() => connect(command, server, args, about, options, background)),
+      (e: unknown) => leave(1, errorText(e)),
+    )
+}
+
+/** What is wrong with the arguments can be told without a connection; so can the database that they are about. */
+function prepare(command: ClientCommand, args: readonly string[]): string | undefined {
+  if (!command.prepare) return undefined
+  const own = command.database === 'named' ? args.slice(1) : args
+  checkCount(command, own)
+  return command.prepare(own, readFile)
+}
+
+function checkCount(command: ClientCommand, args: readonly string[]): void {
+  const [min, max] = command.args
+  if (args.length < min || args.length > max) fatal(`invalid syntax for '${command.name}' (use --help for help)`)
 }
 
 function connect(
-  remotes: readonly string[],
-  at: number,
+  command: ClientCommand,
   server: string,
-  done: (rpc: RpcClient) => void,
+  args: readonly string[],
+  about: string | undefined,
   options: ReadonlyMap<string, string>,
+  background?: Background,
 ): void {
-  dialer(options)(remotes[at] ?? '', (result) => {
-    if (result.ok) {
-      const rpc = new RpcClient(result.value, () => clock.monotonic())
-      rpc.onEnd = (reason) => leave(1, `${server}: ${reason}`)
-      guard(() => done(rpc))
-    } else if (at + 1 < remotes.length) connect(remotes, at + 1, server, done, options)
-    else leave(1, `failed to connect to "${server}" (${result.error})`)
+  const several = server.includes(',')
+  const database = command.database === 'optional' ? args[0] : about
+  if (several && command.database === 'optional' && database === undefined) {
+    fatal('database name is required with multiple remotes')
+  }
+  const request: ConnectRequest = {
+    ...{ server, database, leaderOnly: !options.has('no-leader-only') },
+    dial: dialer(options),
+    monotonic: () => clock.monotonic(),
+  }
+  connectClient(request, (rpc) => {
+    if (typeof rpc === 'string') {
+      leave(1, rpc)
+      return
+    }
+    rpc.onEnd = (reason) => leave(1, `${server}: ${reason}`)
+    guard(() => start(rpc, command, server, args, options, background))
   })
 }
 
@@ -105,14 +141,12 @@ function start(
   server: string,
   words: readonly string[],
   options: ReadonlyMap<string, string>,
+  background: Background | undefined,
 ): void {
   const begin = (database: string, args: readonly string[]) =>
     guard(() => {
-      const [min, max] = command.args
-      if (args.length < min || args.length > max) {
-        fatal(`invalid syntax for '${command.name}' (use --help for help)`)
-      }
-      command.run(session(rpc, server, database, args, options))
+      checkCount(command, args)
+      command.run(session(rpc, server, database, args, options, background))
     })
   if (command.database === 'none') begin('', words)
   else if (command.database === 'named') begin(words[0] ?? '', words.slice(1))
@@ -120,7 +154,7 @@ function start(
     rpc.request('list_dbs', [], (reply) => {
       const names = isArray(reply.result) ? reply.result.map(String) : []
       const [first = ''] = words
-      if (names.includes(first)) begin(first, words.slice(1))
+      if (words.length > command.args[0] && names.includes(first)) begin(first, words.slice(1))
       else guard(() => begin(defaultDatabase(command.name, names), words))
     })
   }
@@ -134,25 +168,34 @@ function defaultDatabase(command: string, names: readonly string[]): string {
   return fatal(`no default database for \`${command}' command, please specify a database name`)
 }
 
+/** The contents of a file; throws Error with the system's text. */
+function readFile(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (e) {
+    throw new Error(errorText(e))
+  }
+}
+
 function session(
   rpc: RpcClient,
   server: string,
   database: string,
   args: readonly string[],
   options: ReadonlyMap<string, string>,
+  background: Background | undefined,
 ): Session {
   const style = styleOf(TABLE_STYLE, options)
   return {
     ...{ rpc, server, database, args, options, clock, guard },
     print: (text) => void process.stdout.write(text),
     table: (table) => void process.stdout.write(formatTable(table, style)),
-    readFile: (path) => {
-      try {
-        return readFileSync(path, 'utf8')
-      } catch (e) {
-        throw new Error(errorText(e))
-      }
-    },
+    readFile,
+    settled: (commands) =>
+      background?.settled(commands, () => {
+        rpc.onEnd = undefined
+        rpc.end('exit')
+      }),
     readInput: (done) => {
       const chunks: Buffer[] = []
       process.stdin.on('data', (chunk) => chunks.push(chunk))

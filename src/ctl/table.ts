@@ -95,9 +95,15 @@ function asList(table: Table, style: TableStyle): string {
 const HTML: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
 const escapeHtml = (text: string): string => text.replace(/[&<>"]/g, (c) => HTML[c] ?? c)
 
+const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g
+
+/** A row's own uuid is where links lead, any other is a link; eight digits of it are shown. */
+const linkUuids = (text: string, heading: string): string =>
+  text.replace(UUID, (uuid) => `<a ${heading === '_uuid' ? `name="` : `href="#`}${uuid}">${uuid.slice(0, 8)}</a>`)
+
 function asHtml(table: Table, style: TableStyle): string {
   const line = (tag: string, texts: readonly string[]) =>
-    `  <tr>\n${texts.map((t) => `    <${tag}>${escapeHtml(t)}</${tag}>\n`).join('')}  </tr>\n`
+    `  <tr>\n${texts.map((t, i) => `    <${tag}>${linkUuids(escapeHtml(t), table.headings[i] ?? '')}</${tag}>\n`).join('')}  </tr>\n`
   let out = '<table border=1>\n'
   if (table.caption !== undefined) out += `    <caption>${escapeHtml(table.caption)}</caption>\n`
   if (style.headings) out += line('th', table.headings)

@@ -1,5 +1,5 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -92,6 +92,53 @@ const commands: readonly (readonly string[])[] = [
   ['wait', server, 'OVN_Northbound', 'connected'],
   ['wait', server, 'OVN_Northbound', 'foo'],
   ['wait', server, 'nope', 'removed'],
+  // the real one's order of tables is that of a hash: lines are compared in order, JSON can not be
+  ...['csv', 'list', 'html'].flatMap((f) => [
+    ['-f', f, 'list-tables', server, 'OVN_Northbound'],
+    ['-f', f, 'list-columns', server, 'OVN_Northbound', 'Meter'],
+  ]),
+  ...['csv', 'json', 'list', 'html'].flatMap((f) => [
+    ['-f', f, '-d', 'json', 'dump', server, 'OVN_Northbound', 'Logical_Switch', 'name', 'ports'],
+    ['-f', f, '-d', 'bare', 'dump', server, 'OVN_Northbound', 'NB_Global', 'options', 'nb_cfg'],
+    ['-f', f, '--no-headings', 'dump', server, 'OVN_Northbound', 'Logical_Router', 'name', 'enabled'],
+  ]),
+  ['--pretty', 'get-schema', server, 'OVN_Northbound'],
+  ['-f', 'nope', 'list-dbs', server],
+  ['-d', 'nope', 'list-dbs', server],
+  ['monitor', server, 'OVN_Northbound', 'nope'],
+  ['monitor', server, 'OVN_Northbound', 'Meter', 'nope'],
+  ['monitor', server, 'OVN_Northbound', 'Meter', 'name,!nope'],
+  ['monitor', server, 'OVN_Northbound'],
+  ['monitor-cond', server, 'OVN_Northbound', '[true]'],
+  ['monitor', server, 'OVN_Northbound', 'Meter', 'name,unit', '!initial'],
+  ['monitor', server, 'OVN_Northbound', 'Meter', 'name,name'],
+  ['monitor', server, 'OVN_Northbound', 'ALL', 'nope'],
+  ['monitor-cond', server, 'OVN_Northbound', '[true]', 'Nope'],
+  ['monitor-cond', server, 'OVN_Northbound', '[true', 'Nope'],
+  ['monitor-cond', server, 'OVN_Northbound', '[true', 'Meter'],
+  ['monitor-cond', server, 'OVN_Northbound', '[true]', 'Meter', 'name', 'unit'],
+  ['monitor-cond-since', server, 'OVN_Northbound', '[true]', 'Meter', 'nope'],
+  ...[['wait'], ['wait', 'a'], ['wait', 'a', 'b'], ['wait', server, 'a', 'added', 'x']],
+  ...[['transact'], ['transact', '[]'], ['transact', '['], ['query', server, '["a"'], ['transact', server, '[]', 'x']],
+  ...['["a" b]', '["x",nul]', 'nope', '{"a":', '[1,\n2', '', '[]x', '"a"', '["\\x"]'].map((text) => ['transact', text]),
+  ...[['convert'], ['convert', server], ['needs-conversion', server, 'a', 'b'], ['list-dbs', server, 'x']],
+  ...[['lock'], ['lock', server, 'a', 'b'], ['lock', 'notaserver', 'l'], ['monitor'], ['dump']],
+  ...[
+    ['backup', server, 'OVN_Northbound', 'x'],
+    ['get-schema', server, 'OVN_Northbound', 'x'],
+  ],
+  ['transact', server],
+  ['dump', server],
+  ['wait', server, 'OVN_Northbound'],
+  ['convert', server, '/nope'],
+  ['get-schema-version', `unix:/nope,${server}`, 'OVN_Northbound'],
+  ['get-schema-version', `unix:/nope,${server}`],
+  ['get-schema-version', `unix:/nope,${server}`, 'nope'],
+  ['--no-leader-only', 'dump', `unix:/nope,${server}`, 'OVN_Northbound', 'NB_Global', 'name'],
+  ['query', `unix:/nope,${server}`, select],
+  ['query', `unix:/nope,${server}`, '["nope"]'],
+  ['needs-conversion', `unix:/nope,${server}`, referenceSchema('ovn-nb')],
+  ['list-dbs', 'unix:/nope,unix:/nope2'],
   ['foo'],
   [],
   ['-x'],
@@ -156,6 +203,120 @@ async function watch(command: readonly string[], args: readonly string[]): Promi
   const known = text.slice(0, text.indexOf('end'))
   return known.replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, 'UUID').split('\n')
 }
+
+/** What a program prints within a while, killed then if it goes on. */
+function runFor(command: readonly string[], args: readonly string[], ms: number): string {
+  const [file = '', ...before] = command
+  const r = spawnSync(file, [...before, ...args], {
+    encoding: 'utf8',
+    env,
+    timeout: ms,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  return r.stdout.replace(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}/g, 'TIME')
+}
+
+it.each([
+  [['--timestamp', 'monitor', server, 'OVN_Northbound', 'Logical_Router', 'name']],
+  [['--timestamp', '-f', 'json', 'monitor', server, 'OVN_Northbound', 'Logical_Router', 'name']],
+  [['-f', 'html', 'monitor', server, 'OVN_Northbound', 'Logical_Router', 'name', 'enabled,!initial']],
+  [['-f', 'list', 'monitor', server, 'OVN_Northbound', 'Logical_Router', 'name', 'options']],
+  [['monitor', server, 'OVN_Northbound', 'Logical_Router', '!initial']],
+  [['monitor-cond', server, 'OVN_Northbound', '[["name","==","r0"]]', 'Logical_Router', 'name']],
+  [['monitor-cond', server, 'OVN_Northbound', '[["name","==","r1"]]', 'Logical_Router', 'name']],
+  [['-d', 'json', 'monitor', server, 'OVN_Northbound', 'ALL']],
+  [['lock', server, 'alone']],
+  [['steal', server, 'alone']],
+  [['--pretty', 'lock', server, 'alone']],
+])('begins as the real one does: %s', (args) => {
+  const ran = runFor(real, args, 1500)
+  expect(ran).not.toBe(args.includes('!initial') || args.includes('[["name","==","r1"]]') ? 'nothing' : '')
+  expect(runFor(ours, args, 3000)).toBe(ran)
+})
+
+/** Runs with --detach, talks to the control socket, and gives all that was printed. */
+function detached(
+  command: readonly string[],
+  args: readonly string[],
+  talk: readonly (readonly string[] | (() => void))[],
+) {
+  const pidfile = at('detached.pid')
+  const out = openSync(at('detached.out'), 'w')
+  const [file = '', ...before] = command
+  const options = ['--detach', `--pidfile=${pidfile}`]
+  const started = spawnSync(file, [...before, ...options, ...args], { env, stdio: ['ignore', out, 'ignore'] })
+  closeSync(out)
+  const pid = Number(readFileSync(pidfile, 'utf8'))
+  const socket = join(folder, `ovsdb-client.${pid}.ctl`)
+  const said = talk.map((words) => {
+    if (typeof words === 'function') return words()
+    const r = spawnSync(join(bin, 'ovs-appctl'), ['-t', socket, ...words], { encoding: 'utf8' })
+    pause(200)
+    return normal((r.stdout + r.stderr).replaceAll(socket, 'SOCKET'))
+  })
+  spawnSync(join(bin, 'ovs-appctl'), ['-t', socket, 'exit'])
+  for (let i = 0; i < 50 && existsSync(pidfile); i++) pause(50)
+  const printed = readFileSync(at('detached.out'), 'utf8').replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, 'UUID')
+  return { status: started.status, said, printed, left: [existsSync(pidfile), existsSync(socket)] }
+}
+
+const pause = (ms: number) => spawnSync('sleep', [String(ms / 1000)])
+
+it.each<[string, readonly string[], readonly (readonly string[] | (() => void))[]]>([
+  [
+    'lock',
+    ['lock', server, 'l1'],
+    [
+      ...[
+        ['list-commands'],
+        ['lock', 'l2'],
+        ['steal', 'l3'],
+        ['unlock', 'l1'],
+        ['unlock', 'l9'],
+        ['lock'],
+        ['version'],
+      ],
+      () => void runFor(real, ['steal', server, 'l2'], 700),
+      ['unlock', 'l2'],
+    ],
+  ],
+  [
+    'monitor-cond',
+    ['monitor-cond', server, 'OVN_Northbound', '[["name","==","sw0"]]', 'Logical_Switch', 'name'],
+    [
+      ['list-commands'],
+      ['ovsdb-client/cond_change', 'Logical_Switch', '[["name","==","sw1"]]'],
+      () => void nbctl('ls-add', 'sw1'),
+      ['ovsdb-client/cond_change', 'Nope', '[true]'],
+      ['ovsdb-client/cond_change', 'Logical_Switch', '[nope'],
+      ['ovsdb-client/block'],
+      () => void nbctl('ls-del', 'sw1'),
+      ...[['ovsdb-client/block'], ['ovsdb-client/unblock'], ['ovsdb-client/unblock'], ['ovsdb-client/cond_change']],
+    ],
+  ],
+])('detaches as the real one does: %s', { timeout: 60_000 }, (_, args, talk) => {
+  const theirs = detached(real, args, talk)
+  expect(theirs.status).toBe(0)
+  expect(detached(ours, args, talk)).toEqual(theirs)
+})
+
+it('waits for a server that connects', { timeout: 30_000 }, async () => {
+  const passive = `unix:${at('passive')}`
+  const appctl = (...args: string[]) => execFileSync(join(bin, 'ovs-appctl'), ['-t', at('ctl'), ...args])
+  for (const [file = '', ...before] of [real, ours]) {
+    const child = spawn(file, [...before, 'list-dbs', `p${passive}`], { env, stdio: ['ignore', 'pipe', 'ignore'] })
+    let text = ''
+    child.stdout.on('data', (data) => {
+      text += data
+    })
+    for (let i = 0; i < 100 && !existsSync(at('passive')); i++) pause(50)
+    appctl('ovsdb-server/add-remote', passive)
+    const status = await new Promise((done) => child.on('close', done))
+    appctl('ovsdb-server/remove-remote', passive)
+    expect([text, status]).toEqual(['OVN_Northbound\nOpen_vSwitch\n_Server\n', 0])
+    rmSync(at('passive'), { force: true })
+  }
+})
 
 it.each([
   [['monitor', server, 'OVN_Northbound', 'Logical_Switch', 'name,other_config']],

@@ -134,11 +134,11 @@ function onlyKnown(schema: DatabaseSchema, table: string, row: Json): Json {
   return Object.fromEntries(Object.entries(isObject(row) ? row : {}).filter(([c]) => columns.has(c)))
 }
 
-function readSchemaFile(session: Session): DatabaseSchema {
-  const path = session.args[0] ?? ''
+/** The schema in a file; throws CtlError or Failure. */
+export function readSchemaFile(path: string, readFile: (path: string) => string): DatabaseSchema {
   let text: string
   try {
-    text = session.readFile(path)
+    text = readFile(path)
   } catch (e) {
     const why = e instanceof Error ? e.message : String(e)
     return fatal(`failed to read schema: "${path}" could not be read as JSON (error opening "${path}": ${why})`)
@@ -147,7 +147,7 @@ function readSchemaFile(session: Session): DatabaseSchema {
 }
 
 export function convert(session: Session): void {
-  const schema = readSchemaFile(session)
+  const schema = readSchemaFile(session.args[0] ?? '', session.readFile)
   // Otherwise the server ends the connection of whoever used the database as it was (ovsdb-server(7), 4.1.18).
   ask(session, 'set_db_change_aware', [true], () => {
     ask(session, 'convert', [schema.name, printSchema(schema)], () => session.finish(0))
@@ -155,7 +155,7 @@ export function convert(session: Session): void {
 }
 
 export function needsConversion(session: Session): void {
-  const schema = readSchemaFile(session)
+  const schema = readSchemaFile(session.args[0] ?? '', session.readFile)
   ask(session, 'get_schema', [schema.name], (result) => {
     const same = printJson(printSchema(readSchema(result)), true) === printJson(printSchema(schema), true)
     session.print(same ? 'no\n' : 'yes\n')

@@ -1,10 +1,11 @@
+import { command } from '../../base/command.ts'
 import { isArray, isObject, type Json, printJson } from '../../jsonrpc/json.ts'
 import { type ColumnSchema, columnOf, printSchema, readSchema, type TableSchema } from '../../ovsdb/schema/index.ts'
 import { readDatum } from '../../ovsdb/wire/datum.ts'
 import { fatal } from '../error.ts'
 import { formatDatum } from '../format.ts'
 import { prettyJson } from '../table.ts'
-import { backup, convert, needsConversion, restore } from './backup.ts'
+import { backup, convert, needsConversion, readSchemaFile, restore } from './backup.ts'
 import { monitor } from './monitor.ts'
 import { ask, readJson, type Session, transact } from './session.ts'
 
@@ -15,6 +16,13 @@ export interface ClientCommand {
   /** Whether a database comes before the arguments; `named`: it has to be given. */
   readonly database: 'none' | 'optional' | 'named'
   readonly args: readonly [min: number, max: number]
+  /**
+   * Looks at the arguments before there is a connection. Throws CtlError or Failure; gives the database they
+   * are about, for a command that is not told one.
+   */
+  readonly prepare?: (args: readonly string[], readFile: (path: string) => string) => string | undefined
+  /** Goes on until it is stopped, in the background if so asked. */
+  readonly endless?: boolean
   run(session: Session): void
 }
 
@@ -68,7 +76,7 @@ const listColumns = withSchema((session, schema) => {
 
 function runTransaction(session: Session, dryRun: boolean): void {
   const params = readJson(session.args[0] ?? '')
-  if (!isArray(params) || typeof params[0] !== 'string') fatal('not a valid OVSDB query')
+  if (!isArray(params)) fatal('not a valid OVSDB query')
   // a query ends in an abort, the outcome of which is nobody's business
   transact(session, dryRun ? [...params, { op: 'abort' }] : params, (result) => {
     const results =
@@ -92,7 +100,7 @@ function dump(session: Session): void {
     const wanted = tables.map((table) => {
       if (!table) return fatal(`No table "${tableName}" found.`)
       const columns = columnNames.length
-        ? columnNames.map((c) => columnOf(table, c) ?? fatal(`Table "${table.name}" has no column ${c}.`))
+        ? byName(columnNames.map((c) => columnOf(table, c) ?? fatal(`Table "${table.name}" has no column ${c}.`)))
         : [...byName([columnOf(table, '_uuid') as ColumnSchema]), ...byName(table.columns.values())]
       return { table, columns }
     })
@@ -128,19 +136,36 @@ function printTable(
   session.table({ caption: `${table.name} table`, headings: columns.map((c) => c.name), rows: cells })
 }
 
+const LOCK_METHODS = ['lock', 'steal', 'unlock'] as const
+
 /** lock, steal, unlock: the reply, and whatever is told afterwards. */
-function lockCommand(session: Session, method: 'lock' | 'steal' | 'unlock'): void {
+function lockCommand(session: Session, method: (typeof LOCK_METHODS)[number]): void {
+  const show = (result: Json) => session.print(json(session, result))
   session.rpc.onNotification = (name, params) => {
-    const time = session.options.has('timestamp') ? `${new Date(session.clock.now()).toISOString()}\n` : ''
-    session.print(`${time}${name}\n${json(session, params)}`)
+    if (name === 'locked' || name === 'stolen') session.print(`${name}\n${json(session, params)}`)
   }
-  ask(session, method, [session.args[0] ?? ''], (result) => session.print(json(session, result)))
+  ask(session, method, [session.args[0] ?? ''], (result) => {
+    show(result)
+    session.settled(
+      LOCK_METHODS.map((name) =>
+        command(name, 'LOCK', [1, 1], ([lock = '']) => {
+          session.rpc.request(name, [lock], (reply) => {
+            if (reply.error === null) show(reply.result)
+          })
+          return ''
+        }),
+      ),
+    )
+  })
+}
+
+function checkState([state = '']: readonly string[]): undefined {
+  if (!['added', 'connected', 'removed'].includes(state)) fatal(`${state}: unknown state`)
 }
 
 /** Waits for a database to be added, connected to its storage or source, or removed. */
 function waitFor(session: Session): void {
-  const state = session.args[0] ?? ''
-  if (state !== 'added' && state !== 'connected' && state !== 'removed') fatal(`${state}: unknown state`)
+  const [state] = session.args
   const present = new Map<string, boolean>()
   const look = (updates: Json) => {
     const rows = isObject(updates) ? updates['Database'] : undefined
@@ -162,6 +187,15 @@ function waitFor(session: Session): void {
 
 const printOf = (value: (schema: ReturnType<typeof readSchema>) => string) =>
   withSchema((session, schema) => session.print(`${value(schema)}\n`))
+
+/** The database of a transaction is its first word. */
+const ofTransaction = ([text = '']: readonly string[]): string => {
+  const params = readJson(text)
+  return isArray(params) && typeof params[0] === 'string' ? params[0] : fatal('not a valid OVSDB query')
+}
+
+const ofSchema = ([path = '']: readonly string[], readFile: (path: string) => string): string =>
+  readSchemaFile(path, readFile).name
 
 const MANY = Number.POSITIVE_INFINITY
 
@@ -190,13 +224,21 @@ export const CLIENT_COMMANDS: readonly ClientCommand[] = [
     args: [0, 0],
     run: printOf((s) => s.cksum),
   },
-  { name: 'convert', usage: '[SERVER] SCHEMA', database: 'none', args: [1, 1], run: convert },
-  { name: 'needs-conversion', usage: '[SERVER] SCHEMA', database: 'none', args: [1, 1], run: needsConversion },
+  { name: 'convert', usage: '[SERVER] SCHEMA', database: 'none', args: [1, 1], prepare: ofSchema, run: convert },
+  {
+    name: 'needs-conversion',
+    usage: '[SERVER] SCHEMA',
+    database: 'none',
+    args: [1, 1],
+    prepare: ofSchema,
+    run: needsConversion,
+  },
   {
     name: 'transact',
     usage: '[SERVER] TRANSACTION',
     database: 'none',
     args: [1, 1],
+    prepare: ofTransaction,
     run: (session) => runTransaction(session, false),
   },
   {
@@ -204,6 +246,7 @@ export const CLIENT_COMMANDS: readonly ClientCommand[] = [
     usage: '[SERVER] TRANSACTION',
     database: 'none',
     args: [1, 1],
+    prepare: ofTransaction,
     run: (session) => runTransaction(session, true),
   },
   { name: 'dump', usage: '[SERVER] [DATABASE] [TABLE [COLUMN]...]', database: 'optional', args: [0, MANY], run: dump },
@@ -220,29 +263,40 @@ export const CLIENT_COMMANDS: readonly ClientCommand[] = [
     usage: '[SERVER] [DATABASE] TABLE|ALL [COLUMN,...]...',
     database: 'optional',
     args: [1, MANY],
+    endless: true,
     run: (session) => monitor(session, 'monitor'),
   },
   {
     name: 'monitor-cond',
-    usage: '[SERVER] [DATABASE] CONDITION TABLE|ALL [COLUMN,...]...',
+    usage: '[SERVER] [DATABASE] CONDITION TABLE|ALL [COLUMN,...]',
     database: 'optional',
-    args: [2, MANY],
+    args: [2, 3],
+    endless: true,
     run: (session) => monitor(session, 'monitor_cond'),
   },
   {
     name: 'monitor-cond-since',
-    usage: '[SERVER] [DATABASE] [LAST_ID] CONDITION TABLE|ALL [COLUMN,...]...',
+    usage: '[SERVER] [DATABASE] [LAST_ID] CONDITION TABLE|ALL [COLUMN,...]',
     database: 'optional',
-    args: [2, MANY],
+    args: [2, 4],
+    endless: true,
     run: (session) => monitor(session, 'monitor_cond_since'),
   },
-  { name: 'wait', usage: '[SERVER] DATABASE STATE', database: 'named', args: [1, 1], run: waitFor },
-  ...(['lock', 'steal', 'unlock'] as const).map(
+  {
+    name: 'wait',
+    usage: '[SERVER] DATABASE STATE',
+    database: 'named',
+    args: [1, 1],
+    prepare: checkState,
+    run: waitFor,
+  },
+  ...LOCK_METHODS.map(
     (name): ClientCommand => ({
       name,
       usage: '[SERVER] LOCK',
       database: 'none',
       args: [1, 1],
+      endless: true,
       run: (session) => lockCommand(session, name),
     }),
   ),

@@ -1,4 +1,6 @@
+import { type ControlCommand, command } from '../../base/command.ts'
 import { isArray, isObject, type Json } from '../../jsonrpc/json.ts'
+import { JsonError, parseJson } from '../../jsonrpc/parser.ts'
 import {
   type ColumnSchema,
   columnOf,
@@ -28,14 +30,14 @@ const alphabetical = (table: TableSchema): ColumnSchema[] => [
   VERSION_COLUMN,
 ]
 
-/** The columns and events of one argument: `name,ports,!initial`. */
-function readGroup(session: Session, table: TableSchema, text: string, where: Json | undefined) {
+/** The columns and events of one argument: `name,ports,!initial`. `seen`: columns of the arguments before. */
+function readGroup(session: Session, table: TableSchema, text: string, where: Json | undefined, seen: Set<string>) {
   const columns: ColumnSchema[] = []
   const off = new Set<string>()
-  for (const word of text.split(',')) {
-    if (word.startsWith('!')) {
-      const event = EVENTS.find((e) => e === word.slice(1))
-      off.add(event ?? fatal(`${word.slice(1)}: unknown event`))
+  for (const word of text.split(',').filter(Boolean)) {
+    const event = EVENTS.find((e) => word === `!${e}`)
+    if (event) {
+      off.add(event)
       continue
     }
     const column = columnOf(table, word)
@@ -45,23 +47,23 @@ function readGroup(session: Session, table: TableSchema, text: string, where: Js
     columns.push(column)
   }
   const chosen = columns.length ? columns : alphabetical(table)
+  for (const { name } of chosen) {
+    if (seen.has(name)) fatal(`${session.server}: column "${name}" mentioned multiple times`)
+    seen.add(name)
+  }
   const select = Object.fromEntries(EVENTS.map((e) => [e, !off.has(e)]))
   const request = { columns: chosen.map((c) => c.name), select, ...(where === undefined ? {} : { where }) }
   return { columns: chosen, request }
 }
 
 function watch(session: Session, table: TableSchema, groups: readonly string[], where: Json | undefined): Watched {
-  const all = (groups.length ? groups : ['']).map((g) =>
-    g === ''
-      ? {
-          columns: alphabetical(table),
-          request: {
-            columns: alphabetical(table).map((c) => c.name),
-            ...(where === undefined ? {} : { where }),
-          } as Json,
-        }
-      : readGroup(session, table, g, where),
-  )
+  if (!groups.length) {
+    const columns = alphabetical(table)
+    const request = { columns: columns.map((c) => c.name), ...(where === undefined ? {} : { where }) }
+    return { schema: table, columns, requests: [request] }
+  }
+  const seen = new Set<string>()
+  const all = groups.map((g) => readGroup(session, table, g, where, seen))
   return { schema: table, columns: all.flatMap((g) => g.columns), requests: all.map((g) => g.request) }
 }
 
@@ -74,31 +76,82 @@ export function monitor(session: Session, method: MonitorMethod): void {
     lastId = args[0]
     args = args.slice(1)
   }
-  const where = method === 'monitor' ? undefined : readJson(args[0] ?? '[true]')
+  const condition = method === 'monitor' ? undefined : args[0]
   if (method !== 'monitor') args = args.slice(1)
   const [tableName = '', ...groups] = args
   ask(session, 'get_schema', [session.database], (result) => {
     const schema = readSchema(result)
+    if (tableName !== 'ALL' && !schema.tables.has(tableName)) {
+      const who = method === 'monitor' ? `${session.server}: ` : ''
+      fatal(`${who}${session.database} does not have a table named "${tableName}"`)
+    }
+    const where = condition === undefined ? undefined : readJson(condition)
     const watched = choose(session, schema, tableName, groups, where)
     const requests = Object.fromEntries(watched.map((w) => [w.schema.name, w.requests as Json]))
     params.push(session.database, null, requests)
     if (method === 'monitor_cond_since') params.push(lastId ?? '00000000-0000-0000-0000-000000000000')
     const printer = new Printer(session, watched)
+    const gate = new Gate()
     session.rpc.onNotification = (name, [id, second = null, third = null]) =>
-      session.guard(() => {
-        if (id !== null) return
-        if (name === 'update3') {
-          printer.head(`last_id: ${String(second)}`)
-          printer.update(third, false)
-        } else if (name === 'update2' || name === 'update') printer.update(second, false)
-      })
+      gate.pass(() =>
+        session.guard(() => {
+          if (id !== null) return
+          if (name === 'update3') {
+            printer.head(`last_id: ${String(second)}`)
+            printer.update(third, false)
+          } else if (name === 'update2' || name === 'update') printer.update(second, false)
+        }),
+      )
     ask(session, method, params, (reply) => {
       if (method !== 'monitor_cond_since') printer.update(reply, true)
       else if (isArray(reply)) {
         printer.head(`found: ${String(reply[0])}, last_id: ${String(reply[1])}`)
         printer.update(reply[2] ?? null, reply[0] !== true)
       }
+      session.settled([...gate.commands(), conditionChange(session)])
     })
+  })
+}
+
+/** Lets updates pass, or holds them back while it is shut. */
+class Gate {
+  private held: (() => void)[] | undefined
+
+  pass(update: () => void): void {
+    if (this.held) this.held.push(update)
+    else update()
+  }
+
+  commands(): ControlCommand[] {
+    return [
+      command('ovsdb-client/block', '', [0, 0], () => {
+        if (this.held) return 'already blocking'
+        this.held = []
+        return ''
+      }),
+      command('ovsdb-client/unblock', '', [0, 0], () => {
+        const { held } = this
+        if (!held) return 'already unblocked'
+        this.held = undefined
+        for (const update of held) update()
+        return ''
+      }),
+    ]
+  }
+}
+
+/** Other rows from now on. What the server says of it is not told: the rows that come and go are. */
+function conditionChange(session: Session): ControlCommand {
+  return command('ovsdb-client/cond_change', 'TABLE COND', [2, 2], ([table = '', text = '']) => {
+    let where: Json
+    try {
+      where = parseJson(text)
+    } catch (e) {
+      if (!(e instanceof JsonError)) throw e
+      where = e.message
+    }
+    session.rpc.request('monitor_cond_change', [null, null, { [table]: [{ where }] }], () => {})
+    return 'condition changed'
   })
 }
 
@@ -111,11 +164,10 @@ function choose(
 ): Watched[] {
   if (name === 'ALL') {
     const tables = [...schema.tables.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
-    return tables.map((t) => watch(session, t, [], where))
+    return tables.map((t) => watch(session, t, groups, where))
   }
   const table = schema.tables.get(name)
-  if (!table) return fatal(`${session.server}: ${session.database} does not have a table named "${name}"`)
-  return [watch(session, table, groups, where)]
+  return table ? [watch(session, table, groups, where)] : []
 }
 
 class Printer {

@@ -1,0 +1,125 @@
+import type { ByteStream } from '../base/stream.ts'
+import { systemRandom } from '../io/random.ts'
+import { listen, parsePassive } from '../io/socket.ts'
+import { isArray, isObject, type Json } from '../jsonrpc/json.ts'
+import type { Dial } from '../ovsdb/client/remote.ts'
+import { RpcClient } from '../ovsdb/client/rpc.ts'
+
+export interface ConnectRequest {
+  /** `unix:FILE` and the like, or several of them with commas between, or one that waits: `punix:FILE`. */
+  readonly server: string
+  /** The database that has to be there, and led, where there are several servers. */
+  readonly database: string | undefined
+  readonly leaderOnly: boolean
+  readonly dial: Dial
+  readonly monotonic: () => number
+}
+
+/**
+ * Connects ovsdb-client: to the one server there is, to the first of several that will do, in random order
+ * (ovsdb-client(1)), or to whoever connects to it. `done` gets a text where nobody will do.
+ */
+export function connectClient(request: ConnectRequest, done: (result: RpcClient | string) => void): void {
+  const remotes = request.server.split(',')
+  const session = (stream: ByteStream) => new RpcClient(stream, request.monotonic)
+  if (remotes.length > 1) {
+    tryEach(request, shuffled(remotes), session, done)
+    return
+  }
+  if (/^p(unix|tcp):/.test(request.server)) {
+    awaitServer(request.server, session, done)
+    return
+  }
+  request.dial(request.server, (result) => {
+    if (result.ok) done(session(result.value))
+    else done(`failed to connect to "${request.server}" (${result.error})`)
+  })
+}
+
+/** Waits for a server that connects by itself. */
+function awaitServer(
+  server: string,
+  session: (stream: ByteStream) => RpcClient,
+  done: (result: RpcClient | string) => void,
+): void {
+  const failed = (why: string) => done(`failed to connect or listen to "${server}" (${why})`)
+  const endpoint = parsePassive(server)
+  if (!endpoint) {
+    failed('Address family not supported by protocol')
+    return
+  }
+  let close: (() => void) | undefined
+  let taken = false
+  listen(
+    endpoint,
+    (stream) => {
+      if (taken) {
+        stream.close()
+        return
+      }
+      taken = true
+      close?.()
+      done(session(stream))
+    },
+    (result) => {
+      if (!result.ok) failed(result.error)
+      else if (taken) result.value.close()
+      else close = () => result.value.close()
+    },
+  )
+}
+
+function tryEach(
+  request: ConnectRequest,
+  remotes: readonly string[],
+  session: (stream: ByteStream) => RpcClient,
+  done: (result: RpcClient | string) => void,
+): void {
+  const [remote, ...others] = remotes
+  if (remote === undefined) {
+    done('no servers were available')
+    return
+  }
+  const next = () => tryEach(request, others, session, done)
+  request.dial(remote, (result) => {
+    if (!result.ok) {
+      next()
+      return
+    }
+    const rpc = session(result.value)
+    if (request.database === undefined) {
+      done(rpc)
+      return
+    }
+    rpc.onEnd = next
+    const select = {
+      ...{ op: 'select', table: 'Database', where: [['name', '==', request.database]] },
+      columns: ['model', 'connected', 'leader'],
+    }
+    rpc.request('transact', ['_Server', select], (reply) => {
+      rpc.onEnd = undefined
+      if (willDo(reply.error === null ? reply.result : undefined, request.leaderOnly)) done(rpc)
+      else {
+        rpc.end('another server is tried')
+        next()
+      }
+    })
+  })
+}
+
+/** Whether a server has the database, and leads it, by what its `_Server` says; one without `_Server` is alone. */
+function willDo(results: Json | undefined, leaderOnly: boolean): boolean {
+  const [first] = isArray(results) ? results : []
+  if (!isObject(first) || !isArray(first['rows'])) return true
+  const [row] = first['rows']
+  if (!isObject(row)) return false
+  if (row['model'] !== 'clustered') return true
+  return row['connected'] === true && (row['leader'] === true || !leaderOnly)
+}
+
+function shuffled(words: readonly string[]): string[] {
+  const left = [...words]
+  const out: string[] = []
+  while (left.length) out.push(...left.splice(systemRandom.u32() % left.length, 1))
+  return out
+}
