@@ -71,7 +71,7 @@ export class Databases {
     const added = server.addDatabase(file.value.schema, file.value.storage)
     if (added.ok) return ok(added.value.name)
     const known = /^(duplicate|names beginning)/.test(added.error)
-    return refuse(known ? `ovsdb error: ${path}: ${added.error}` : added.error)
+    return refuse(known ? `ovsdb error: ${file.value.schema.name}: ${added.error}` : added.error)
   }
 
   /**

@@ -23,6 +23,19 @@ function outcomes(programs: Maker, server: Maker, schemas: Release): Promise<Out
   return run
 }
 
+/** That the day's work was done, and not only refused alike. */
+const worked = (outcome: Outcomes): string[] => {
+  const signs: readonly (readonly [string, Program, RegExp])[] = [
+    ['flows', 'ovn-northd', /^sync 0[^]*ls_in_.*|^sync 0[^]*ingress,/],
+    ['bound', 'ovn-controller', /^UUID,p$/m],
+    ['added', 'ovn-nbctl', /lb-add lb .* -> 0/],
+    ['ports', 'ovs-vsctl', /list-ports br0 -> 0\n\neth8/],
+    ['chassis', 'ovn-sbctl', /lsp-bind q other -> 0/],
+    ['converted', 'ovsdb-client', /convert SERVER SCHEMA -> 0/],
+  ]
+  return signs.filter(([, program, sign]) => sign.test(outcome[program])).map(([name]) => name)
+}
+
 /** Cells by table, row and column. */
 const cells = new Map<string, string>()
 const put = (key: readonly string[], same: boolean) => cells.set(key.join(), same ? 'yes' : 'no')
@@ -34,6 +47,7 @@ describe.each(RELEASES)('the real programs of %s', (release) => {
       const real = await outcomes(release, schemas, schemas)
       const ours = await outcomes(release, 'ours', schemas)
       for (const program of PROGRAMS) put(['their', program, release, schemas], ours[program] === real[program])
+      expect(worked(real)).toEqual(['flows', 'bound', 'added', 'ports', 'chassis', 'converted'])
       expect(ours).toEqual(real)
     },
     180_000,

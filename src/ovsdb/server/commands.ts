@@ -40,7 +40,6 @@ export function memoryUsage(server: Server): Record<string, number> {
 
 /** The commands of the control socket that are the database server's own (ovsdb-server(1)). */
 export function serverCommands(server: Server): ControlCommand[] {
-  const logged = new Set<string>()
   let trim = false
   return [
     {
@@ -135,12 +134,14 @@ export function serverCommands(server: Server): ControlCommand[] {
     ),
     command('ovsdb-server/perf-counters-clear', '', [0, 0], () => ''),
     command('ovsdb-server/disable-monitor-cond', '', [0, 0], () => ''),
-    command('ovsdb-server/tlog-set', 'DB:TABLE on|off', [2, 2], ([what = '', value]) => {
-      const [db = '', table] = what.split(':')
+    command('ovsdb-server/tlog-set', 'DB:TABLE on|off', [2, 2], ([what = '', value = '']) => {
+      const [, db = '', table = ''] = /^([^:]+):([^:]+)$/.exec(what) ?? []
       if (!table) return new Error('invalid DB:TABLE argument')
-      if (!server.database(db)?.tables.has(table)) return new Error(`no table ${what}`)
-      if (value === 'on') logged.add(what)
-      else logged.delete(what)
+      const database = server.database(db)
+      if (!database) return new Error('no such database')
+      if (!database.tables.has(table)) return new Error('no such table')
+      if (value !== 'on' && value !== 'off') return new Error('invalid command argument')
+      server.transactionLog.set(db, table, value === 'on')
       return ''
     }),
     command('ovsdb-server/tlog-list', '', [0, 0], () => {
@@ -151,7 +152,7 @@ export function serverCommands(server: Server): ControlCommand[] {
       for (const name of [...server.hosted.keys()].sort()) {
         lines.push(`${name.padEnd(16)} `)
         for (const table of [...(server.database(name)?.tables.keys() ?? [])].sort()) {
-          lines.push(`${' '.repeat(16)}${table.padEnd(27)} ${logged.has(`${name}:${table}`) ? 'ON' : 'OFF'}`)
+          lines.push(`${' '.repeat(16)}${table.padEnd(27)} ${server.transactionLog.has(name, table) ? 'ON' : 'OFF'}`)
         }
       }
       return `${lines.join('\n')}\n`

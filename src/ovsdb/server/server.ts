@@ -16,6 +16,7 @@ import { Locks } from './locks.ts'
 import { RemoteSet, type Transport } from './remotes.ts'
 import { serverSchema } from './server-schema.ts'
 import { CANCELED, Session, type SessionOptions } from './session.ts'
+import { TransactionLog } from './transaction-log.ts'
 import type { UpdateMessages } from './update-messages.ts'
 
 export interface ServerOptions {
@@ -62,6 +63,7 @@ export class Server {
   readonly hosted = new Map<string, Hosted>()
   readonly sessions = new Set<Session>()
   readonly remotes: RemoteSet
+  readonly transactionLog: TransactionLog
   private readonly own: Database
   private readonly closers: (() => void)[] = []
   private readonly removals: ((name: string) => void)[] = []
@@ -73,6 +75,7 @@ export class Server {
     this.limits = options.limits ?? {}
     this.id = uuid4(options.random)
     this.dumps = new DumpCache(options.clock)
+    this.transactionLog = new TransactionLog(this.log.child('transaction'))
     this.own = new Database(serverSchema, this.clock, this.random)
     this.own.readOnly = true
     this.host(this.own, 'standalone', undefined, undefined)
@@ -129,6 +132,7 @@ export class Server {
       const messages: UpdateMessages = new Map()
       for (const session of this.sessions) session.committed(database, delta, messages)
       storage?.committed(database)
+      this.transactionLog.committed(database, delta)
     })
     this.hosted.set(database.name, { database, model, storage, row, connected, awaited, forward, stop })
     const schema = awaited ? undefined : printJson(printSchema(database.schema), true)
