@@ -40,7 +40,10 @@ const OPTIONS: readonly OptionSpec[] = [
   ...TLS_OPTIONS,
 ]
 
-const MODULES = ['graph', 'jsonrpc', 'main', 'northd', 'ovn_northd', 'reconnect', 'unixctl', 'vlog']
+const MODULES = [
+  ...['en_lr_nat', 'graph', 'jsonrpc', 'main', 'northd', 'northd_lb', 'ovn_northd', 'ovn_util', 'reconnect'],
+  ...['unixctl', 'vlog'],
+]
 
 async function main(): Promise<void> {
   // The real one says what is wrong with an option, and goes on without it.

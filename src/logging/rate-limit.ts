@@ -9,6 +9,18 @@ export interface RateLimit {
 /** What the real daemons allow for most of their warnings: five at once, then one every 12 seconds. */
 const USUAL: RateLimit = { perMinute: 5, burst: 5 }
 
+/** Messages about rows of the databases: one at once, so that a thousand bad rows are a line and a number. */
+const ROW: RateLimit = { perMinute: 5, burst: 1 }
+
+/** Where the real daemons allow something else, as observed with northd of 26.03. */
+const OTHERS: ReadonlyMap<string, RateLimit> = new Map([
+  ...['bad-mac', 'bad-dhcpv6', 'bad-nat', 'bad-nat-network', 'bad-prefix', 'bad-nexthop', 'bad-out-port'].map(
+    (code) => [code, ROW] as const,
+  ),
+  ...['no-path', 'bad-policy', 'no-policy-path', 'bad-vip', 'bad-ra'].map((code) => [code, ROW] as const),
+  ['bad-dhcp', { perMinute: 1, burst: 5 }],
+])
+
 /**
  * Codes that are logged each time, because the real daemons do so too, or because each of them counts:
  * a connection that is lost, a write that failed, a column that a database lacks, the end of the process.
@@ -50,8 +62,6 @@ export class RateLimits {
   private readonly lifted = new Set<string>()
   private allLifted = false
 
-  constructor(private readonly limit: RateLimit = USUAL) {}
-
   /** Lifts the limits of a module, or puts them back; of all modules where none is named. */
   set(module: string | undefined, on: boolean): void {
     if (module === undefined) {
@@ -68,9 +78,9 @@ export class RateLimits {
     const code = fields?.['code']
     if (typeof code !== 'string' || level === 'emer' || UNLIMITED.has(code)) return FREE
     if (this.allLifted || this.lifted.has(module)) return FREE
-    const site = this.site(`${module}\n${code}`, now)
+    const { perMinute, burst } = OTHERS.get(code) ?? USUAL
+    const site = this.site(`${module}\n${code}`, burst, now)
     if (!site) return FREE
-    const { perMinute, burst } = this.limit
     site.tokens = Math.min(burst, site.tokens + (Math.max(0, now - site.filled) * perMinute) / 60_000)
     site.filled = now
     if (site.tokens < 1) {
@@ -91,10 +101,10 @@ export class RateLimits {
     }
   }
 
-  private site(key: string, now: number): Site | undefined {
+  private site(key: string, burst: number, now: number): Site | undefined {
     let site = this.sites.get(key)
     if (!site && this.sites.size < MOST_SITES) {
-      site = { tokens: this.limit.burst, filled: now, dropped: 0, firstDropped: now, lastDropped: now }
+      site = { tokens: burst, filled: now, dropped: 0, firstDropped: now, lastDropped: now }
       this.sites.set(key, site)
     }
     return site

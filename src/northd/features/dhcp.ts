@@ -63,7 +63,7 @@ function dhcpv4(
   const server = row.options.get('server_id')
   const mac = row.options.get('server_mac')
   if (!server || !mac || !row.options.get('lease_time')) {
-    context.log.warn(`Required DHCPv4 options not defined for lport - ${port.name}`, {
+    context.log.child('northd').warn(`Required DHCPv4 options not defined for lport - "${port.name}"`, {
       code: 'bad-dhcp',
       port: port.name,
       dhcp_options: row._uuid,
@@ -117,8 +117,8 @@ function dhcpv6(
   const server = row.options.get('server_id')
   const mac = server === undefined ? undefined : parseMac(server)
   if (!server || mac === undefined) {
-    context.log.warn(`server_id not present in the DHCPv6 options for lport ${port.name}`, {
-      code: 'bad-dhcp',
+    context.log.child('northd').warn(`server_id not present in the DHCPv6 options for lport "${port.name}"`, {
+      code: 'bad-dhcpv6',
       port: port.name,
       dhcp_options: row._uuid,
     })

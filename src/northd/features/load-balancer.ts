@@ -115,7 +115,8 @@ export function loadBalancerRelations(
     for (const [key, value] of row.vips) {
       const vip = parseEndpoint(key)
       if (!vip) {
-        graph.log.warn(`bad ip address or port for load balancer key ${key}`, {
+        const wanted = 'should be an IP address (or an IP address and a port number with : as a separator).'
+        graph.log.child('northd_lb').warn(`Failed to initialize LB VIP: ${key}: ${wanted}`, {
           code: 'bad-vip',
           load_balancer: row._uuid,
         })

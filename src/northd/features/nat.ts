@@ -67,20 +67,24 @@ export function natRelations(graph: Graph, nb: NorthboundTables, topology: Topol
     if (!facts) return
     const external = parsePrefix(row.external_ip)
     if (!external || row.external_ip.includes('/')) {
-      graph.log.warn(`bad ip address ${row.external_ip} in nat configuration for router ${facts.router.name}`, {
-        code: 'bad-nat',
-        nat: row._uuid,
-        datapath: facts.router.uuid,
-      })
+      graph.log
+        .child('en_lr_nat')
+        .warn(`Failed to extract ip address ${row.external_ip} in nat configuration for router ${facts.router.name}`, {
+          code: 'bad-nat',
+          nat: row._uuid,
+          datapath: facts.router.uuid,
+        })
       return
     }
     const logical = logicalPrefix(row.logical_ip)
     if (!logical || logical.family !== external.family) {
-      graph.log.warn(`bad ip network or ip ${row.logical_ip} for ${row.type} in router ${facts.router.uuid}`, {
-        code: 'bad-nat',
-        nat: row._uuid,
-        datapath: facts.router.uuid,
-      })
+      graph.log
+        .child('en_lr_nat')
+        .warn(`bad ip network or ip ${row.logical_ip} for ${row.type} in router ${facts.router.uuid}`, {
+          code: 'bad-nat-network',
+          nat: row._uuid,
+          datapath: facts.router.uuid,
+        })
       return
     }
     const mac = row.external_mac === undefined ? undefined : parseMac(row.external_mac)

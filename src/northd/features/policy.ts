@@ -1,4 +1,4 @@
-import { parsePrefix } from '../../address/prefix.ts'
+import { type Prefix, parsePrefix } from '../../address/prefix.ts'
 import type { Derived, Request } from '../../reactive/index.ts'
 import type { LogicalRouterPolicy } from '../../schema/northbound.ts'
 import type { Context } from '../context.ts'
@@ -96,28 +96,30 @@ function policy(context: Context, flow: AddFlow, router: string, row: LogicalRou
 
 /** The port whose network a next hop is in. */
 function resolve(context: Context, router: string, row: LogicalRouterPolicy, text: string): Hop | undefined {
-  const p = parsePrefix(text)
-  if (!p) {
-    context.log.warn(`bad 'nexthop' ${text} in router policy`, {
-      code: 'bad-policy',
-      policy: row._uuid,
-      datapath: router,
-    })
-    return undefined
-  }
-  const ports =
-    row.output_port === undefined
-      ? context.topology.portsOfRouter.get(router)
-      : [context.topology.routerPorts.get(row.output_port)].filter((x): x is RouterPort => x !== undefined)
+  const about = { policy: row._uuid, datapath: router }
+  const prefix = parsePrefix(text)
+  const hop = prefix && hopBy(portsOf(context, router, row), prefix, text)
+  if (hop) return hop
+  if (!prefix) context.log.child('ovn_util').warn(`bad ipv6 address ${text}`, { code: 'bad-policy', ...about })
+  const name = context.topology.routerFacts.get(router)?.router.name ?? ''
+  const what = `policy (chain: '${row.chain ?? '<Default>'}', match: '${row.match}', priority ${row.priority})`
+  const message = `Logical Router: ${name}, ${what}: no path for next hop ${text}`
+  context.log.child('northd').warn(message, { code: 'no-policy-path', ...about })
+  return undefined
+}
+
+/** The ports that a policy may send packets out of. */
+function portsOf(context: Context, router: string, row: LogicalRouterPolicy): Iterable<RouterPort> {
+  if (row.output_port === undefined) return context.topology.portsOfRouter.get(router)
+  const port = context.topology.routerPorts.get(row.output_port)
+  return port ? [port] : []
+}
+
+function hopBy(ports: Iterable<RouterPort>, { family, address }: Prefix, text: string): Hop | undefined {
   for (const port of ports) {
-    const own: readonly Network[] = p.family === 4 ? port.addresses.v4 : port.addresses.v6
-    const source = own.find((n) => inNetwork(n, p.address))
-    if (source) return { text, family: p.family, source: source.address, port }
+    const own: readonly Network[] = family === 4 ? port.addresses.v4 : port.addresses.v6
+    const source = own.find((n) => inNetwork(n, address))
+    if (source) return { text, family, source: source.address, port }
   }
-  context.log.warn(`lrp_addr not found for routing policy  priority ${row.priority} nexthop ${text}`, {
-    code: 'bad-policy',
-    policy: row._uuid,
-    datapath: router,
-  })
   return undefined
 }

@@ -113,11 +113,12 @@ function resolve(
   row: LogicalRouterStaticRoute,
 ): Route | undefined {
   const prefix = parsePrefix(row.ip_prefix)
-  const warn = (text: string) => {
-    graph.log.warn(text, { code: 'bad-route', route: row._uuid, datapath: router })
+  const log = graph.log.child('northd')
+  const about = { route: row._uuid, datapath: router }
+  if (!prefix) {
+    log.warn(`bad 'ip_prefix' ${row.ip_prefix} in static route ${row._uuid}`, { code: 'bad-prefix', ...about })
     return undefined
   }
-  if (!prefix) return warn(`bad 'ip_prefix' in static routes ${row.ip_prefix}`)
   if (row.bfd !== undefined && !sessionUp(nb, sb, row.bfd)) return undefined
   const bySource = row.policy === 'src-ip'
   const network = prefix.family === 4 ? formatIpv4(prefix.network) : formatIpv6(prefix.network)
@@ -135,14 +136,18 @@ function resolve(
   if (row.nexthop === 'discard')
     return { ...base, discard: true, nexthop: undefined, port: undefined, source: undefined }
   const nexthop = row.nexthop === '' ? undefined : parsePrefix(row.nexthop)
-  if (row.nexthop !== '' && (!nexthop || nexthop.length !== (nexthop.family === 4 ? 32 : 128)))
-    return warn(`bad 'nexthop' ${row.nexthop} in static route ${row._uuid}`)
+  if (row.nexthop !== '' && (!nexthop || nexthop.length !== (nexthop.family === 4 ? 32 : 128))) {
+    log.warn(`bad 'nexthop' ${row.nexthop} in static route ${row._uuid}`, { code: 'bad-nexthop', ...about })
+    return undefined
+  }
   let port: RouterPort | undefined
   let source: Network | undefined
   if (row.output_port !== undefined) {
     port = topology.routerPortByName.first(row.output_port)
-    if (!port || port.router !== router)
-      return warn(`Bad out port ${row.output_port} for static route ${row.ip_prefix}`)
+    if (!port || port.router !== router) {
+      log.warn(`Bad out port ${row.output_port} for static route ${row.ip_prefix}`, { code: 'bad-out-port', ...about })
+      return undefined
+    }
     const family = nexthop?.family ?? prefix.family
     const own: readonly Network[] = family === 4 ? port.addresses.v4 : port.addresses.v6
     source = nexthop && own.find((n) => inNetwork(n, nexthop.address))
@@ -158,7 +163,12 @@ function resolve(
       }
     }
   }
-  if (!port || !source) return warn(`No path for static route ${row.ip_prefix}; next hop ${row.nexthop}`)
+  if (!port || !source) {
+    const name = topology.routerFacts.get(router)?.router.name ?? ''
+    const text = `No path for static route ${row.ip_prefix} on router ${name}; next hop ${row.nexthop}`
+    log.warn(text, { code: 'no-path', ...about })
+    return undefined
+  }
   return {
     ...base,
     discard: false,
