@@ -66,8 +66,6 @@ export const SWITCH_NOT_BUILT: readonly CommandForm[] = [
   ['dpif/offload/show', '', 0, 0],
   ['dpif/set-dp-features', '[--force] bridge [feature [value]]', 1, 4],
   ['dpif/show-dp-features', 'bridge', 1, 1],
-  ['fdb/stats-clear', '[bridge]', 0, 1],
-  ['fdb/stats-show', 'bridge', 1, 1],
   ['lacp/show', '[port]', 0, 1],
   ['lacp/show-stats', '[port]', 0, 1],
   ['mdb/flush', '[bridge]', 0, 1],

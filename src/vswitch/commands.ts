@@ -81,6 +81,29 @@ export function switchCommands(sw: Switch): ControlCommand[] {
       const m = parseMac(mac ?? '')
       return m !== undefined && b.macs.delete(Number(vlan), m) ? '' : new Error('no such MAC entry')
     }),
+    command('fdb/stats-show', 'bridge', [1, 1], ([name = '']) => {
+      const macs = sw.bridge(name)?.macs
+      if (!macs) return new Error('no such bridge')
+      const all = macs.all()
+      const { learned, expired, evicted, moved } = macs.statistics
+      return [
+        `Statistics for bridge "${name}":`,
+        `  Current/maximum MAC entries in the table: ${all.length}/${macs.limit}`,
+        `  Current static MAC entries in the table : ${all.filter((e) => e.fixed).length}`,
+        `  Total number of learned MAC entries     : ${learned}`,
+        `  Total number of expired MAC entries     : ${expired}`,
+        `  Total number of evicted MAC entries     : ${evicted}`,
+        `  Total number of port moved MAC entries  : ${moved}\n`,
+      ].join('\n')
+    }),
+    command('fdb/stats-clear', '[bridge]', [0, 1], ([name]) => {
+      const bridge = name === undefined ? undefined : sw.bridge(name)
+      if (name !== undefined && !bridge) return new Error('no such bridge')
+      for (const b of bridge ? [bridge] : sw.bridges.values()) {
+        Object.assign(b.macs.statistics, { learned: 0, expired: 0, evicted: 0, moved: 0 })
+      }
+      return 'statistics successfully cleared\n'
+    }),
     command('ofproto/list', '', [0, 0], () => [...sw.bridges.keys()].map((n) => `${n}\n`).join('')),
     command('ofproto/list-tunnels', '', [0, 0], () =>
       [...sw.bridges.values()]

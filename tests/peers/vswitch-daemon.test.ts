@@ -163,6 +163,33 @@ describe('ovs-ofctl', () => {
   }
 })
 
+describe('ovs-appctl', () => {
+  test('counts what is learned of stations, and forgets it', () => {
+    const said = (side: Side) => {
+      const appctl = (...words: string[]) => side.run('ovs-appctl', ['-t', side.at('ctl'), ...words])
+      const normal = (port: number, station: number) => {
+        const frame = `ffffffffffff0200000000${String(station).padStart(2, '0')}1234${'00'.repeat(46)}`
+        const br1 = `unix:${side.at('d')}/br1.mgmt`
+        side.run('ovs-ofctl', ['-OOpenFlow15', 'packet-out', br1, `in_port=${port} packet=${frame} actions=NORMAL`])
+      }
+      const out = [appctl('fdb/stats-clear')]
+      for (const [port, station] of [
+        [1, 1],
+        [1, 2],
+        [2, 2],
+      ] as const) {
+        normal(port, station)
+      }
+      out.push(appctl('fdb/add', 'br1', 'pb', '0', '02:00:00:00:00:03'), appctl('fdb/stats-show', 'br1'))
+      out.push(appctl('fdb/stats-clear', 'br1'), appctl('fdb/stats-show', 'br1'), appctl('fdb/stats-show', 'nope'))
+      return out.map((text) => text.replace(/^ovs-appctl: .*\n/m, ''))
+    }
+    const [wanted, got] = [said(real), said(ours)]
+    expect(wanted[2]).toMatch(/learned MAC entries {5}: 2\n[\s\S]*moved MAC entries {2}: 1\n/)
+    expect(got).toEqual(wanted)
+  })
+})
+
 describe('ovs-vsctl', () => {
   test('waits for the switch, and sees what it wrote', () => {
     expect(ours.vsctl('get', 'interface', 'pa', 'ofport').trim()).toBe('1')

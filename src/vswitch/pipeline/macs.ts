@@ -23,6 +23,8 @@ export class MacTable {
   /** Milliseconds (ovs-vswitchd.conf.db(5), mac-aging-time). */
   aging = 300_000
   limit = 8192
+  /** What has happened to learned entries since the start, or since `fdb/stats-clear`. */
+  readonly statistics = { learned: 0, expired: 0, evicted: 0, moved: 0 }
 
   constructor(
     private readonly clock: Clock,
@@ -36,6 +38,7 @@ export class MacTable {
     if (!e) return undefined
     if (!e.fixed && this.clock.monotonic() - e.used >= this.aging) {
       this.entries.delete(`${vlan} ${mac}`)
+      this.statistics.expired++
       this.dependency.changed()
       return undefined
     }
@@ -50,6 +53,7 @@ export class MacTable {
       if (old.fixed) return undefined
       if (old.port !== port) {
         old.port = port
+        this.statistics.moved++
         this.dependency.changed()
       }
       old.used = now
@@ -57,6 +61,7 @@ export class MacTable {
     }
     if (this.entries.size >= this.limit) this.evict()
     const e = new MacEntry(vlan, mac, port, now, false)
+    this.statistics.learned++
     this.entries.set(key, e)
     this.dependency.changed()
     return e
@@ -66,7 +71,9 @@ export class MacTable {
   private evict(): void {
     let oldest: MacEntry | undefined
     for (const e of this.entries.values()) if (!e.fixed && (!oldest || e.used < oldest.used)) oldest = e
-    if (oldest) this.entries.delete(`${oldest.vlan} ${oldest.mac}`)
+    if (!oldest) return
+    this.entries.delete(`${oldest.vlan} ${oldest.mac}`)
+    this.statistics.evicted++
   }
 
   add(vlan: number, mac: number, port: BridgePort): void {
