@@ -92,7 +92,8 @@ export function signalText(signal: NodeJS.Signals): string {
   return `${constants.signals[signal]} (${SIGNAL_TEXTS[signal] ?? signal})`
 }
 
-function endText(code: number | null, signal: string | null): string {
+/** How a process ended, as the real daemons tell it. */
+export function endText(code: number | null, signal: string | null): string {
   return signal === null ? `exit status ${code ?? 0}` : `killed (${SIGNAL_TEXTS[signal] ?? signal})`
 }
 

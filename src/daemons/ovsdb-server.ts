@@ -4,6 +4,7 @@ import { type ControlCommand, command } from '../base/command.ts'
 import { systemRandom } from '../io/random.ts'
 import { createServer, memoryUsage, Relays, Replication, type Server, type Transport } from '../ovsdb/server/index.ts'
 import { socketTransport } from '../ovsdb/transport/sockets.ts'
+import { endText } from './_background.ts'
 import { type Measure, single } from './_metrics.ts'
 import { type OptionSpec, optionsHelp, type ParsedOptions, parseOptions } from './_options.ts'
 import { readConfig, type ServerConfig } from './_ovsdb-config.ts'
@@ -288,7 +289,10 @@ function left(command: ControlCommand, path: string): ControlCommand {
 /** `--run`: the server lives as long as a command does. */
 function runCommand(daemon: DaemonProcess, run: string): void {
   const child = spawn('/bin/sh', ['-c', run], { stdio: 'inherit' })
-  child.on('exit', (code) => daemon.exit(undefined, code === 0 ? 0 : 1))
+  child.on('exit', (code, signal) => {
+    if (code !== 0) process.stderr.write(`ovsdb-server: ${run}: child exited, ${endText(code, signal)}\n`)
+    daemon.exit(undefined, code === 0 ? 0 : 1)
+  })
   child.on('error', (e) => daemon.fatal(`${run}: ${e.message}`))
 }
 

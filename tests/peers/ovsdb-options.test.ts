@@ -1,0 +1,85 @@
+import { readFileSync } from 'node:fs'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Lab, type Maker } from './ovsdb-lab.ts'
+import { referenceSchema } from './reference.ts'
+
+// Command lines of ovsdb-server(1): what the real server makes of them, and ours.
+
+const lab = new Lab()
+const MAKERS: readonly Maker[] = ['26.03', 'ours']
+beforeAll(async () => {
+  await lab.prepare('ovsdb-server')
+  await lab.run('26.03', 'ovsdb-tool', 'create', lab.at('nb.db'), referenceSchema('ovn-nb'))
+}, 60_000)
+afterAll(() => lab.close())
+
+/** What a server says that ends by itself, without times. */
+async function said(maker: Maker, args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await lab.run(maker, 'ovsdb-server', '--unixctl=none', ...args)
+  const lines = (stdout + stderr).split('\n').filter((line) => !/\|INFO\||\|(reconnect|relay)\|/.test(line))
+  return `${lines.map((line) => line.replace(/^[^|]*\|\d+\|/, '')).join('\n')}${code}`
+}
+
+test.each([
+  ['--run=true', 'nb.db'],
+  ['--run=false', 'nb.db'],
+  ['--run=exit 7', 'nb.db'],
+  ['--run=echo $PPID | wc -l', 'nb.db'],
+  ['--run=kill -9 $$', 'nb.db'],
+  ['--run=true', '--no-dbs'],
+  ['--run=true', 'nb.db', 'nb.db'],
+  ['--run=true', 'missing.db'],
+  ['--run=true', 'relay:X'],
+  ['--run=true', 'relay:X:'],
+  ['--run=true', 'relay:X:tcp:127.0.0.1:1'],
+  ['--run=true', 'relay:_X:tcp:127.0.0.1:1'],
+  ['--run=true', 'relay:OVN_Northbound:tcp:127.0.0.1:1', 'nb.db'],
+  ['--run=true', '--remote=db:X,Y,Z', 'nb.db'],
+  ['--run=true', '--remote=db:X', 'nb.db'],
+  ['--run=true', '--remote=db:OVN_Northbound,NB_Global,nope', 'nb.db'],
+  ['--run=true', '--sync-from=tcp:127.0.0.1:1', 'nb.db'],
+  ['--run=true', '--active', '--sync-from=tcp:127.0.0.1:1', 'nb.db'],
+  ['--run=true', '--disable-file-column-diff', '--disable-file-no-data-conversion', 'nb.db'],
+  ['--bogus'],
+  ['--run'],
+])('%j %j %j', async (...args) => {
+  const words = args.filter((a) => a !== undefined)
+  expect(await said('ours', words)).toBe(await said('26.03', words))
+})
+
+test('--record and --replay are refused', async () => {
+  for (const name of ['record', 'replay']) {
+    expect(await said('ours', [`--${name}=${lab.dir}`])).toBe(
+      `ovsdb-server: --${name} is not supported (docs/OVSDB-SERVER.md)\n1`,
+    )
+  }
+})
+
+test.each([[], ['--disable-file-column-diff']])('what is written to the file with %j', async (...options) => {
+  const written: string[] = []
+  for (const maker of MAKERS) {
+    const [db, socket] = [lab.at(`${maker}.${options.length}.db`), lab.at(`${maker}.sock`)]
+    await lab.run('26.03', 'ovsdb-tool', 'create', db, referenceSchema('ovn-nb'))
+    const server = await lab.start(maker, 'ovsdb-server', ...options, `--remote=punix:${socket}`, db)
+    const transact = (operation: object) =>
+      lab.run('26.03', 'ovsdb-client', 'transact', `unix:${socket}`, JSON.stringify(['OVN_Northbound', operation]))
+    const table = 'Address_Set'
+    await transact({ op: 'insert', table, row: { name: 'a', addresses: ['set', ['1.1.1.1', '2.2.2.2']] } })
+    await transact({ op: 'mutate', table, where: [], mutations: [['addresses', 'insert', '3.3.3.3']] })
+    await server.end()
+    const last = readFileSync(db, 'utf8').trimEnd().split('\n').at(-1) ?? ''
+    written.push(
+      JSON.stringify(JSON.parse(last), (_, value: unknown) =>
+        value && typeof value === 'object' && !Array.isArray(value)
+          ? Object.fromEntries(
+              Object.entries(value)
+                .filter(([key]) => key !== '_date')
+                .sort(),
+            )
+          : value,
+      ).replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, 'UUID'),
+    )
+  }
+  expect(written[1]).toBe(written[0])
+  expect(written[0]).toContain(options.length ? '2.2.2.2' : '_is_diff')
+})
