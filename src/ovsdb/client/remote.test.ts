@@ -11,6 +11,9 @@ import { contents, type Items, itemSchema, World } from './_fixture.ts'
 import { type RemoteOptions, RemoteReplica } from './remote.ts'
 import type { ReplicaChange } from './replica.ts'
 
+/** A server's last transaction. */
+const LAST = '0a0a0a0a-0000-4000-8000-000000000001'
+
 const insert = (name: string) => ({ op: 'insert', table: 'Item', row: { name } }) as const
 
 /** What a client asks a server of ours for, and answers as told. */
@@ -134,7 +137,7 @@ describe('a remote replica', () => {
       probeInterval: 1000,
       dial: (_remote, done) => {
         const server = new Scripted(clock, (method) => {
-          if (method === 'monitor_cond_since') return { result: [false, 'id', {}], error: null }
+          if (method === 'monitor_cond_since') return { result: [false, LAST, {}], error: null }
           return alive ? { result: [], error: null } : undefined
         })
         servers.push(server)
@@ -224,7 +227,7 @@ describe('a remote replica', () => {
       (method, _params, connection) => {
         if (method === 'get_schema') return result(connection ? printSchema(itemSchema) : oldSchema)
         return result(
-          method === 'monitor_cond_since' ? [false, 'id', { Item: { [uuid]: { initial: { name: 'old' } } } }] : {},
+          method === 'monitor_cond_since' ? [false, LAST, { Item: { [uuid]: { initial: { name: 'old' } } } }] : {},
         )
       },
       { log, tables: { Item: { where: [['note', '==', 'n']] }, Part: true } },
@@ -262,7 +265,7 @@ describe('a remote replica', () => {
     const { clock, replica, asked } = scripted(
       (method, _params, connection) => {
         if (method === 'get_schema') return result(connection < 2 ? oldSchema : printSchema(itemSchema))
-        return result(method === 'monitor_cond_since' ? [false, 'id', {}] : {})
+        return result(method === 'monitor_cond_since' ? [false, LAST, {}] : {})
       },
       { tables: { Item: { required: ['note'] } }, onUnsuitable: (e) => told.push(e) },
     )
@@ -278,13 +281,13 @@ describe('a remote replica', () => {
     const { log, lines } = keptLog()
     const initial = { name: 'new', size: -5, note: ['set', ['a', 'b']], tags: 'one' }
     const { clock, servers, replica } = scripted(
-      (method) => result(method === 'monitor_cond_since' ? [false, 'id', { Item: { [uuid]: { initial } } }] : {}),
+      (method) => result(method === 'monitor_cond_since' ? [false, LAST, { Item: { [uuid]: { initial } } }] : {}),
       { log },
     )
     clock.settle()
     expect(replica.table('Item').get(uuid)).toMatchObject({ name: 'new', size: -5, note: undefined, tags: ['one'] })
     const modify = { size: 'big', note: 7, tags: ['set', ['two']] }
-    servers[0]?.send({ method: 'update3', params: ['monitor', 'id2', { Item: { [uuid]: { modify } } }], id: null })
+    servers[0]?.send({ method: 'update3', params: ['monitor', LAST, { Item: { [uuid]: { modify } } }], id: null })
     clock.settle()
     expect(replica.table('Item').get(uuid)).toMatchObject({ size: -5, note: undefined, tags: ['one', 'two'] })
     const warnings = lines.filter((l) => l.fields?.['code'] === 'bad-value').map((l) => l.message)
@@ -293,13 +296,13 @@ describe('a remote replica', () => {
 
   it('takes a whole copy when an update does not fit what it has', () => {
     const { clock, servers, replica, asked } = scripted((method) =>
-      result(method === 'monitor_cond_since' ? [false, 'id', {}] : {}),
+      result(method === 'monitor_cond_since' ? [false, LAST, {}] : {}),
     )
     // an update before the answer to the request is as good as none
-    servers[0]?.send({ method: 'update3', params: ['monitor', 'id0', {}], id: null })
+    servers[0]?.send({ method: 'update3', params: ['monitor', LAST, {}], id: null })
     clock.settle()
     const modify = { size: 1 }
-    servers[0]?.send({ method: 'update3', params: ['monitor', 'id2', { Item: { [uuid]: { modify } } }], id: null })
+    servers[0]?.send({ method: 'update3', params: ['monitor', LAST, { Item: { [uuid]: { modify } } }], id: null })
     clock.advance(10)
     expect(replica.state).toBe('synced')
     expect(asked('monitor_cond_since').map((a) => a.params[3])).toEqual(Array(2).fill(ZERO_UUID))
@@ -312,7 +315,7 @@ describe('a remote replica', () => {
       times.push(clock.monotonic())
       const server = servers.at(-1)
       clock.after(1, () => server?.stream.close())
-      return result([false, 'id', {}])
+      return result([false, LAST, {}])
     })
     clock.advance(60_000)
     expect(times.length).toBeLessThan(12)
@@ -333,7 +336,7 @@ describe('a remote replica', () => {
         asked.push(remote)
         const server = new Scripted(clock, (method) => {
           if (method === 'monitor_cond') return { result: row(remote === 'leader'), error: null }
-          if (method === 'monitor_cond_since') return { result: [false, 'id', {}], error: null }
+          if (method === 'monitor_cond_since') return { result: [false, LAST, {}], error: null }
           return { result: {}, error: null }
         })
         done(ok(server.client))

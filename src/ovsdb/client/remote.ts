@@ -3,7 +3,7 @@ import { type Log, silent } from '../../base/log.ts'
 import type { Result } from '../../base/result.ts'
 import type { ByteStream } from '../../base/stream.ts'
 import { isArray, isObject, type Json } from '../../jsonrpc/json.ts'
-import { type ColumnType, Failure, type Row, type TableSchema, ZERO_UUID } from '../schema/index.ts'
+import { type ColumnType, Failure, parseUuid, type Row, type TableSchema, ZERO_UUID } from '../schema/index.ts'
 import { BaseReplica } from './base-replica.ts'
 import { checkLockName, RemoteLock } from './lock.ts'
 import type { Operation } from './operation.ts'
@@ -262,7 +262,10 @@ export class RemoteReplica<T> extends BaseReplica<T> {
     if (error.error === 'unknown method' && fallback) {
       this.method = fallback
       this.monitor(rpc)
-    } else rpc.end(`cannot monitor ${this.schema.name}: ${error.details ?? error.error}`)
+    } else {
+      this.lastTransaction = ZERO_UUID
+      rpc.end(`cannot monitor ${this.schema.name}: ${error.details ?? error.error}`)
+    }
   }
 
   private monitorAnswered(method: Method, result: Json): void {
@@ -272,7 +275,7 @@ export class RemoteReplica<T> extends BaseReplica<T> {
       const [found, last, updates = null] = result
       if (found === true) applyUpdates2(this.tables, this.readers, updates, set)
       else this.resync(set, updates, applyUpdates2)
-      if (typeof last === 'string') this.lastTransaction = last
+      this.lastTransaction = transactionId(last)
     } else this.resync(set, result, method === 'monitor' ? applyUpdates : applyUpdates2)
     this.monitored = true
     this.staleConditions = false
@@ -313,7 +316,7 @@ export class RemoteReplica<T> extends BaseReplica<T> {
         const set = new ChangeSet()
         if (method === 'update3') {
           applyUpdates2(this.tables, this.readers, third ?? null, set)
-          if (typeof second === 'string') this.lastTransaction = second
+          this.lastTransaction = transactionId(second)
         } else if (method === 'update2') applyUpdates2(this.tables, this.readers, second ?? null, set)
         else if (method === 'update') applyUpdates(this.tables, this.readers, second ?? null, set)
         else if (method === 'monitor_canceled') rpc.end('monitor canceled by server')
@@ -417,6 +420,10 @@ export class RemoteReplica<T> extends BaseReplica<T> {
     this.rpc?.end('closed')
   }
 }
+
+/** What a server says its last transaction was; none where it is no uuid: there is nothing to resume from then. */
+const transactionId = (json: Json | undefined): string =>
+  (typeof json === 'string' ? parseUuid(json) : undefined) ?? ZERO_UUID
 
 /** Milliseconds that a connection has to last to be a good one. */
 const STEADY = 1000

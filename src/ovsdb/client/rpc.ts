@@ -11,6 +11,9 @@ const encoder = new TextEncoder()
 /** Up to this many bytes a message is parsed at once: the engine's own parser is the fastest. */
 const WHOLE = 128 << 20
 
+/** With so many bytes waiting to go out, the server's probes are answered no more. */
+const MOST_QUEUED = 256 << 20
+
 /** From this many parameters on a message goes out in pieces of this many characters. */
 const MANY = 1000
 const PIECE = 1 << 18
@@ -91,7 +94,7 @@ export class RpcClient {
     if (typeof method === 'string') {
       if (!isArray(params)) this.end('params is not an array')
       else if (id === null || id === undefined) this.onNotification?.(method, params)
-      else if (method === 'echo') this.send({ result: params, error: null, id })
+      else if (method === 'echo') this.answerProbe(params, id)
       else this.send({ result: null, error: { error: 'unknown method', details: method }, id })
       return
     }
@@ -101,6 +104,12 @@ export class RpcClient {
     this.losses.delete(id)
     const error = json['error'] ?? null
     done?.(error === null ? { result: json['result'] ?? null, error: null } : { result: null, error })
+  }
+
+  /** A server that asks and asks and takes no answer is not to fill the memory. */
+  private answerProbe(params: readonly Json[], id: Json): void {
+    if (this.stream.queued > MOST_QUEUED) this.end('server asks for signs of life and does not take them')
+    else this.send({ result: params, error: null, id })
   }
 
   /** Asks for a sign of life. */

@@ -4,6 +4,7 @@ import {
   columnOf,
   type DatabaseSchema,
   type Datum,
+  Failure,
   type OvsdbError,
   type Row,
   type TableSchema,
@@ -124,11 +125,17 @@ function readResult(schema: DatabaseSchema, op: Operation, json: Json): Operatio
   }
 }
 
+/** The columns of a selected row that are of our schema's types: those that are not are left out. */
 function readPartialRow(table: TableSchema, json: Json): Row {
   const row: Record<string, Datum> = {}
   for (const [name, value] of Object.entries(isObject(json) ? json : {})) {
     const column = columnOf(table, name)
-    if (column && value !== undefined) row[name] = readDatum(column.type, value)
+    if (!column || value === undefined) continue
+    try {
+      row[name] = readDatum(column.type, value)
+    } catch (e) {
+      if (!(e instanceof Failure)) throw e
+    }
   }
   return row as unknown as Row
 }
