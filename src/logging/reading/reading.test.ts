@@ -77,6 +77,8 @@ it.each([
   // log4cplus: its common patterns.
   ['11/24/26 08:38:31,793 [7f00] DEBUG ovn-northd.lflow - x', local(11, 24, 793), 'dbg', 'ovn-northd/lflow', /x$/],
   ['FATAL - 24 Nov 2026 08:38:31,793 x', local(11, 24, 793), 'emer', 'c/', 'x'],
+  // A child of a module's logger.
+  ['2026-11-24T08:38:31Z DEBUG ovn-northd.lflow.cache x', utc(), 'dbg', 'ovn-northd/lflow.cache', /x$/],
   // What a syslog daemon writes, of ours and of others; the year is the last one that can be.
   [
     ...(['Nov 24 08:38:31 host ovsdb-server[42]: ovs|00002|jsonrpc|WARN|unix#0: bad', local(11, 24), 'warn'] as const),
@@ -122,6 +124,16 @@ it('reads what other layouts write', () => {
   expect([python?.time, python?.level]).toEqual([Date.UTC(2026, 10, 24, 8, 38, 31, 793), 'err'])
   expect(levelNamed('SYS_NOTICE')).toBe('info')
   expect(levelNamed('constructor')).toBeUndefined()
+})
+
+it('takes lines without any time by their levels', () => {
+  const text = 'WARNING:ovn-northd.lflow:gone\n  more\nplain\nINFO - on\n'
+  expect([...records([text], 'c', NOW)].map((r) => [r.level, r.component, r.module, r.text])).toEqual([
+    ['warn', 'ovn-northd', 'lflow', 'WARNING:ovn-northd.lflow:gone\n  more\nplain'],
+    ['info', 'c', '', 'INFO - on'],
+  ])
+  const timed = '2026-11-24T08:38:31Z|00001|m|INFO|a\nERROR of the message before\n'
+  expect([...records([timed], 'c', NOW)]).toHaveLength(1)
 })
 
 it('prints the component, and no control characters to a terminal', () => {

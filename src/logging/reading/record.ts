@@ -46,7 +46,7 @@ const VLOG = /^\|\d+\|([^|(]*)(?:\([^|]*\))?\|([A-Z]+)\|(.*)$/s
 const SYSLOG_VLOG = /^ (?:\S+ )?([\w.-]+)(?:\[\d+\])?: ovs\|\d+\|([^|(]*)(?:\([^|]*\))?\|([A-Z]+)\|(.*)$/s
 
 /** A logger's name as other layouts print it: `ovn-northd.lflow`. */
-const LOGGER = /(?<![\w./-])(ov[ns](?:db)?-[a-z]+(?:-[a-z]+)*)(?:\.([A-Za-z][\w-]*))?(?![\w/]|\.\w)/
+const LOGGER = /(?<![\w./-])(ov[ns](?:db)?-[a-z]+(?:-[a-z]+)*)(?:\.([A-Za-z][\w-]*(?:\.[\w-]+)*))?(?![\w/])/
 
 /** One line; undefined when it begins no message: then it goes on with the one before. `now` is for times without a year. */
 export function parseLine(line: string, component: string, now: number): LogRecord | undefined {
@@ -69,6 +69,17 @@ export function parseLine(line: string, component: string, now: number): LogReco
   const logger = LOGGER.exec(rest.slice(0, 100))
   const named = { component: logger?.[1] ?? component, module: logger?.[2] ?? '', message: rest.trim() }
   return { ...base, ...named, level: word === undefined ? undefined : levelNamed(word) }
+}
+
+/** A line of a layout without the time: it begins with its level. */
+function parseLevelled(line: string, component: string): Omit<LogRecord, 'time'> | undefined {
+  const m = /^\[?([A-Z]{3,8})\]?(?=[\s:|-])/.exec(line)
+  const level = m?.[1] === undefined ? undefined : levelNamed(m[1])
+  if (!m || level === undefined) return undefined
+  const rest = line.slice(m[0].length)
+  const logger = LOGGER.exec(rest.slice(0, 100))
+  const named = { component: logger?.[1] ?? component, module: logger?.[2] ?? '' }
+  return { ...named, level, message: rest.replace(/^[\s:|-]+/, ''), fields: {}, text: line }
 }
 
 const KNOWN = new Set([
@@ -141,6 +152,8 @@ export class RecordReader {
   private rest = ''
   private open: LogRecord | undefined
   private time = 0
+  /** Some line had a time: then those without go on with the one before. */
+  private timed = false
   /** Characters of lines that continue the open record. */
   private extra: string[] = []
 
@@ -174,7 +187,12 @@ export class RecordReader {
   }
 
   private line(line: string, out: LogRecord[]): void {
-    const record = parseLine(line, this.component, this.now)
+    let record = parseLine(line, this.component, this.now)
+    if (record) this.timed = true
+    else if (!this.timed) {
+      const levelled = parseLevelled(line, this.component)
+      record = levelled && { ...levelled, time: this.time }
+    }
     if (record) {
       this.finish(out)
       this.open = record
