@@ -194,7 +194,9 @@ run('the life of a daemon', () => {
       copyFileSync(lab.database, join(own, 'nb.db'))
       for (const path of [own, join(own, 'nb.db')]) chownSync(path, 65534, 65534)
       const pidfile = 'user/nb.pid'
-      const out = await side.run('ovsdb-server', [
+      // Groups that the new user has no part in.
+      const out = await side.run('/usr/bin/setpriv', [
+        ...['--groups=1,2', join(side.bin, 'ovsdb-server')],
         ...['--detach', '--user=nobody', `--pidfile=${side.at(pidfile)}`, `--log-file=${own}/nb.log`],
         ...[`--unixctl=${own}/nb.ctl`, `--remote=punix:${own}/nb.sock`, `${own}/nb.db`],
       ])
