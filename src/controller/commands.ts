@@ -109,6 +109,7 @@ export function controllerCommands(
     ),
     command('sb-cluster-state-reset', '', none, () => {
       main.info('Resetting southbound database cluster state')
+      sb.forgetIndex()
       return ''
     }),
     command('debug/why', 'RELATION KEY', [2, 2], ([relation, key]) => {

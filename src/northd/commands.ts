@@ -26,10 +26,12 @@ export function northdCommands(northd: Northd): ControlCommand[] {
     command('is-paused', '', [0, 0], () => (northd.isPaused ? 'true' : 'false')),
     command('sb-cluster-state-reset', '', [0, 0], () => {
       northd.log.info('Resetting southbound database cluster state')
+      northd.resetCluster('sb')
       return ''
     }),
     command('nb-cluster-state-reset', '', [0, 0], () => {
       northd.log.info('Resetting northbound database cluster state')
+      northd.resetCluster('nb')
       return ''
     }),
     command('nb-connection-status', '', [0, 0], () => connection(northd.connected.northbound)),

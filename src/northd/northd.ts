@@ -159,6 +159,11 @@ export class Northd {
     this.flush()
   }
 
+  /** Takes a cluster that is behind what was seen before. */
+  resetCluster(which: 'nb' | 'sb'): void {
+    this.given[which].forgetIndex()
+  }
+
   /** What the daemon's control socket offers of northd. */
   commands(): ControlCommand[] {
     return northdCommands(this)

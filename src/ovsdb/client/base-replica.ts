@@ -89,6 +89,8 @@ export abstract class BaseReplica<T> implements Replica<T> {
   abstract setCondition(table: TableName<T>, condition: TableCondition): void
   abstract readonly conditionsPending: boolean
 
+  forgetIndex(): void {}
+
   close(): void {
     this.setState('closed')
     this.changes.clear()

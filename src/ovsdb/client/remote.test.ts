@@ -348,6 +348,52 @@ describe('a remote replica', () => {
     expect(replica.state).toBe('synced')
   })
 
+  it('does not go back in time, unless told to', () => {
+    const { log, lines } = keptLog()
+    const index: Record<string, number> = { a: 10, b: 7 }
+    const asked: string[] = []
+    let up = 'a'
+    const clock = new VirtualClock()
+    const streams: ByteStream[] = []
+    const replica = new RemoteReplica({
+      ...{ schema: itemSchema, remotes: ['a', 'b'], clock, leaderOnly: true, log },
+      dial: (remote, done) => {
+        asked.push(remote)
+        if (remote !== up) {
+          done({ ok: false, error: 'Connection refused' })
+          return () => {}
+        }
+        const row = { model: 'clustered', connected: true, leader: true, index: index[remote] ?? 0 }
+        const server = new Scripted(clock, (method) => {
+          if (method === 'monitor_cond') return result({ Database: { u: { initial: row } } })
+          return result(method === 'monitor_cond_since' ? [false, LAST, {}] : {})
+        })
+        streams.push(server.stream)
+        done(ok(server.client))
+        return () => {}
+      },
+    })
+    clock.advance(3000)
+    expect(replica.state).toBe('synced')
+    up = 'b'
+    streams[0]?.close()
+    clock.advance(30_000)
+    // a member that has seen less than we have
+    expect(replica.state).toBe('connecting')
+    expect(lines.some((l) => l.message.includes('clustered database server has stale data'))).toBe(true)
+    index['b'] = 11
+    clock.advance(10_000)
+    expect(replica.state).toBe('synced')
+    // the cluster was made anew: its count begins again
+    index['b'] = 1
+    streams.at(-1)?.close()
+    clock.advance(20_000)
+    expect(replica.state).toBe('connecting')
+    replica.forgetIndex()
+    clock.advance(10_000)
+    expect(replica.state).toBe('synced')
+  })
+
   it('sends a big transaction in pieces', () => {
     const world = new World()
     const replica = world.remote()

@@ -224,6 +224,10 @@ export class RemoteReplica<T> extends BaseReplica<T> {
     return this.server?.typeOf(table, column)
   }
 
+  override forgetIndex(): void {
+    this.minIndex = 0
+  }
+
   private monitorRequests(method: Method): Json {
     const out: Record<string, Json> = {}
     for (const [name, request] of this.requests) {

@@ -155,6 +155,8 @@ export interface Replica<T> {
   lock(name: string): LockHandle
   /** Asks for other rows of a table from now on. */
   setCondition(table: TableName<T>, condition: TableCondition): void
+  /** Takes a cluster that is behind what was seen before: one that was made anew, or from a backup. */
+  forgetIndex(): void
   /** Whether a condition was set that the server has not yet answered. */
   readonly conditionsPending: boolean
   close(): void
