@@ -152,7 +152,8 @@ export class Server {
     hosted.stop()
     database.abandon(CANCELED)
     this.host(next, model, storage, forward, { replaced: hosted })
-    for (const session of [...this.sessions]) session.databaseGone(database, why)
+    // Nobody can have used one that was only waited for.
+    if (!hosted.awaited) for (const session of [...this.sessions]) session.databaseGone(database, why)
     this.remotes.refresh()
   }
 
