@@ -13,6 +13,7 @@ export class RawClient {
   private readonly inbox: JsonObject[] = []
   private wake: (() => void) | undefined
   private next = 1
+  private closed = false
   private readonly reader = new MessageReader((m) => {
     this.inbox.push(m as JsonObject)
     this.wake?.()
@@ -22,6 +23,12 @@ export class RawClient {
 
   receive(bytes: Uint8Array): void {
     this.reader.push(bytes)
+  }
+
+  /** The server is gone: whoever waits for it is told. */
+  private end(): void {
+    this.closed = true
+    this.wake?.()
   }
 
   static over(stream: ByteStream): RawClient {
@@ -35,6 +42,7 @@ export class RawClient {
     await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject))
     const client = new RawClient((text) => void socket.write(text))
     socket.on('data', (bytes) => client.receive(bytes))
+    socket.on('close', () => client.end())
     return client
   }
 
@@ -46,6 +54,8 @@ export class RawClient {
     for (;;) {
       const message = this.inbox.shift()
       if (!message) {
+        if (this.closed)
+          throw new Error(`the server closed the connection at ${method} ${printJson(params).slice(0, 500)}`)
         await new Promise<void>((resolve) => {
           this.wake = resolve
         })

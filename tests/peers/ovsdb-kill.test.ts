@@ -89,7 +89,13 @@ async function start(lane: string): Promise<Server> {
 }
 
 /** Changes rows of its own, one after the other, for as long as it is answered; counts what is acknowledged. */
-async function work(client: RawClient, random: Random, number: () => number, expected: Expected, done: () => void) {
+async function work(
+  client: RawClient,
+  random: Random,
+  number: () => number,
+  expected: Expected,
+  done: () => void,
+): Promise<void> {
   const mine: string[] = []
   for (;;) {
     const known = mine[below(random, mine.length || 1)]
@@ -133,6 +139,7 @@ interface Counts {
   kills: number
   durable: number
   compactions: number
+  readonly failures: string[]
 }
 
 async function live(lane: string, kills: number, random: Random, counts: Counts) {
@@ -151,15 +158,16 @@ async function live(lane: string, kills: number, random: Random, counts: Counts)
       if (there.has(uuid)) expected.set(uuid, new Set([there.get(uuid)]))
       else expected.delete(uuid)
     }
+    // What the clients do ends with the server, or is a failure.
+    const untilKilled = (endless: Promise<void>) => {
+      endless.catch((e: Error) => {
+        if (!e.message.startsWith('the server closed the connection')) counts.failures.push(`${when}: ${e.message}`)
+      })
+    }
     for (let i = 0; i < CLIENTS; i++) {
       const other = await RawClient.unix(join(dir, `${lane}.socket`))
-      void work(
-        other,
-        random,
-        () => n++,
-        expected,
-        () => counts.durable++,
-      )
+      const acknowledged = () => counts.durable++
+      untilKilled(work(other, random, () => n++, expected, acknowledged))
     }
     const control = await RawClient.unix(join(dir, `${lane}.control`))
     const compact = async () => {
@@ -169,7 +177,7 @@ async function live(lane: string, kills: number, random: Random, counts: Counts)
         counts.compactions++
       }
     }
-    if (below(random, 2)) void compact()
+    if (below(random, 2)) untilKilled(compact())
     await new Promise((resolve) => setTimeout(resolve, below(random, 120)))
     counts.kills++
     const ended = new Promise((resolve) => child.once('exit', resolve))
@@ -179,12 +187,13 @@ async function live(lane: string, kills: number, random: Random, counts: Counts)
 }
 
 test(`killed up to ${KILLS} times at random moments under load: what was acknowledged as durable is there`, async () => {
-  const counts: Counts = { kills: 0, durable: 0, compactions: 0 }
+  const counts: Counts = { kills: 0, durable: 0, compactions: 0, failures: [] }
   const lanes = Array.from({ length: LANES }, (_, i) => `s${i}`)
   for (const lane of lanes) expect(createFile(systemFiles, join(dir, `${lane}.db`), schema)).toBeUndefined()
   await Promise.all(lanes.map((lane, i) => live(lane, Math.ceil(KILLS / LANES), seeded(SEED * LANES + i), counts)))
   const { kills, durable, compactions } = counts
   console.log(`${kills} kills, ${durable} transactions acknowledged as durable, ${compactions} compactions finished`)
+  expect(counts.failures).toEqual([])
   expect(durable).toBeGreaterThan(kills)
   expect(counts.compactions).toBeGreaterThan(0)
 }, 600_000)
