@@ -114,7 +114,8 @@ export class RemoteReplica<T> extends BaseReplica<T> {
     if (this.failures >= this.options.remotes.length) this.options.onUnreachable?.(text)
     if (this.state === 'closed') return
     const most = this.options.maxBackoff ?? 8000
-    const tried = this.failures < this.options.remotes.length
+    // one wait for each round: of a cluster the next member may well do
+    const tried = this.failures % Math.max(1, this.options.remotes.length) !== 0
     if (!tried) this.backoff = Math.min(this.backoff ? this.backoff * 2 : 1000, most)
     this.timer = this.clock.after(tried ? 0 : this.backoff, () => this.connect())
   }
@@ -295,7 +296,7 @@ export class RemoteReplica<T> extends BaseReplica<T> {
     for (const [name, rows] of before) {
       const told = present[name]
       for (const uuid of rows.keys()) {
-        if (!isObject(told) || !(uuid in told)) set.add(name, uuid, this.tables.get(name)?.apply(uuid, undefined))
+        if (!isObject(told) || !Object.hasOwn(told, uuid)) set.add(name, uuid, this.tables.get(name)?.apply(uuid, undefined))
       }
     }
     apply(this.tables, this.readers, updates, scratch)
