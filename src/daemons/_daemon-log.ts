@@ -165,6 +165,11 @@ export class DaemonLog {
     this.vlog.attach('console', undefined)
   }
 
+  /** Writes what waits. */
+  flush(): void {
+    this.hub.flush()
+  }
+
   close(): void {
     this.hub.use([])
   }

@@ -6,6 +6,7 @@ import { type Listener, listen, parsePassive } from '../io/socket.ts'
 import { openChannel } from '../openflow/connection/stream-channel.ts'
 import type { Version } from '../openflow/messages/message.ts'
 import type { Dial } from '../ovsdb/client/remote.ts'
+import { chosenPort } from '../ovsdb/server/index.ts'
 import type { OVS } from '../schema/index.ts'
 import type { Switch } from '../vswitch/index.ts'
 
@@ -134,7 +135,11 @@ export class OpenFlowService {
         (r) => {
           if (!r.ok) this.log.err(`${target}: ${r.error}`, { code: 'listen-failed', bridge })
           else if (stopped) r.value.close()
-          else listener = r.value
+          else {
+            listener = r.value
+            const found = chosenPort(target, r.value.port)
+            if (found !== undefined) this.log.child('socket_util').info(found)
+          }
         },
       )
       return () => {

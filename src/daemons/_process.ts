@@ -240,6 +240,8 @@ export class DaemonProcess {
 
   /** All is ready: lets the process that started this one go. */
   ready(): void {
+    // Scripts read in the log which port it was.
+    this.logging.flush()
     notifyServiceManager(`READY=1\nMAINPID=${process.pid}`)
     if (!startedByAnother()) return
     process.stderr.on('error', () => {})

@@ -310,6 +310,24 @@ run('the life of a daemon', () => {
     )
   })
 
+  test('says in its log which port it was given', async () => {
+    const said = await alike(async (side) => {
+      const remotes = ['ptcp:0', 'ptcp:0:127.0.0.1', 'ptcp:0:[::1]'].map((remote) => `--remote=${remote}`)
+      const log = side.at('ports.log')
+      await side.run('ovsdb-server', ['--detach', '--pidfile', `--log-file=${log}`, ...remotes, side.at('nb.db')])
+      const lines = side
+        .log('ports.log')
+        .split('\n')
+        .filter((line) => line.includes('listening on port'))
+      return lines.map((line) => line.split('|').slice(2).join('|').replace(/\d+$/, 'PORT')).sort()
+    })
+    expect(said).toEqual([
+      'socket_util|INFO|0: listening on port PORT',
+      'socket_util|INFO|0:127.0.0.1: listening on port PORT',
+      'socket_util|INFO|0:[::1]: listening on port PORT',
+    ])
+  })
+
   test('takes its directories from the same variables as the real one', async () => {
     const found = await alike(async (side) => {
       const dirs = Object.fromEntries(

@@ -1,6 +1,6 @@
 export { memoryUsage } from './commands.ts'
 export { Relays } from './relay.ts'
-export type { Listening, RemoteOptions, Transport } from './remotes.ts'
+export { chosenPort, type Listening, type RemoteOptions, type Transport } from './remotes.ts'
 export { type BackupSource, Replication } from './replication.ts'
 export { createServer, type Forwarder, type ForwardReply, Server, type ServerOptions } from './server.ts'
 export { serverSchema } from './server-schema.ts'

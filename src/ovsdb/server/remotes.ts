@@ -27,6 +27,15 @@ export interface Listening {
   close(): void
 }
 
+/**
+ * What is logged of a listener whose port the system chose, for whoever has to find it (`ptcp:0:127.0.0.1`);
+ * undefined where the port was said.
+ */
+export function chosenPort(method: string, port: number): string | undefined {
+  const where = /^p(?:tcp|ssl):(0(?::.*)?)$/.exec(method)?.[1]
+  return where === undefined ? undefined : `${where}: listening on port ${port}`
+}
+
 /** What a remote was configured to be; `undefined` for what goes without saying. */
 export interface RemoteOptions {
   readonly probe?: number | undefined
@@ -93,6 +102,8 @@ class Remote {
         }
         if (this.closed) result.value.close()
         else this.listening = result.value
+        const found = chosenPort(this.method, result.value.port)
+        if (found !== undefined) this.server.log.child('socket_util').info(found)
         this.error = undefined
         ready?.(undefined)
         this.set.changed()
