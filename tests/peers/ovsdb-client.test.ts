@@ -173,6 +173,18 @@ it("reads the real one's backups, and the real one ours", () => {
   }
 })
 
+it('converts a database, as the real one does', () => {
+  for (const tool of [ours, real]) {
+    for (const release of ['23.03', '26.03'] as const) {
+      const file = referenceSchema('ovn-nb', release)
+      expect(run(tool, ['needs-conversion', server, file]).stdout).toContain('yes')
+      expect(run(tool, ['convert', server, file])).toEqual({ stdout: [''], stderr: [''], status: 0 })
+      expect(run(tool, ['needs-conversion', server, file]).stdout).toContain('no')
+    }
+  }
+  expect(nbctl('ls-list')).toContain('sw0')
+})
+
 /** What a monitor prints while the database changes. */
 async function watch(command: readonly string[], args: readonly string[]): Promise<string[]> {
   const [file = '', ...before] = command

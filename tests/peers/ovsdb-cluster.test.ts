@@ -1,7 +1,9 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { connect, northbound } from '../../src/schema/library.ts'
 import { referenceBin, referenceSchema } from './reference.ts'
@@ -60,6 +62,41 @@ afterAll(() => {
   rmSync(folder, { recursive: true })
 })
 
+it('is asked by our ovsdb-client as by the real one', { timeout: 90_000 }, async () => {
+  const program = at('ovsdb-client.mjs')
+  await build({
+    entryPoints: [fileURLToPath(new URL('../../src/cli/ovsdb-client.ts', import.meta.url))],
+    ...{ outfile: program, bundle: true, format: 'esm', platform: 'node', target: 'node20', packages: 'external' },
+  })
+  const first = await leader()
+  const followers = members
+    .filter((n) => n !== first)
+    .map(remote)
+    .join()
+  const all = members.map(remote).join()
+  const ask = (command: readonly string[], args: readonly string[]) => {
+    const [file = '', ...before] = command
+    const r = spawnSync(file, [...before, '-t', '10', ...args], { encoding: 'utf8' })
+    const stderr = r.stderr.split('\n').filter((line) => !/\|(reconnect\|INFO|ovsdb\|WARN)\|/.test(line))
+    return { status: r.status, stdout: r.stdout, stderr }
+  }
+  const query = '["OVN_Northbound",{"op":"select","table":"NB_Global","where":[],"columns":["nb_cfg"]}]'
+  for (const args of [
+    ['get-schema-version', followers, 'OVN_Northbound'],
+    ['get-schema-version', all, 'OVN_Northbound'],
+    ['--no-leader-only', 'get-schema-version', followers, 'OVN_Northbound'],
+    ['get-schema-version', remote(members.find((n) => n !== first) ?? 0), 'OVN_Northbound'],
+    ['query', followers, query],
+    ['query', all, query],
+    ['needs-conversion', followers, referenceSchema('ovn-nb')],
+    ['needs-conversion', all, referenceSchema('ovn-nb')],
+    ['list-dbs', followers],
+    ['dump', all, 'OVN_Northbound', 'NB_Global', 'name'],
+  ]) {
+    expect([args, ask([process.execPath, program], args)]).toEqual([args, ask([join(bin, 'ovsdb-client')], args)])
+  }
+})
+
 it('follows the leader', { timeout: 90_000 }, async () => {
   const first = await leader()
   // the leader comes last, so that the others have to be left first
@@ -89,5 +126,40 @@ it('follows the leader', { timeout: 90_000 }, async () => {
   expect(any.table('Logical_Switch').size).toBe(3)
   await nb.until(() => nb.table('Logical_Switch').size === 3)
   any.close()
+  nb.close()
+})
+
+it('has each edit once, however leaders die', { timeout: 120_000 }, async () => {
+  for (const n of members) if (!alive.has(n)) start(n)
+  const nb = await connect({ schema: northbound, remotes: members.map(remote), timeout: 30_000, probeInterval: 1000 })
+  const done: string[] = []
+  const failed: unknown[] = []
+  const edits: Promise<unknown>[] = []
+  const add = (name: string) =>
+    edits.push(
+      nb
+        .edit((tx) => tx.insert('Logical_Router', { name }), { timeout: 60_000 })
+        .then(
+          () => done.push(name),
+          (e) => failed.push(e),
+        ),
+    )
+  for (let round = 0; round < 3; round++) {
+    for (let i = 0; i < 60; i++) {
+      add(`r${round}-${i}`)
+      await new Promise((resolve) => setTimeout(resolve, 10))
+      if (i !== 30) continue
+      // without a word: what is under way is lost
+      const first = await leader()
+      process.kill(Number(readFileSync(at(`pid${first}`), 'utf8')), 'SIGKILL')
+      alive.delete(first)
+    }
+    await Promise.all(edits)
+    await leader()
+    for (const n of members) if (!alive.has(n)) start(n)
+  }
+  expect(failed).toEqual([])
+  expect([...nb.table('Logical_Router').values()].map((r) => r.name).sort()).toEqual([...done].sort())
+  expect(done.length).toBe(180)
   nb.close()
 })

@@ -154,11 +154,29 @@ export function convert(session: Session): void {
   })
 }
 
+/** A cluster keeps all columns on its disks: it knows no ephemeral ones. */
+function withoutEphemeral(schema: DatabaseSchema): DatabaseSchema {
+  const tables = [...schema.tables].map(([name, table]) => {
+    const columns = [...table.columns].map(([c, column]) => [c, { ...column, ephemeral: false }] as const)
+    return [name, { ...table, columns: new Map(columns) }] as const
+  })
+  return { ...schema, tables: new Map(tables) }
+}
+
 export function needsConversion(session: Session): void {
-  const schema = readSchemaFile(session.args[0] ?? '', session.readFile)
-  ask(session, 'get_schema', [schema.name], (result) => {
-    const same = printJson(printSchema(readSchema(result)), true) === printJson(printSchema(schema), true)
-    session.print(same ? 'no\n' : 'yes\n')
-    session.finish(0)
+  const wanted = readSchemaFile(session.args[0] ?? '', session.readFile)
+  const select = { op: 'select', table: 'Database', where: [['name', '==', wanted.name]], columns: ['model'] }
+  ask(session, 'get_schema', [wanted.name], (result) => {
+    session.rpc.request('transact', ['_Server', select], (reply) =>
+      session.guard(() => {
+        const [first] = isArray(reply.result) ? reply.result : []
+        const [row] = isObject(first) && isArray(first['rows']) ? first['rows'] : []
+        const clustered = isObject(row) && row['model'] === 'clustered'
+        const schema = clustered ? withoutEphemeral(wanted) : wanted
+        const same = printJson(printSchema(readSchema(result)), true) === printJson(printSchema(schema), true)
+        session.print(same ? 'no\n' : 'yes\n')
+        session.finish(0)
+      }),
+    )
   })
 }

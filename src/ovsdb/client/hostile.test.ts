@@ -143,7 +143,7 @@ describe('a hostile server', () => {
           replica.close()
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 150 },
     )
   })
 

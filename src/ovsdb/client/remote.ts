@@ -296,7 +296,8 @@ export class RemoteReplica<T> extends BaseReplica<T> {
     for (const [name, rows] of before) {
       const told = present[name]
       for (const uuid of rows.keys()) {
-        if (!isObject(told) || !Object.hasOwn(told, uuid)) set.add(name, uuid, this.tables.get(name)?.apply(uuid, undefined))
+        if (!isObject(told) || !Object.hasOwn(told, uuid))
+          set.add(name, uuid, this.tables.get(name)?.apply(uuid, undefined))
       }
     }
     apply(this.tables, this.readers, updates, scratch)
