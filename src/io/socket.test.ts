@@ -104,3 +104,27 @@ it('sends what is written in one turn together, in order, and all of it', async 
   expect(Buffer.concat(got).equals(Buffer.concat([Uint8Array.from(wanted), large, Uint8Array.of(101)]))).toBe(true)
   l.value.close()
 })
+
+it('sends all that was written before it was closed, and nothing that comes after', async () => {
+  let got = 0
+  let ended: (error: Error | undefined) => void = () => {}
+  const end = new Promise<Error | undefined>((resolve) => {
+    ended = resolve
+  })
+  const path = join(dir, 'after.sock')
+  const l = await listening({ kind: 'unix', path }, (s) => {
+    s.onData = (bytes) => {
+      got += bytes.length
+    }
+    s.onClose = () => l.ok && l.value.close()
+  })
+  const c = await dialled({ kind: 'unix', path })
+  if (!c.ok || !l.ok) throw new Error('no connection')
+  c.value.onClose = ended
+  c.value.write(new Uint8Array(4_000_000))
+  c.value.close()
+  expect(c.value.write(new Uint8Array(100_000))).toBe(false)
+  expect(c.value.write(new Uint8Array(10))).toBe(false)
+  expect(await end).toBeUndefined()
+  expect(got).toBe(4_000_000)
+})

@@ -58,6 +58,8 @@ export class SocketStream implements ByteStream {
   }
 
   write(bytes: Uint8Array): boolean {
+    // After `close` there is no other side.
+    if (!this.socket.writable) return false
     if (this.length === 0) {
       if (bytes.length >= TOGETHER) return this.socket.write(bytes)
       waiting.push(this)

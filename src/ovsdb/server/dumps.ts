@@ -13,6 +13,7 @@ export class SharedText {
   private readonly pieces: (Uint8Array | undefined)[] = []
   private bytes = 0
   private made = 0
+  private sealed = false
   /** Pieces before this one are gone. */
   private gone = 0
   /** The next piece of each reader. */
@@ -30,7 +31,13 @@ export class SharedText {
 
   /** Whether somebody can still begin to read it. */
   get open(): boolean {
-    return this.bytes <= this.keepBytes
+    return !this.sealed && this.bytes <= this.keepBytes
+  }
+
+  /** Nobody else will begin to read it. */
+  seal(): void {
+    this.sealed = true
+    this.forget()
   }
 
   /** All of it as one text, when it is small. */
@@ -68,7 +75,7 @@ export class SharedText {
     return this.pieces[i]
   }
 
-  /** Lets go of what no reader will ask for again, when it is too much to keep. */
+  /** Lets go of what no reader will ask for again, when nobody can begin any more. */
   private forget(): void {
     if (this.open) return
     let first = this.made
@@ -95,9 +102,11 @@ export class DumpCache {
     const id = monitor.database.lastId
     const known = this.dumps.get(key)
     if (known?.id === id && known.dump.open) return known.dump
+    known?.dump.seal()
     const entry = { id, dump: new SharedText(monitor.initial()) }
     this.dumps.set(key, entry)
     this.clock.after(KEEP, () => {
+      entry.dump.seal()
       if (this.dumps.get(key) === entry) this.dumps.delete(key)
     })
     return entry.dump

@@ -313,6 +313,8 @@ export class Follower {
     id: string | undefined,
     whole: readonly string[],
   ): boolean {
+    // What a client has begun while this server was no backup is among the rows that go.
+    target.finishRunning()
     const rows = new Map<string, Map<string, Row | undefined>>()
     try {
       for (const [name, table] of target.tables) {

@@ -7,6 +7,8 @@ export interface LockHolder {
 /** The locks of a server (RFC 7047 §4.1.8): for each name those who want it, the owner first. */
 export class Locks {
   private readonly queues = new Map<string, LockHolder[]>()
+  /** Called before a lock leaves its owner. */
+  beforeHandOver: ((lock: string) => void) | undefined
 
   owner(lock: string): LockHolder | undefined {
     return this.queues.get(lock)?.[0]
@@ -35,6 +37,7 @@ export class Locks {
       return
     }
     const victim = queue[0]
+    this.beforeHandOver?.(lock)
     queue.unshift(holder)
     victim?.notify('stolen', lock)
   }
@@ -44,6 +47,7 @@ export class Locks {
     if (!queue) return
     const at = queue.indexOf(holder)
     if (at < 0) return
+    if (at === 0) this.beforeHandOver?.(lock)
     queue.splice(at, 1)
     if (!queue.length) this.queues.delete(lock)
     else if (at === 0) queue[0]?.notify('locked', lock)

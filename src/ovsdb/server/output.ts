@@ -34,12 +34,17 @@ export class Output {
   private closed = false
   /** Called when everything is out. */
   onIdle: (() => void) | undefined
+  /** Called when the other side has taken what was written so far. */
+  onTaken: (() => void) | undefined
 
   constructor(
     private readonly stream: ByteStream,
     private readonly clock: Clock,
   ) {
-    stream.onDrain = () => this.pump()
+    stream.onDrain = () => {
+      this.onTaken?.()
+      this.pump()
+    }
   }
 
   /** Whether the other side has not yet taken all. */

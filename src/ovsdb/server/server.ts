@@ -9,15 +9,15 @@ import type { ReaderLimits } from '../../jsonrpc/reader.ts'
 import { type DatabaseSchema, Failure, type OvsdbError, printSchema } from '../schema/index.ts'
 import type { Storage } from '../storage/storage.ts'
 import { convertDatabase } from '../transaction/convert.ts'
-import { Database, type Requester } from '../transaction/index.ts'
+import { CANCELED, Database, type Requester } from '../transaction/index.ts'
 import { serverCommands } from './commands.ts'
 import { DumpCache } from './dumps.ts'
 import { Locks } from './locks.ts'
 import { RemoteSet, type Transport } from './remotes.ts'
 import { serverSchema } from './server-schema.ts'
-import { CANCELED, Session, type SessionOptions } from './session.ts'
+import { Session, type SessionOptions } from './session.ts'
 import { TransactionLog } from './transaction-log.ts'
-import type { UpdateMessages } from './update-messages.ts'
+import { sealMessages, type UpdateMessages } from './update-messages.ts'
 
 export interface ServerOptions {
   readonly clock: Clock
@@ -79,6 +79,9 @@ export class Server {
     this.own = new Database(serverSchema, this.clock, this.random)
     this.own.readOnly = true
     this.host(this.own, 'standalone', undefined, undefined)
+    this.locks.beforeHandOver = (lock) => {
+      for (const { database } of this.hosted.values()) database.handOver(lock)
+    }
     this.remotes = new RemoteSet(this, options.transport)
   }
 
@@ -131,6 +134,7 @@ export class Server {
     const stop = database.onCommit((delta) => {
       const messages: UpdateMessages = new Map()
       for (const session of this.sessions) session.committed(database, delta, messages)
+      sealMessages(messages)
       storage?.committed(database)
       this.transactionLog.committed(database, delta)
     })
@@ -215,7 +219,7 @@ export class Server {
       return
     }
     try {
-      hosted.database.finishRunning()
+      hosted.database.finishQueued()
       const next = convertDatabase(hosted.database, schema, this.clock, this.random)
       const { storage } = hosted
       const failed = storage?.rewrite(next)

@@ -7,7 +7,7 @@ import { MessageReader } from '../../jsonrpc/reader.ts'
 import { Monitor, type MonitorVersion, readConditionChange, readRequests } from '../monitor/index.ts'
 import { Failure, isBoolean, isId, syntaxError } from '../schema/error.ts'
 import { fail, parseUuid, printSchema, readSchema } from '../schema/index.ts'
-import type { Database, Delta, Requester } from '../transaction/index.ts'
+import { CANCELED, type Database, type Delta, type Requester } from '../transaction/index.ts'
 import { resultPieces, WireOperations, writeError } from '../wire/index.ts'
 import { SharedText } from './dumps.ts'
 import type { LockHolder } from './locks.ts'
@@ -42,6 +42,8 @@ export class Session implements LockHolder {
   private backlog = 0
   private progress: number
   private paused = false
+  /** Messages that came before they could be held back. */
+  private held: Json[] = []
   private ended = false
   /** ovsdb-server(7), 4.1.18. */
   changeAware = false
@@ -57,6 +59,9 @@ export class Session implements LockHolder {
     this.progress = this.heard
     this.output = new Output(stream, clock)
     this.output.onIdle = () => this.idle()
+    this.output.onTaken = () => {
+      this.progress = clock.monotonic()
+    }
     this.reader = new MessageReader((json) => this.message(json), server.limits)
     const session = this
     this.requester = {
@@ -110,10 +115,6 @@ export class Session implements LockHolder {
         .warn(`${this.name}: error parsing stream: ${e.message}`, { code: 'bad-json', peer: this.name })
       this.drop('Protocol error')
     }
-    if (!this.paused && this.output.backlog > BACKLOG) {
-      this.paused = true
-      this.stream.pause()
-    }
   }
 
   /** Ends the connection from this side. */
@@ -139,6 +140,7 @@ export class Session implements LockHolder {
     for (const { withdraw } of this.pending.values()) withdraw()
     this.pending.clear()
     this.monitors.clear()
+    this.held = []
     this.output.close()
     this.server.locks.release(this)
     this.onEnd?.(reason)
@@ -186,6 +188,18 @@ export class Session implements LockHolder {
 
   private message(json: Json): void {
     if (this.ended) return
+    if (this.paused) {
+      this.held.push(json)
+      return
+    }
+    this.answer(json)
+    if (this.output.backlog > BACKLOG && !this.ended) {
+      this.paused = true
+      this.stream.pause()
+    }
+  }
+
+  private answer(json: Json): void {
     const read = readMessage(json)
     if (!read.ok) {
       this.server.log
@@ -482,7 +496,10 @@ export class Session implements LockHolder {
     if (this.paused && this.output.backlog < BACKLOG) {
       this.paused = false
       this.heard = this.server.clock.monotonic()
-      this.stream.resume()
+      const held = this.held
+      this.held = []
+      for (const json of held) this.message(json)
+      if (!this.paused) this.stream.resume()
     }
   }
 
@@ -542,9 +559,6 @@ const CHANGING: ReadonlySet<Json | undefined> = new Set(['insert', 'update', 'mu
 function changesAnything(operations: readonly Json[]): boolean {
   return operations.some((o) => isObject(o) && CHANGING.has(o['op']))
 }
-
-/** The error with which a transaction is ended whose database is gone. */
-export const CANCELED = { error: 'canceled' } as const
 
 function readTransactionId(json: Json | undefined): string {
   if (typeof json !== 'string') syntaxError(json, 'last-txn-id must be string')

@@ -35,6 +35,11 @@ export function sharedMessage(
   return message
 }
 
+/** All who are told of the commit have them: what the last has read can go. */
+export function sealMessages(messages: UpdateMessages): void {
+  for (const message of messages.values()) if (message instanceof SharedText) message.seal()
+}
+
 function* enclosed(head: string, pieces: Iterable<string>, tail: string): Generator<string> {
   yield head
   yield* pieces

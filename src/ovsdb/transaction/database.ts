@@ -34,6 +34,9 @@ export interface TransactResult {
   readonly delta?: Delta
 }
 
+/** The error of a transaction that was withdrawn, or whose database is gone: it did not run. */
+export const CANCELED = { error: 'canceled' } as const
+
 export const anyone: Requester = { owns: () => false }
 
 /** A transaction that somebody waits for. */
@@ -82,6 +85,13 @@ export class Database {
   /** What comes while a transaction is under way, in order. */
   private readonly queue = new Set<Submission>()
   private draining = false
+  /** What the transaction under way, or the last one, has done so far. */
+  private current: Transaction | undefined
+  /** Commits that the listeners have yet to hear of, while they hear of one. */
+  private readonly announcements: Delta[] = []
+  private announcing = false
+  /** Why nothing is done here any more. */
+  private gone: OvsdbError | undefined
 
   constructor(
     readonly schema: DatabaseSchema,
@@ -109,6 +119,7 @@ export class Database {
 
   /** Runs native operations at once; a `wait` that does not hold has timed out. */
   transact(list: readonly Operation[], requester: Requester = anyone): TransactResult {
+    if (this.gone) return { results: [], error: this.gone }
     this.finishRunning()
     const result = finish(this.attempt(operations(list), requester, Number.MAX_SAFE_INTEGER))
     if (result instanceof Blocked) return { results: [], error: { error: 'timed out' } }
@@ -123,6 +134,10 @@ export class Database {
    * is safe. Returns how to withdraw it while it waits: then `done` is never called, and `true` returned.
    */
   submit(source: OperationSource, requester: Requester, done: (result: TransactResult) => void): () => boolean {
+    if (this.gone) {
+      done({ results: [], error: this.gone })
+      return () => false
+    }
     let start: number | undefined
     let elapsed = 0
     let withdrawn = false
@@ -142,7 +157,7 @@ export class Database {
           return
         }
         if (withdrawn) {
-          submission.abandon({ error: 'canceled' })
+          submission.abandon(CANCELED)
           return
         }
         this.waiting.add(submission)
@@ -176,10 +191,11 @@ export class Database {
     })
   }
 
-  /** Runs a transaction, or puts it behind the one that is under way. */
+  /** Runs a transaction, or puts it behind the one that is under way, or is being told of. */
   private run(submission: Submission): void {
-    if (this.running || this.queue.size) {
+    if (this.running || this.queue.size || this.announcing) {
       this.queue.add(submission)
+      this.drainSoon()
       return
     }
     this.begin(submission)
@@ -243,8 +259,27 @@ export class Database {
     if (running) this.end(running.submission, finish(running.steps))
   }
 
+  /**
+   * A lock is about to go to somebody else: what was asserted by whoever has it is done first, so that the
+   * next one sees it.
+   */
+  handOver(lock: string): void {
+    if (this.running && this.current?.asserted.has(lock)) this.finishRunning()
+  }
+
+  /** Ends what is under way and runs all that has queued up behind it, at once. */
+  finishQueued(): void {
+    this.finishRunning()
+    for (const next of this.queue) {
+      this.queue.delete(next)
+      this.begin(next)
+      this.finishRunning()
+    }
+  }
+
   private *attempt(source: OperationSource, requester: Requester, elapsed: number): Steps<Outcome> {
     const transaction = new Transaction(this.tables, this.random, requester, this.readOnly, elapsed)
+    this.current = transaction
     const results: OperationResult[] = []
     try {
       for (let i = 0; i < source.length; i++) {
@@ -277,6 +312,7 @@ export class Database {
    * gone. Nothing is checked; read-only databases take it too. @param id of that transaction.
    */
   adopt(rows: ReadonlyMap<string, ReadonlyMap<string, Row | undefined>>, id?: string): Delta | undefined {
+    if (this.gone) return undefined
     this.finishRunning()
     const overlay = new Overlay(this.tables)
     for (const [name, changes] of rows) {
@@ -328,10 +364,20 @@ export class Database {
     }
   }
 
+  /** Tells every listener of every commit, in the order in which they were made, even of one that a listener makes. */
   private announce(delta: Delta): void {
-    this.lastId = delta.id
-    this.remember(delta)
-    for (const listener of [...this.listeners]) listener(delta)
+    this.announcements.push(delta)
+    if (this.announcing) return
+    this.announcing = true
+    try {
+      for (let next = this.announcements.shift(); next; next = this.announcements.shift()) {
+        this.lastId = next.id
+        this.remember(next)
+        for (const listener of [...this.listeners]) listener(next)
+      }
+    } finally {
+      this.announcing = false
+    }
     if (this.waiting.size && !this.retrying) {
       this.retrying = true
       this.clock.after(0, () => {
@@ -353,9 +399,13 @@ export class Database {
     rebuild(this.tables)
   }
 
-  /** Ends every transaction that waits, with this error and no result; the one under way is finished. */
+  /**
+   * The end of this database: every transaction that waits, and every later one, has this error and no result.
+   * The one under way is finished.
+   */
   abandon(error: OvsdbError): void {
     this.finishRunning()
+    this.gone = error
     for (const waiting of [...this.waiting, ...this.queue]) {
       if (this.forget(waiting)) waiting.abandon(error)
     }

@@ -1,6 +1,7 @@
 export { argumentType, compileCondition, isConditionFunction, mismatch } from './condition.ts'
 export {
   anyone,
+  CANCELED,
   Database,
   type Journal,
   type OperationSource,

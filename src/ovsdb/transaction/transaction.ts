@@ -34,6 +34,8 @@ type Operand<O extends Operation['op']> = Extract<Operation, { op: O }>
 export class Transaction {
   readonly overlay: Overlay
   readonly comments: string[] = []
+  /** The locks that were found to be the requester's. */
+  readonly asserted = new Set<string>()
   durable = false
 
   /** @param elapsed milliseconds since the transaction was first tried, for `wait`. */
@@ -75,6 +77,7 @@ export class Transaction {
         return {}
       case 'assert':
         if (!this.requester.owns(op.lock)) fail('not owner', `Asserted lock ${op.lock} not held.`)
+        this.asserted.add(op.lock)
         return {}
     }
   }
