@@ -196,7 +196,10 @@ async function main(): Promise<void> {
   }
   server.remotes.replace(config.remotes, (refused) => {
     // A clear refusal at the start: what can not be listened at would be missed only later.
-    for (const error of options.has('remote') ? refused.values() : []) daemon.fatal(error)
+    for (const remote of options.values('remote')) {
+      const error = refused.get(remote)
+      if (error !== undefined) daemon.fatal(error)
+    }
     started()
   })
 }

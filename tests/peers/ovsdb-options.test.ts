@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { Lab, type Maker } from './ovsdb-lab.ts'
+import { Lab, type Maker, until } from './ovsdb-lab.ts'
 import { referenceSchema } from './reference.ts'
 
 // Command lines of ovsdb-server(1): what the real server makes of them, and ours.
@@ -83,3 +83,21 @@ test.each([[], ['--disable-file-column-diff']])('what is written to the file wit
   expect(written[1]).toBe(written[0])
   expect(written[0]).toContain(options.length ? '2.2.2.2' : '_is_diff')
 })
+
+test('a busy port ends the server when the command line names it, and is tried again when a Connection row does', async () => {
+  const taken = 'ptcp:16755:127.0.0.1'
+  const holder = await lab.start('26.03', 'ovsdb-server', '--no-dbs', `--remote=${taken}`)
+  expect(await said('ours', ['--no-dbs', `--remote=${taken}`])).toContain(
+    `${taken}: listen failed: Address already in use`,
+  )
+  const row = { op: 'insert', table: 'Connection', 'uuid-name': 'c', row: { target: taken } }
+  const root = { op: 'insert', table: 'NB_Global', row: { connections: ['named-uuid', 'c'] } }
+  const db = lab.at('busy.db')
+  await lab.run('26.03', 'ovsdb-tool', 'create', db, referenceSchema('ovn-nb'))
+  await lab.run('26.03', 'ovsdb-tool', 'transact', db, JSON.stringify(['OVN_Northbound', row, root]))
+  const server = await lab.start('ours', 'ovsdb-server', db, '--remote=db:OVN_Northbound,NB_Global,connections')
+  expect(server.log()).toContain(`${taken}: listen failed: Address already in use`)
+  await holder.end()
+  const there = () => lab.run('26.03', 'ovsdb-client', '-t', '3', 'list-dbs', 'tcp:127.0.0.1:16755')
+  expect((await until(there, (o) => o.code === 0, 20)).stdout).toContain('OVN_Northbound')
+}, 60_000)

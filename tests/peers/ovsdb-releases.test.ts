@@ -26,7 +26,7 @@ function outcomes(programs: Maker, server: Maker, schemas: Release): Promise<Out
 /** That the day's work was done, and not only refused alike. */
 const worked = (outcome: Outcomes): string[] => {
   const signs: readonly (readonly [string, Program, RegExp])[] = [
-    ['flows', 'ovn-northd', /^sync 0[^]*ls_in_.*|^sync 0[^]*ingress,/],
+    ['flows', 'ovn-northd', /^sync 0\n(?:.*\n)*.*,ingress,/],
     ['bound', 'ovn-controller', /^UUID,p$/m],
     ['added', 'ovn-nbctl', /lb-add lb .* -> 0/],
     ['ports', 'ovs-vsctl', /list-ports br0 -> 0\n\neth8/],
