@@ -69,6 +69,27 @@ it('says once that a folder is missing, and goes on when it is there', async () 
   expect(readFileSync(path, 'utf8')).toBe('kept\n')
 })
 
+it('does not take what an old file still takes for an end of the trouble with the new one', async () => {
+  const said: string[] = []
+  const folder = join(dir, 'vanishing')
+  mkdirSync(folder)
+  const path = join(folder, 'x.log')
+  const file = new FileAppender({ path, onTrouble: (m) => said.push(m) })
+  file.append('x'.repeat(500_000), event(1000))
+  await new Promise((resolve) => setImmediate(resolve))
+  renameSync(folder, `${folder}.moved`)
+  file.append('behind it', event(1001))
+  file.reopen()
+  await turn()
+  expect(said).toEqual([`${path}: cannot write log: No such file or directory`])
+  mkdirSync(folder)
+  file.append('found', event(3000))
+  file.close()
+  await turn()
+  expect(said.slice(1)).toEqual([`${path}: log written again, 0 lines lost`])
+  expect(readFileSync(join(`${folder}.moved`, 'x.log'), 'utf8')).toMatch(/^x+\nbehind it\n$/)
+})
+
 it('says once that the disk is full', async () => {
   const said: string[] = []
   const file = new FileAppender({ path: '/dev/full', onTrouble: (m) => said.push(m) })

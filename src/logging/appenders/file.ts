@@ -73,6 +73,8 @@ export class FileAppender implements Appender {
   private readonly left = new Set<Opened>()
   private dropped = 0
   private troubled = false
+  /** The last write went well. */
+  private well = false
   private tried = Number.NEGATIVE_INFINITY
   private looked = 0
   /** Bytes of the file, those included that wait to be written. */
@@ -102,6 +104,7 @@ export class FileAppender implements Appender {
     } catch (e) {
       this.file = undefined
       this.length = 0
+      this.well = false
       const error = errorText(e)
       this.trouble(error)
       return error
@@ -222,7 +225,7 @@ export class FileAppender implements Appender {
         }
       }
       // A full disk: these lines are lost, the next ones are tried again.
-      if (error) this.lost(w.buffer.subarray(w.from), error)
+      if (error) this.lost(file, w.buffer.subarray(w.from), error)
       else this.recovered()
       if (file.writing === w) file.writing = undefined
       if (!file.writing) this.next(file)
@@ -247,7 +250,8 @@ export class FileAppender implements Appender {
     return true
   }
 
-  private lost(bytes: Uint8Array, error: unknown): void {
+  private lost(file: Opened, bytes: Uint8Array, error: unknown): void {
+    if (file === this.file) this.well = false
     for (const b of bytes) if (b === 10) this.dropped++
     this.trouble(errorText(error))
   }
@@ -291,7 +295,7 @@ export class FileAppender implements Appender {
       while (from < buffer.length) from += writeSync(file.fd, buffer, from)
       this.recovered()
     } catch (e) {
-      this.lost(buffer.subarray(from), e)
+      this.lost(file, buffer.subarray(from), e)
     }
     file.written += from
   }
@@ -304,7 +308,7 @@ export class FileAppender implements Appender {
   private closeFd(file: Opened): void {
     if (file.closed) return
     file.closed = true
-    this.left.delete(file)
+    if (this.left.delete(file) && this.well) this.recovered()
     try {
       closeSync(file.fd)
     } catch {
@@ -320,6 +324,8 @@ export class FileAppender implements Appender {
 
   /** A write went well. What a file left for another one may still lose belongs to the same trouble. */
   private recovered(): void {
+    if (!this.file && !this.closed) return
+    this.well = true
     if (!this.troubled || this.left.size > 0) return
     this.troubled = false
     const lost = this.dropped
