@@ -113,5 +113,9 @@ describe.skipIf(why !== undefined)(`a deployment of 23.03${why === undefined ? '
     await testbed(['up'])
     const out = await testbed(['check'])
     expect(out).toMatch(/^28 passed, 0 failed$/m)
+    // of four prefixes this switch takes three
+    expect(await testbed(['vsctl', 'gw1', '--bare', '--columns=prefixes', 'list', 'Flow_Table'])).toMatch(
+      /^ip_dst ip_src ipv6_dst$/m,
+    )
   })
 })

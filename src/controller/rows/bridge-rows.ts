@@ -12,16 +12,22 @@ const PREFIXES = ['ip_dst', 'ip_src', 'ipv6_dst', 'ipv6_src'] as const
 /** All tables that flows may be in; 255 stands for any. */
 const TABLES = 255
 
+/** The prefixes that OVN's flows match by, as many as the switch takes: three before Open vSwitch 3.3. */
+function flowPrefixes(ovs: Local): readonly string[] {
+  return PREFIXES.slice(0, ovs.typeOf('Flow_Table', 'prefixes')?.max)
+}
+
 /** Gives all flow tables of a bridge the prefixes that OVN's flows match by. */
 export function prefixOperations(ovs: Local, bridge: Bridge, random: Random): Operation[] {
   const present = bridge.flow_tables.get(0)
   const row = present === undefined ? undefined : ovs.table('Flow_Table').get(present)
   const same = bridge.flow_tables.size === TABLES && [...bridge.flow_tables.values()].every((t) => t === present)
-  if (same && row && row.prefixes.join() === PREFIXES.join()) return []
+  const prefixes = flowPrefixes(ovs)
+  if (same && row && row.prefixes.join() === prefixes.join()) return []
   const uuid = uuid4(random)
   const tables = new Map(Array.from({ length: TABLES }, (_, table) => [table, uuid]))
   return [
-    { op: 'insert', table: 'Flow_Table', uuid, row: { prefixes: PREFIXES } },
+    { op: 'insert', table: 'Flow_Table', uuid, row: { prefixes } },
     { op: 'update', table: 'Bridge', where: [['_uuid', '==', bridge._uuid]], row: { flow_tables: tables } },
   ]
 }

@@ -106,6 +106,14 @@ describe('edits of one connection', () => {
     expect(line.results.every((r) => r.endsWith('done'))).toBe(true)
   })
 
+  it('are few transactions, however many they are', async () => {
+    const line = new Line()
+    for (let i = 0; i < 1000; i++) line.insert(`i${i}`)
+    for (let i = 0; i < 20; i++) await line.pass()
+    expect(line.results.filter((r) => r.endsWith('done')).length).toBe(1000)
+    expect(line.transactions).toBe(10)
+  })
+
   it('fail each for itself', async () => {
     const line = new Line()
     line.insert('a')
