@@ -8,6 +8,7 @@ const PROGRAMS: Readonly<Record<string, { readonly file: string; readonly about:
   sbctl: { file: 'ovn-sbctl', about: 'the southbound database' },
   vsctl: { file: 'ovs-vsctl', about: "a switch's configuration" },
   trace: { file: 'ovn-trace', about: 'what becomes of a packet in the logical network' },
+  appctl: { file: 'ovn-appctl', about: 'commands of a running daemon' },
   northd: { file: 'ovn-northd', about: 'the daemon from intent to logical flows' },
   controller: { file: 'ovn-controller', about: 'the daemon of a chassis' },
   vswitchd: { file: 'ovs-vswitchd', about: 'the switch daemon' },

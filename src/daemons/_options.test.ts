@@ -43,7 +43,9 @@ it.each([
 
 it('goes on without what is wrong, where that is wanted', () => {
   const wrong: string[] = []
-  const r = parseOptions(['--foo', '-xh', '--detach=1', 'a', '--ovnnb-db'], SPECS, (e) => void wrong.push(e))
+  const r = parseOptions(['--foo', '-xh', '--detach=1', 'a', '--ovnnb-db'], SPECS, {
+    forgive: (e) => void wrong.push(e),
+  })
   expect(r.ok && [r.value.given.map((g) => g.name), r.value.rest]).toEqual([['help'], ['a']])
   expect(wrong).toEqual([
     "unrecognized option '--foo'",
@@ -51,6 +53,11 @@ it('goes on without what is wrong, where that is wanted', () => {
     "option '--detach' doesn't allow an argument",
     "option '--ovnnb-db' requires an argument",
   ])
+})
+
+it('ends at the first word, where options come first', () => {
+  const r = parseOptions(['--detach', 'set', '--foo', '-h'], SPECS, { inOrder: true })
+  expect(r.ok && [r.value.given.map((g) => g.name), r.value.rest]).toEqual([['detach'], ['set', '--foo', '-h']])
 })
 
 it('never throws', () => {

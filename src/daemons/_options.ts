@@ -28,15 +28,21 @@ export interface ParsedOptions {
   values(name: string): readonly string[]
 }
 
+export interface ParseMode {
+  /** Is told of each option that is wrong, which is then left out; without it the first one fails all. */
+  readonly forgive?: (error: string) => void
+  /** The first word that is no option ends them: what follows belongs to a command. */
+  readonly inOrder?: boolean
+}
+
 /**
  * Splits a command line as getopt_long(3) does: long options by any unambiguous beginning, an
  * argument behind `=` or as the next word, short ones bundled, options and words mixed, `--` ends.
- * @param forgive is told of each option that is wrong, which is then left out; without it the first one fails all.
  */
 export function parseOptions(
   argv: readonly string[],
   specs: readonly OptionSpec[],
-  forgive?: (error: string) => void,
+  { forgive, inOrder = false }: ParseMode = {},
 ): Result<ParsedOptions> {
   const given: { name: string; value: string | undefined }[] = []
   const rest: string[] = []
@@ -94,6 +100,9 @@ export function parseOptions(
         given.push({ name: spec.name, value })
         break
       }
+    } else if (inOrder) {
+      rest.push(...argv.slice(i))
+      break
     } else rest.push(word)
   }
   return ok({

@@ -47,7 +47,7 @@ const MODULES = [
 
 async function main(): Promise<void> {
   // The real one says what is wrong with an option, and goes on without it.
-  const parsed = parseOptions(process.argv.slice(2), OPTIONS, complain)
+  const parsed = parseOptions(process.argv.slice(2), OPTIONS, { forgive: complain })
   if (!parsed.ok) throw new Error(parsed.error)
   const options = parsed.value
   if (options.has('version')) {

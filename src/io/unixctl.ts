@@ -82,8 +82,8 @@ function serve(stream: ByteStream, commands: ReadonlyMap<string, ControlCommand>
       const format = args[0] === '--format' ? args[1] : undefined
       if (format !== 'json' && format !== 'text') reply.error('--format takes "text" or "json"')
       else {
-        reply.ok('')
         json = format === 'json'
+        reply.ok('')
       }
     } else command.run(args, reply)
   }
