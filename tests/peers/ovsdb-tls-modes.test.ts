@@ -171,6 +171,35 @@ describe.each<Maker>(['26.03', 'ours'])('the server by %s', (maker) => {
   }, 60_000)
 })
 
+test('our northd takes the authority that its databases show, then trusts no other', async () => {
+  const files = []
+  for (const schema of ['ovn-nb', 'ovn-sb'] as const) {
+    const db = lab.at(`northd.${schema}.db`)
+    await lab.run('26.03', 'ovsdb-tool', 'create', db, referenceSchema(schema))
+    files.push(db)
+  }
+  const [local, boot] = [`unix:${lab.at('northd.sock')}`, lab.at('boot.northd.pem')]
+  const remotes = [`--remote=p${local}`, `--remote=pssl:${++port}:127.0.0.1`]
+  await start(
+    '26.03',
+    'ovsdb-server',
+    ...files,
+    ...remotes,
+    ...pki('server'),
+    CA(),
+    `--peer-ca-cert=${lab.at('ca.pem')}`,
+  )
+  const at = `ssl:127.0.0.1:${port}`
+  await start(
+    ...(['ours', 'ovn-northd', `--ovnnb-db=${at}`, `--ovnsb-db=${at}`] as const),
+    ...pki('lab'),
+    `--bootstrap-ca-cert=${boot}`,
+  )
+  const nbctl = (...args: string[]) => lab.run('26.03', 'ovn-nbctl', '-t', '20', `--db=${local}`, ...args)
+  expect((await nbctl('--wait=sb', 'ls-add', 'sw')).code).toBe(0)
+  expect(existsSync(boot)).toBe(true)
+}, 60_000)
+
 const complaints = new Map<Maker, string[]>()
 test('both complain of such an option alike', () => {
   expect(complaints.get('ours')).toHaveLength(15)
