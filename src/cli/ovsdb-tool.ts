@@ -1,5 +1,6 @@
 import { keptLog } from '../base/log.ts'
 import { type OptionSpec, optionsHelp, parseOptions } from '../daemons/_options.ts'
+import { databaseDirectory, dataDirectory } from '../daemons/_process-options.ts'
 import { SystemClock } from '../io/clock.ts'
 import { errorText } from '../io/errors.ts'
 import { systemFiles } from '../io/files.ts'
@@ -22,8 +23,8 @@ import { eachRecord, readDatabaseFile, readFileSchema, readSchemaFile } from './
 import { LogPrinter } from './_ovsdb-show-log.ts'
 
 const VERSION = '4.0.0'
-const DB = '/etc/openvswitch/conf.db'
-const SCHEMA = '/usr/share/openvswitch/vswitch.ovsschema'
+const DB = `${databaseDirectory()}/conf.db`
+const SCHEMA = `${dataDirectory()}/vswitch.ovsschema`
 
 const OPTIONS: readonly OptionSpec[] = [
   {

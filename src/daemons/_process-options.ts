@@ -109,6 +109,11 @@ export function databaseDirectory(): string {
   return environment('OVS_DBDIR') ?? `${environment('OVS_SYSCONFDIR') ?? '/etc'}/openvswitch`
 }
 
+/** Where files that come with Open vSwitch are: schemas. */
+export function dataDirectory(): string {
+  return environment('OVS_PKGDATADIR') ?? '/usr/share/openvswitch'
+}
+
 /** Where OVN's own configuration files are: `system-id-override`. */
 export function ovnConfigurationDirectory(): string {
   return environment('OVN_SYSCONFDIR') ?? '/etc/ovn'
