@@ -46,14 +46,11 @@ export class RowReader {
     }
   }
 
-  private read(column: string, read: () => Datum, otherwise: Datum): Datum {
-    try {
-      return read()
-    } catch (e) {
-      if (!(e instanceof Failure)) throw e
-      this.onBad(this.schema.name, column, e.message)
-      return otherwise
-    }
+  /** A value that could not be read: the column stays as it was. */
+  private refused(column: string, error: unknown, otherwise: Datum): Datum {
+    if (!(error instanceof Failure)) throw error
+    this.onBad(this.schema.name, column, error.message)
+    return otherwise
   }
 
   /** A new row from the columns that are told. */
@@ -72,7 +69,12 @@ export class RowReader {
     for (const name in json) {
       const value = json[name]
       const type = this.types.get(name)
-      if (type && value !== undefined) row[name] = this.read(name, () => readDatum(type, value), base[name])
+      if (!type || value === undefined) continue
+      try {
+        row[name] = readDatum(type, value)
+      } catch (e) {
+        row[name] = this.refused(name, e, base[name])
+      }
     }
     return row as unknown as Row
   }
@@ -84,7 +86,12 @@ export class RowReader {
     for (const name in json) {
       const value = json[name]
       const type = this.types.get(name)
-      if (type && value !== undefined) row[name] = this.read(name, () => applyDiff(type, old[name], value), old[name])
+      if (!type || value === undefined) continue
+      try {
+        row[name] = applyDiff(type, old[name], value)
+      } catch (e) {
+        row[name] = this.refused(name, e, old[name])
+      }
     }
     return row as unknown as Row
   }
