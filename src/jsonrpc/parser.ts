@@ -60,6 +60,11 @@ function ascii(bytes: Uint8Array, from: number, to: number): string {
 /** Longer numbers and keywords are refused. */
 const LONGEST_WORD = 1 << 16
 
+/** The longest string there can be in V8, in UTF-16 units. */
+const LONGEST_STRING = 2 ** 29 - 24
+/** Of so many pieces one is made: a piece needs more memory than a character. */
+const MANY_PIECES = 1 << 12
+
 /** Strings of so many bytes are looked up among those that came before. */
 const SHORT = 48
 
@@ -127,6 +132,10 @@ export class JsonParser {
   private malformed: string | undefined
   private hex = ''
   private pieces: string[] = []
+  /** Many pieces, put together. */
+  private joined: string[] = []
+  /** UTF-16 units of both. */
+  private length = 0
   private raw: Uint8Array[] = []
   /** The first half of a pair of escaped surrogates. */
   private high: number | undefined
@@ -137,10 +146,14 @@ export class JsonParser {
   private base: number
   result: Json | undefined
 
-  /** @param depth how many arrays and objects may lie in each other. */
+  /**
+   * @param depth how many arrays and objects may lie in each other.
+   * @param longest how many UTF-16 units a string may have.
+   */
   constructor(
     private readonly depth = 1000,
     place: Place = BEGINNING,
+    private readonly longest = LONGEST_STRING,
   ) {
     this.line = place.line
     this.base = place.byte
@@ -259,6 +272,8 @@ export class JsonParser {
     this.mode = mode
     this.token = []
     this.pieces = []
+    this.joined = []
+    this.length = 0
     this.raw = []
   }
 
@@ -366,7 +381,25 @@ export class JsonParser {
     if (this.malformed !== undefined) this.fail(this.malformed, at)
     if (this.misplaced !== undefined) this.fail(this.misplaced, at)
     this.mode = 'none'
-    this.putString(this.pieces.length === 1 ? (this.pieces[0] as string) : this.pieces.join(''))
+    this.join()
+    this.putString(this.joined.length === 1 ? (this.joined[0] as string) : this.joined.join(''))
+  }
+
+  private add(piece: string): void {
+    this.length += piece.length
+    if (this.length > this.longest) {
+      this.malformed ??= 'string too long'
+      return
+    }
+    this.pieces.push(piece)
+    if (this.pieces.length === MANY_PIECES) this.join()
+  }
+
+  private join(): void {
+    const { pieces } = this
+    if (!pieces.length) return
+    this.joined.push(pieces.length === 1 ? (pieces[0] as string) : pieces.join(''))
+    this.pieces = []
   }
 
   private flush(): void {
@@ -374,7 +407,7 @@ export class JsonParser {
     const bytes = this.raw.length === 1 ? (this.raw[0] as Uint8Array) : concat(this.raw)
     this.raw = []
     try {
-      this.pieces.push(this.decoder.decode(bytes))
+      this.add(this.decoder.decode(bytes))
     } catch (e) {
       this.malformed ??= e instanceof TypeError ? 'invalid UTF-8 sequence in string' : 'string too long'
     }
@@ -396,7 +429,7 @@ export class JsonParser {
     if (c < 0x20) this.control(c, at)
     this.needLow()
     const text = ESCAPES[c]
-    if (text !== undefined) this.pieces.push(text)
+    if (text !== undefined) this.add(text)
     else this.malformed ??= `bad escape \\${String.fromCharCode(c)}`
     this.mode = 'string'
     return at + 1
@@ -425,13 +458,13 @@ export class JsonParser {
   private codeUnit(code: number): void {
     const low = code >= 0xdc00 && code < 0xe000
     if (this.high !== undefined) {
-      if (low) this.pieces.push(String.fromCharCode(this.high, code))
+      if (low) this.add(String.fromCharCode(this.high, code))
       else this.malformed ??= 'second half of escaped surrogate pair is not trailing surrogate'
       this.high = undefined
     } else if (code === 0) this.malformed ??= 'null bytes not supported in quoted strings'
     else if (code >= 0xd800 && code < 0xdc00) this.high = code
     else if (low) this.malformed ??= 'malformed escaped surrogate pair'
-    else this.pieces.push(String.fromCharCode(code))
+    else this.add(String.fromCharCode(code))
   }
 
   private word(bytes: Uint8Array, at: number): number {

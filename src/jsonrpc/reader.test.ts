@@ -159,3 +159,23 @@ test('a member called __proto__ is a member', () => {
   const [json] = read(encode('{"__proto__":{"a":1}}'), [5], { whole: 2 })
   expect(Object.keys(json as object)).toEqual(['__proto__'])
 })
+
+test('pieces of all sizes, large and small ones mixed, make the same message', () => {
+  const value = { method: 'echo', params: [Array.from({ length: 3000 }, (_, i) => `é${i}"`)], id: 1 }
+  const text = Buffer.from(JSON.stringify(value))
+  for (const sizes of [[1], [3, 1024, 1023], [2000, 1, 1], [1, 5000], [4096], [1000, 96, 3000]]) {
+    const got: Json[] = []
+    const reader = new MessageReader((json) => got.push(json))
+    const buffer = new Uint8Array(8192)
+    for (let at = 0, i = 0; at < text.length * 2; i++) {
+      // As of a stream, which uses its buffer again.
+      const from = at % text.length
+      const piece = text.subarray(from, from + (sizes[i % sizes.length] as number))
+      buffer.fill(0x7a)
+      buffer.set(piece)
+      reader.push(buffer.subarray(0, piece.length))
+      at += piece.length
+    }
+    expect(got, sizes.join()).toEqual([value, value])
+  }
+})

@@ -12,6 +12,10 @@ export interface ReaderLimits {
 
 export const DEFAULT_LIMITS: ReaderLimits = { size: 2 ** 30, depth: 1000, whole: 1 << 20 }
 
+/** What comes in pieces smaller than this is put together: a piece has a cost of its own. */
+const SMALL_PIECE = 1024
+const ROOM = 4096
+
 const NO_BLANKS: Place = { line: 0, column: 0, byte: 0 }
 
 /**
@@ -21,6 +25,9 @@ const NO_BLANKS: Place = { line: 0, column: 0, byte: 0 }
  */
 export class MessageReader {
   private chunks: Uint8Array[] = []
+  /** Where small pieces are put together: the last of `chunks`, and room behind it. */
+  private room = new Uint8Array()
+  private used = 0
   private size = 0
   private nesting = 0
   private inString = false
@@ -65,10 +72,26 @@ export class MessageReader {
       if (this.size > this.limits.size) this.tooBig()
       at = end
       if (this.nesting === 0) this.finish(bytes.subarray(from, end))
-      // What is kept of this piece is copied: the stream may use its buffer again.
-      else this.chunks.push(bytes.slice(from, end))
+      else this.keep(bytes, from, end)
       if (this.nesting !== 0 && this.size > this.limits.whole) this.startParser()
     }
+  }
+
+  /** What is kept of a piece is copied: the stream may use its buffer again. */
+  private keep(bytes: Uint8Array, from: number, end: number): void {
+    const length = end - from
+    if (length >= SMALL_PIECE) {
+      this.chunks.push(bytes.slice(from, end))
+      this.used = this.room.length
+      return
+    }
+    if (!this.chunks.length || this.used + length > this.room.length) {
+      this.room = new Uint8Array(ROOM)
+      this.used = 0
+    } else this.chunks.pop()
+    this.room.set(bytes.subarray(from, end), this.used)
+    this.used += length
+    this.chunks.push(this.room.subarray(0, this.used))
   }
 
   private tooBig(): never {

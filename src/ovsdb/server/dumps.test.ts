@@ -85,3 +85,17 @@ test('a dump is sealed when the database has changed, and when its time is over'
     expect(reader.piece(0)).toBeUndefined()
   }
 })
+
+test('when a piece can not be made nobody takes what there is for the whole', () => {
+  const shared = new SharedText(
+    (function* () {
+      yield 'one'
+      throw new RangeError('Invalid string length')
+    })(),
+  )
+  const [a, b] = [shared.reader(), shared.reader()]
+  for (const reader of [a, b]) {
+    expect(reader.piece(0)).toBeDefined()
+    expect(() => reader.piece(1)).toThrow(RangeError)
+  }
+})

@@ -14,6 +14,8 @@ export class SharedText {
   private bytes = 0
   private made = 0
   private sealed = false
+  /** Why a piece could not be made: nobody gets further. */
+  private failure: { readonly reason: unknown } | undefined
   /** Pieces before this one are gone. */
   private gone = 0
   /** The next piece of each reader. */
@@ -66,7 +68,14 @@ export class SharedText {
 
   private make(i: number): Uint8Array | undefined {
     while (this.made <= i) {
-      const next = this.source.next()
+      if (this.failure) throw this.failure.reason
+      let next: IteratorResult<string>
+      try {
+        next = this.source.next()
+      } catch (reason) {
+        this.failure = { reason }
+        throw reason
+      }
       if (next.done) return undefined
       const piece = Buffer.from(next.value)
       this.pieces[this.made++] = piece

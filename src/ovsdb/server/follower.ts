@@ -48,8 +48,14 @@ const FIRST_BACKOFF = 1000
 const MAX_BACKOFF = 8000
 const SERVER_MONITOR = '_Server'
 
-const forwarded = (reply: RpcReply): ForwardReply =>
-  reply.error === null ? { result: printJson(reply.result) } : { error: printJson(reply.error) }
+function forwarded(reply: RpcReply): ForwardReply {
+  try {
+    return reply.error === null ? { result: printJson(reply.result) } : { error: printJson(reply.error) }
+  } catch (e) {
+    if (!(e instanceof RangeError)) throw e
+    return { error: '{"error":"resources exhausted","details":"the reply is longer than any string can be"}' }
+  }
+}
 
 /** Keeps a database like that of another server: the work of a relay and of a backup (ovsdb(7)). */
 export class Follower {

@@ -3,15 +3,16 @@ import { VirtualClock } from '../../base/clock.ts'
 import { keptLog } from '../../base/log.ts'
 import { seeded } from '../../base/random.ts'
 import { type ByteStream, streamPair } from '../../base/stream.ts'
+import type { ReaderLimits } from '../../jsonrpc/reader.ts'
 import { readSchema } from '../schema/index.ts'
 import { createServer } from './index.ts'
 
 const schema = readSchema({ name: 'D', tables: { T: { columns: { name: { type: 'string' } } } } })
 
-function setup(size?: number) {
+function setup(limits: Partial<ReaderLimits> = {}) {
   const clock = new VirtualClock()
   const { log, lines } = keptLog()
-  const server = createServer({ clock, log, random: seeded(1), ...(size ? { limits: { size } } : {}) })
+  const server = createServer({ clock, log, random: seeded(1), limits })
   const added = server.addDatabase(schema)
   if (!added.ok) throw new Error(added.error)
   const client = () => {
@@ -40,7 +41,7 @@ function setup(size?: number) {
 const ALIVE = '{"id":1,"result":["alive"],"error":null}'
 
 test('a message larger than the limit: said with the limit, dropped, others unharmed', () => {
-  const { clock, server, client, served, said } = setup(100_000)
+  const { clock, server, client, served, said } = setup({ size: 100_000 })
   const bad = client()
   bad.send('{"id":1,"method":"echo","params":["')
   for (let i = 0; i < 20; i++) bad.send('x'.repeat(10_000))
@@ -54,7 +55,7 @@ test('a message larger than the limit: said with the limit, dropped, others unha
 })
 
 test('endless nesting, endless blanks, endless numbers and endless replies', () => {
-  const { clock, server, client, served, said } = setup(100_000)
+  const { clock, server, client, served, said } = setup({ size: 100_000 })
   const deep = client()
   deep.send('['.repeat(5000))
   clock.settle()
@@ -103,4 +104,20 @@ test('a commit of many rows waits in pieces for who does not read, and comes who
   clock.settle()
   expect(slow.received().split('"insert":').length - 1).toBe(10_000)
   expect(slow.received().split('"method":"update2"').length - 1).toBe(2)
+})
+
+test('what is too long, or too deep, to be written ends the connection or the transaction, and nothing else', () => {
+  // As deep as this, V8 refuses in the same way as of a text of 512 MB.
+  const deep = `${'['.repeat(200_000)}${']'.repeat(200_000)}`
+  const { clock, server, client, served, said } = setup({ depth: 1_000_000 })
+  const bad = client()
+  bad.send(`{"id":1,"method":"echo","params":${deep}}`)
+  clock.settle()
+  expect(said()).toEqual(['client: connection dropped (a message for it would be longer than any string can be)'])
+  expect(server.sessions.size).toBe(0)
+  const other = client()
+  other.send(`{"id":1,"method":"transact","params":["D",{"op":"comment","comment":${deep}}]}`)
+  clock.settle()
+  expect(other.received()).toContain('"resources exhausted"')
+  expect(served()).toBe(ALIVE)
 })

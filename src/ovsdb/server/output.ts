@@ -36,6 +36,8 @@ export class Output {
   onIdle: (() => void) | undefined
   /** Called when the other side has taken what was written so far. */
   onTaken: (() => void) | undefined
+  /** Called when a piece can not be made, since it would be longer than any string can be. */
+  onTooLong: (() => void) | undefined
 
   constructor(
     private readonly stream: ByteStream,
@@ -83,6 +85,15 @@ export class Output {
   }
 
   private pump(): void {
+    try {
+      this.send()
+    } catch (e) {
+      if (!(e instanceof RangeError)) throw e
+      this.onTooLong?.()
+    }
+  }
+
+  private send(): void {
     if (this.waiting || this.closed) return
     let until: number | undefined
     while (this.stream.queued <= HIGH) {

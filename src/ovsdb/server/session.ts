@@ -28,6 +28,7 @@ export interface SessionOptions {
 const BACKLOG = 1 << 22
 /** A client that takes nothing for so long, in milliseconds, while there is something for it, is dropped. */
 const STALLED = 120_000
+const TOO_LONG = 'a message for it would be longer than any string can be'
 
 /** One client: JSON-RPC 1.0 over a stream (RFC 7047 §4). */
 export class Session implements LockHolder {
@@ -62,6 +63,7 @@ export class Session implements LockHolder {
     this.output.onTaken = () => {
       this.progress = clock.monotonic()
     }
+    this.output.onTooLong = () => this.drop(TOO_LONG)
     this.reader = new MessageReader((json) => this.message(json), server.limits)
     const session = this
     this.requester = {
@@ -192,10 +194,20 @@ export class Session implements LockHolder {
       this.held.push(json)
       return
     }
-    this.answer(json)
+    this.guard(() => this.answer(json))
     if (this.output.backlog > BACKLOG && !this.ended) {
       this.paused = true
       this.stream.pause()
+    }
+  }
+
+  /** What has no room in a string ends the connection of whoever would get it, and nothing else. */
+  private guard(run: () => void): void {
+    try {
+      run()
+    } catch (e) {
+      if (!(e instanceof RangeError)) throw e
+      this.drop(TOO_LONG)
     }
   }
 
@@ -364,10 +376,12 @@ export class Session implements LockHolder {
       (result) => {
         answered = true
         this.pending.delete(key)
-        // The changes come first (ovsdb-server(7), 4.1.5).
-        if (result.delta) this.flush()
-        if (result.error === CANCELED) this.replyError(id, '"canceled"')
-        else this.replyPieces(id, resultPieces(database.schema, operations, result.results, result.error))
+        this.guard(() => {
+          // The changes come first (ovsdb-server(7), 4.1.5).
+          if (result.delta) this.flush()
+          if (result.error === CANCELED) this.replyError(id, '"canceled"')
+          else this.replyPieces(id, resultPieces(database.schema, operations, result.results, result.error))
+        })
       },
     )
     if (!answered) this.pending.set(key, { id, database, withdraw })
@@ -398,9 +412,11 @@ export class Session implements LockHolder {
       this.requester,
       ({ results, error }) => {
         this.pending.delete(key)
-        if (error === CANCELED) this.replyError(id, '"canceled"')
-        else if (error?.error === 'aborted') send()
-        else this.replyPieces(id, resultPieces(database.schema, rehearsal.slice(0, -1), results, error))
+        this.guard(() => {
+          if (error === CANCELED) this.replyError(id, '"canceled"')
+          else if (error?.error === 'aborted') send()
+          else this.replyPieces(id, resultPieces(database.schema, rehearsal.slice(0, -1), results, error))
+        })
         answered = true
       },
     )
@@ -471,6 +487,10 @@ export class Session implements LockHolder {
 
   /** Tells of a commit, or notes it while the client is slow. */
   committed(database: Database, delta: Delta, messages: UpdateMessages): void {
+    this.guard(() => this.tell(database, delta, messages))
+  }
+
+  private tell(database: Database, delta: Delta, messages: UpdateMessages): void {
     for (const [key, monitor] of this.monitors) {
       if (monitor.database !== database) continue
       if (this.output.busy || monitor.behind) monitor.gather(delta)

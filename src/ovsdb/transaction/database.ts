@@ -291,6 +291,8 @@ export class Database {
     } catch (e) {
       if (e instanceof Blocked) return e
       if (e instanceof Failure) return { results, error: e.error }
+      // RFC 7047 §5.2: a text of it would be longer than any string can be.
+      if (e instanceof RangeError) return { results, error: { error: 'resources exhausted', details: e.message } }
       throw e
     }
   }
