@@ -20,6 +20,16 @@ it('writes its pid, whatever a dead one left there, and takes it away again', ()
   expect(existsSync(path)).toBe(false)
 })
 
+it('leaves a file that another daemon took over', () => {
+  const path = join(dir, 'c.pid')
+  const [first, second] = [writePidfile(path, false), writePidfile(path, true)]
+  if (!first.ok || !second.ok) throw new Error('not written')
+  first.value.remove()
+  expect(existsSync(path)).toBe(true)
+  second.value.remove()
+  expect(existsSync(path)).toBe(false)
+})
+
 it('says why it cannot', () => {
   const path = join(dir, 'none', 'a.pid')
   expect(writePidfile(path, false)).toEqual({

@@ -1,4 +1,4 @@
-import { closeSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, renameSync, statSync, unlinkSync, writeSync } from 'node:fs'
 import { err, ok, type Result } from '../base/result.ts'
 import { errorText } from '../io/errors.ts'
 import { canLock, lockDescriptor, lockHolder } from '../io/lock.ts'
@@ -44,7 +44,8 @@ export function writePidfile(path: string, overwrite: boolean): Result<Pidfile> 
     locked: canLock(),
     remove() {
       try {
-        unlinkSync(path)
+        // Another daemon may have taken it over (--overwrite-pidfile).
+        if (statSync(path).ino === fstatSync(fd).ino) unlinkSync(path)
       } catch {
         // Somebody was quicker.
       }

@@ -102,6 +102,7 @@ export class DaemonProcess {
         nameProcess(this.name)
         process.on('uncaughtException', (e) => this.crash(e))
         process.on('exit', () => this.clean())
+        this.heedSignals()
         await this.logging.open(user)
         if (user) this.become(user)
         this.takePidfile()
@@ -109,6 +110,16 @@ export class DaemonProcess {
     }
     // Nothing else is to happen in this process.
     throw new Detaching()
+  }
+
+  private heedSignals(): void {
+    for (const signal of ENDS) {
+      process.on(signal, () => {
+        if (signal === 'SIGHUP' && this.options.has('logging-config')) void this.logging.configure(false)
+        else this.exit(signal)
+      })
+    }
+    process.on('SIGPIPE', () => {})
   }
 
   private user(): DaemonUser | undefined {
@@ -143,7 +154,12 @@ export class DaemonProcess {
       },
       this.output,
     )
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => monitor.pass(signal))
+    for (const signal of ENDS) {
+      process.on(signal, () => {
+        // Between two workers there is nobody to pass it to.
+        if (!monitor.pass(signal)) dieOf(signal)
+      })
+    }
     monitor.run()
   }
 
@@ -183,12 +199,6 @@ export class DaemonProcess {
     const face: DaemonFace = 'commands' in commands ? commands : { commands }
     const done = () => this.startMetrics(face, ready)
     this.ending = end
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.exit(signal))
-    process.on('SIGHUP', () => {
-      if (this.options.has('logging-config')) void this.logging.configure(false)
-      else this.exit('SIGHUP')
-    })
-    process.on('SIGPIPE', () => {})
     const given = this.options.value('unixctl')
     if (given === 'none') {
       done()
@@ -267,9 +277,7 @@ export class DaemonProcess {
       this.clock.after(0, () => process.exit(code))
       return
     }
-    process.removeAllListeners(signal)
-    process.kill(process.pid, signal)
-    process.exit(code)
+    dieOf(signal)
   }
 
   /** Removes what would tell others that the daemon is there. */
@@ -285,6 +293,16 @@ export class DaemonProcess {
     this.logging.close()
     process.kill(process.pid, 'SIGABRT')
   }
+}
+
+/** Signals that end a daemon. */
+const ENDS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
+
+/** Ends this process by a signal, as if it had no handler for it: whoever waits for it sees which. */
+function dieOf(signal: NodeJS.Signals): never {
+  process.removeAllListeners(signal)
+  process.kill(process.pid, signal)
+  process.exit(1)
 }
 
 function* allCounts(face: DaemonFace): Iterable<readonly [string, number]> {

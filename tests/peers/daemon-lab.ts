@@ -102,7 +102,11 @@ export class Side {
   }
 
   pid(file: string): number {
-    return existsSync(this.at(file)) ? Number(readFileSync(this.at(file), 'utf8')) : 0
+    try {
+      return Number(readFileSync(this.at(file), 'utf8'))
+    } catch {
+      return 0
+    }
   }
 
   /** The control socket of a daemon, by the beginning of its name. */

@@ -328,6 +328,20 @@ run('the life of a daemon', () => {
     ])
   })
 
+  test('a monitor that waits ends when it is told to', async () => {
+    const side = lab.ours
+    const log = side.at('waits.log')
+    await side.run('ovn-northd', ['--detach', '--monitor', '--pidfile', `--log-file=${log}`])
+    const first = side.pid('ovn-northd.pid')
+    const monitor = Number(/\nPPid:\s+(\d+)/.exec(readFileSync(`/proc/${first}/status`, 'utf8'))?.[1])
+    process.kill(first, 'SIGABRT')
+    await until(() => side.pid('ovn-northd.pid') !== first)
+    process.kill(side.pid('ovn-northd.pid'), 'SIGABRT')
+    expect(await until(() => side.log('waits.log').includes('waiting until 10 seconds'))).toBe(true)
+    process.kill(monitor, 'SIGTERM')
+    expect(await until(() => !alive(monitor), 3)).toBe(true)
+  })
+
   test('takes its directories from the same variables as the real one', async () => {
     const found = await alike(async (side) => {
       const dirs = Object.fromEntries(
