@@ -74,9 +74,11 @@ function columnAt(server: Server, spec: string) {
   const parts = spec.slice(3).split(',')
   const [db = '', tableName = '', column = ''] = parts
   if (parts.length !== 3) return err(`"${spec}": invalid syntax`)
-  const database = server.database(db)
-  if (!database) return err(`"${spec}": no database named ${db}`)
-  const table = database.tables.get(tableName)
+  const hosted = server.hosted.get(db)
+  if (!hosted) return err(`"${spec}": no database named ${db}`)
+  // A relay's: its tables come when its source is there.
+  if (hosted.awaited) return ok({ rows: [], column })
+  const table = hosted.database.tables.get(tableName)
   if (!table) return err(`"${spec}": no table named ${tableName}`)
   const type = table.schema.columns.get(column)?.type
   if (!type) return err(`"${spec}": table "${tableName}" has no column "${column}"`)

@@ -86,7 +86,9 @@ function take(...args: Parameters<typeof machine>) {
 }
 afterEach(async () => {
   for (const one of machines.splice(0)) {
-    for (const file of ['ovnnb_db.pid', 'ovnsb_db.pid', 'ovn-northd.pid', 'ovsdb-server.pid', 'relay.pid']) {
+    for (const file of ['ovnnb_db', 'ovnsb_db', 'ovn-northd', 'ovsdb-server', 'ovnsb_relay_db'].map(
+      (f) => `${f}.pid`,
+    )) {
       const pid = one.pid(file)
       if (pid) process.kill(pid, 'SIGKILL')
     }
@@ -96,7 +98,7 @@ afterEach(async () => {
 
 const alive = (pid: number) => existsSync(`/proc/${pid}`)
 
-describe.each<Release>(['26.03', '23.03'])('ovn-ctl of %s', (release) => {
+describe.each<Release>(['26.03', '25.03', '23.03'])('ovn-ctl of %s', (release) => {
   test('starts, restarts, stops; upgrades a schema', async () => {
     const m = take(`ovn.${release}`, release)
     // A database of an older release waits there.
@@ -206,6 +208,31 @@ test('ovn-ctl runs a database in the foreground, a backup of it and its relay', 
   expect((await other.ovnCtl('stop_nb_ovsdb')).code).toBe(0)
   expect((await m.ovnCtl('stop_nb_ovsdb')).code).toBe(0)
   expect(await ended).toBe(0)
+}, 120_000)
+
+test('ovn-ctl starts a relay of the southbound database, which listens where that says', async () => {
+  const m = take('relay', '26.03')
+  const sb = (...args: string[]) => m.run('ovn-sbctl', '--timeout=5', `--db=unix:${m.at('run/ovnsb_db.sock')}`, ...args)
+  const remote = `--db-sb-relay-remote=unix:${m.at('run/ovnsb_db.sock')}`
+  // The relay comes first: it knows neither the table of its remotes nor that of its keys yet.
+  expect((await m.ovnCtl('start_sb_relay_ovsdb', remote)).stdout).toContain('Starting ovsdb-sb-relay')
+  const pid = m.pid('ovnsb_relay_db.pid')
+  expect(alive(pid)).toBe(true)
+  expect((await m.ovnCtl('start_sb_ovsdb')).code).toBe(0)
+  expect((await sb('set-connection', 'ptcp:16674:127.0.0.1')).code).toBe(0)
+  expect((await sb('chassis-add', 'hv', 'geneve', '127.0.0.1')).code).toBe(0)
+  // Only one of the two can have the port: the relay gets it when the other is gone.
+  const relayed = () =>
+    m.run('ovn-sbctl', '--timeout=5', '--no-leader-only', `--db=unix:${m.at('run/ovnsb_relay_db.sock')}`, 'show')
+  const has = (o: Output) => o.stdout.includes('Chassis hv')
+  expect((await until(relayed, has)).stdout).toContain('Chassis hv')
+  expect((await m.ovnCtl('stop_sb_ovsdb')).code).toBe(0)
+  const over = () => m.run('ovn-sbctl', '--timeout=5', '--no-leader-only', '--db=tcp:127.0.0.1:16674', 'show')
+  expect((await until(over, has, 30)).stdout).toContain('Chassis hv')
+  expect((await m.ovnCtl('restart_sb_relay_ovsdb', remote)).code).toBe(0)
+  expect(m.pid('ovnsb_relay_db.pid')).not.toBe(pid)
+  expect((await m.ovnCtl('stop_sb_relay_ovsdb')).code).toBe(0)
+  expect(existsSync(m.at('run/ovnsb_relay_db.pid'))).toBe(false)
 }, 120_000)
 
 test.each<Release>(['26.03', '23.03'])(

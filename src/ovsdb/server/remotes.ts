@@ -191,6 +191,13 @@ interface Source {
   readonly target: Table | undefined
 }
 
+/** Why a column can not be read. */
+interface NoSource {
+  readonly text: string
+  /** The database is a relay's whose schema is yet to come. */
+  readonly awaited: boolean
+}
+
 /** How soon the Connection table tells of changes, in milliseconds. */
 const STATUS_DELAY = 2500
 
@@ -218,12 +225,10 @@ export class RemoteSet {
   }
 
   add(spec: string, ready?: (error: string | undefined) => void, options: RemoteOptions = {}): void {
-    if (spec.startsWith('db:')) {
-      const source = this.source(spec)
-      if (!source.ok) {
-        ready?.(source.error)
-        return
-      }
+    const problem = this.problem([spec])
+    if (problem !== undefined) {
+      ready?.(problem)
+      return
     }
     this.configured.set(spec, options)
     this.refresh((refused) => ready?.(refused.get(spec)))
@@ -239,7 +244,7 @@ export class RemoteSet {
   problem(specs: Iterable<string>): string | undefined {
     for (const spec of specs) {
       const source = spec.startsWith('db:') ? this.source(spec) : undefined
-      if (source && !source.ok) return source.error
+      if (source && !source.ok && !source.error.awaited) return source.error.text
     }
     return undefined
   }
@@ -254,16 +259,18 @@ export class RemoteSet {
     this.refresh(ready)
   }
 
-  private source(spec: string): Result<Source> {
+  private source(spec: string): Result<Source, NoSource> {
+    const none = (text: string, awaited = false) => err({ text: `"${spec}": ${text}`, awaited })
     const parts = spec.slice(3).split(',')
     const [db, tableName, column] = parts
-    if (parts.length !== 3 || !db || !tableName || !column) return err(`"${spec}": invalid syntax`)
-    const database = this.server.database(db)
-    if (!database) return err(`"${spec}": no database named ${db}`)
+    if (parts.length !== 3 || !db || !tableName || !column) return none('invalid syntax')
+    const hosted = this.server.hosted.get(db)
+    if (!hosted) return none(`no database named ${db}`)
+    const { database } = hosted
     const table = database.tables.get(tableName)
-    if (!table) return err(`"${spec}": no table named ${tableName}`)
+    if (!table) return none(`no table named ${tableName}`, hosted.awaited)
     const schema = table.schema.columns.get(column)
-    if (!schema) return err(`"${spec}": table "${tableName}" has no column "${column}"`)
+    if (!schema) return none(`table "${tableName}" has no column "${column}"`)
     const refTable = schema.type.key.refTable
     return ok({ database, table, column, target: refTable ? database.tables.get(refTable) : undefined })
   }
@@ -322,7 +329,8 @@ export class RemoteSet {
       }
       const source = this.source(spec)
       if (!source.ok) {
-        this.server.log.child('ovsdb_server').warn(source.error, { code: 'bad-remote', remote: spec })
+        const { text, awaited } = source.error
+        if (!awaited) this.server.log.child('ovsdb_server').warn(text, { code: 'bad-remote', remote: spec })
         continue
       }
       used.add(source.value.database)
