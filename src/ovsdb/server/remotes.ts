@@ -2,7 +2,7 @@ import type { Timer } from '../../base/clock.ts'
 import { err, ok, type Result } from '../../base/result.ts'
 import type { ByteStream } from '../../base/stream.ts'
 import { atomsOf, type Datum, type Row } from '../schema/index.ts'
-import type { Database, Table } from '../transaction/index.ts'
+import { anyone, type Database, operations as sourceOf, type Table } from '../transaction/index.ts'
 import type { Server } from './server.ts'
 import type { Session, SessionOptions } from './session.ts'
 
@@ -390,7 +390,8 @@ export class RemoteSet {
       const where = [['_uuid', '==', row._uuid] as const]
       operations.push({ op: 'update' as const, table: name, where, row: values })
     }
-    if (operations.length) database.transact(operations, { owns: () => true, internal: true })
+    // In its turn: a large transaction that is under way goes on in slices.
+    if (operations.length) database.submit(sourceOf(operations), anyone, () => {})
   }
 
   private status(remote: Remote): ReadonlyMap<string, string> {
