@@ -14,7 +14,7 @@ import {
 } from '../ctl/options.ts'
 import { CLIENT_COMMANDS, type ClientCommand } from '../ctl/ovsdb-client/commands.ts'
 import { messageOf, type Session } from '../ctl/ovsdb-client/session.ts'
-import { formatTable, TABLE_STYLE } from '../ctl/table.ts'
+import { TABLE_STYLE, tablePieces } from '../ctl/table.ts'
 import { SystemClock } from '../io/clock.ts'
 import { errorText } from '../io/errors.ts'
 import { isArray } from '../jsonrpc/json.ts'
@@ -189,7 +189,9 @@ function session(
   return {
     ...{ rpc, server, database, args, options, clock, guard },
     print: (text) => void process.stdout.write(text),
-    table: (table) => void process.stdout.write(formatTable(table, style)),
+    table: (table) => {
+      for (const piece of tablePieces(table, style)) process.stdout.write(piece)
+    },
     readFile,
     settled: (commands) =>
       background?.settled(commands, () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { columnType, UNLIMITED } from '../ovsdb/schema/index.ts'
-import { formatTable, LIST_STYLE, TABLE_STYLE, type Table } from './table.ts'
+import { formatTable, LIST_STYLE, TABLE_STYLE, type Table, tablePieces } from './table.ts'
 
 const name = columnType({ type: 'string' }, undefined, 1, 1)
 const options = columnType({ type: 'string' }, { type: 'string' }, 0, UNLIMITED)
@@ -57,4 +57,15 @@ describe('tables', () => {
       '{\n  "caption": "c",\n  "data": [],\n  "headings": [\n    "a"],\n  "time": "t"}\n',
     )
   })
+})
+
+it('prints a table in pieces as it does in one', () => {
+  const rows = Array.from({ length: 50 }, (_, i) => [{ text: `row ${i}  ` }, { text: i % 3 ? '' : '😀é' }])
+  const table: Table = { headings: ['a', 'b'], rows, caption: 'T table', time: '12:00' }
+  for (const format of ['table', 'list', 'html', 'csv', 'json'] as const) {
+    const style = { ...TABLE_STYLE, format }
+    for (const size of [1, 100, 1e6])
+      expect([...tablePieces(table, style, size)].join('')).toBe(formatTable(table, style))
+  }
+  expect([...tablePieces(table, TABLE_STYLE, 100)].length).toBeGreaterThan(5)
 })

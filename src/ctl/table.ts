@@ -58,10 +58,22 @@ function cellJson(cell: Cell): Json {
 }
 
 /** Columns a text takes on a terminal, by code point. */
-const width = (text: string): number => [...text].length
+function width(text: string): number {
+  let n = text.length
+  // The first half of a pair of surrogates makes no column of its own.
+  for (let i = 0; i < text.length; i++) if ((text.charCodeAt(i) & 0xfc00) === 0xd800) n--
+  return n
+}
 const pad = (text: string, to: number): string => text + ' '.repeat(Math.max(0, to - width(text)))
 
-function asTable(table: Table, style: TableStyle): string {
+/** Without the blanks at its end, which say nothing. */
+function withoutEnd(text: string): string {
+  let end = text.length
+  while (end > 0 && text[end - 1] === ' ') end--
+  return text.slice(0, end)
+}
+
+function* tableLines(table: Table, style: TableStyle): Generator<string> {
   const cells = table.rows.map((row) => row.map((cell) => cellText(cell, style.data)))
   const most = style.maxColumnWidth ?? 0
   const widths = table.headings.map((h, i) => {
@@ -69,15 +81,14 @@ function asTable(table: Table, style: TableStyle): string {
     return most ? Math.min(widest, most) : widest
   })
   const cut = (text: string) => (most ? [...text].slice(0, most).join('') : text)
-  // blanks at the end of a line say nothing
   const line = (texts: readonly string[]) =>
-    `${texts
-      .map((t, i) => pad(cut(t), widths[i] ?? 0))
-      .join(' ')
-      .replace(/ +$/, '')}\n`
-  const out = table.caption === undefined ? [] : [`${table.caption}\n`]
-  if (style.headings) out.push(line(table.headings), line(widths.map((w) => '-'.repeat(w))))
-  return out.join('') + cells.map(line).join('')
+    `${withoutEnd(texts.map((t, i) => pad(cut(t), widths[i] ?? 0)).join(' '))}\n`
+  if (table.caption !== undefined) yield `${table.caption}\n`
+  if (style.headings) {
+    yield line(table.headings)
+    yield line(widths.map((w) => '-'.repeat(w)))
+  }
+  for (const row of cells) yield line(row)
 }
 
 function asList(table: Table, style: TableStyle): string {
@@ -162,7 +173,7 @@ export function formatTable(table: Table, style: TableStyle): string {
   }
   switch (style.format) {
     case 'table':
-      return asTable(table, style)
+      return [...tableLines(table, style)].join('')
     case 'list':
       return asList(table, style)
     case 'html':
@@ -172,4 +183,20 @@ export function formatTable(table: Table, style: TableStyle): string {
     case 'json':
       return asJson(table, style)
   }
+}
+
+/** The pieces of a table's text, which may be longer than any one string can be. */
+export function* tablePieces(table: Table, style: TableStyle, pieceSize = 1 << 16): Generator<string> {
+  if (style.format !== 'table') {
+    yield formatTable(table, style)
+    return
+  }
+  let piece = table.time === undefined ? '' : `${table.time}\n`
+  for (const line of tableLines(table, style)) {
+    piece += line
+    if (piece.length < pieceSize) continue
+    yield piece
+    piece = ''
+  }
+  if (piece) yield piece
 }
