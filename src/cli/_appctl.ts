@@ -66,7 +66,7 @@ export async function appctl(program: AppctlProgram): Promise<void> {
     ...{ name: program.name, options, modules: MODULES, clock, directory: logDirectory(program.family) },
     ...{ quiet: false, fatal },
   })
-  await logging.open(undefined)
+  await logging.open()
   const timeout = options.value('timeout')
   if (timeout !== undefined && !(/^\d{1,9}$/.test(timeout) && Number(timeout) > 0)) {
     fatal(`value ${timeout} on -T or --timeout is invalid`)

@@ -69,16 +69,18 @@ export class DaemonLog {
 
   /**
    * Opens what the options name.
-   * @param user who the daemon is going to be: the log file is made while it can be, and given to it.
+   * @param user who the daemon is going to be: the log file is made while it can be, and given to it
+   * @param become makes it so, before anything that --logging-config names is made
    */
-  async open(user: DaemonUser | undefined): Promise<void> {
+  async open(user?: DaemonUser, become?: () => void): Promise<void> {
     const { options } = this.setting
     // The program may end between two turns of the loop, with lines that wait for the second.
     process.on('exit', () => this.hub.flush())
     const configured = options.has('logging-config')
     if (!configured || options.has('syslog-method') || options.has('syslog-target')) this.openSyslog()
-    if (configured) await this.configure(true)
     if (this.file !== undefined) this.openFile(this.file, user)
+    become?.()
+    if (configured) await this.configure(true)
   }
 
   private openFile(path: string, user: DaemonUser | undefined): void {

@@ -103,8 +103,9 @@ export class DaemonProcess {
         process.on('uncaughtException', (e) => this.crash(e))
         process.on('exit', () => this.clean())
         this.heedSignals()
-        await this.logging.open(user)
-        if (user) this.become(user)
+        await this.logging.open(user, () => {
+          if (user) this.become(user)
+        })
         this.takePidfile()
         return
     }

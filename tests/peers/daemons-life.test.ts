@@ -1,5 +1,14 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { chownSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import {
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { alive, ask, DAEMONS, DaemonLab, realDaemons, type Side, sleep, until } from './daemon-lab.ts'
@@ -212,6 +221,18 @@ run('the life of a daemon', () => {
     })
     expect(is).toContain('CapEff:\t0000000000004400')
     expect(is).toContain('Uid:\t65534\t65534\t65534\t65534')
+  })
+
+  asRoot('what --logging-config names is the user of --user, too', async () => {
+    const side = lab.ours
+    const own = side.at('configured')
+    mkdirSync(own)
+    chownSync(own, 65534, 65534)
+    writeFileSync(side.at('logging.ini'), `[DEFAULT]\nlog_file = ${own}/northd.log\n`)
+    const args = ['--detach', '--user=nobody', `--pidfile=${own}/pid`, `--unixctl=${own}/ctl`]
+    const out = await side.run('ovn-northd', [...args, `--logging-config=${side.at('logging.ini')}`])
+    expect([out.code, statSync(join(own, 'northd.log')).uid]).toEqual([0, 65534])
+    await side.end('configured/pid')
   })
 
   asRoot('ovs-vswitchd keeps the rights to its network as another user', async () => {
