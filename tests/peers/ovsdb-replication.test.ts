@@ -281,3 +281,53 @@ test.each<Maker>(['26.03', 'ours'])(
   },
   60_000,
 )
+
+test.each<Maker>(['26.03', 'ours'])(
+  'a real controller works through a relay of ours, of a source by %s',
+  async (maker) => {
+    const files = await Promise.all([create('ovn-nb'), create('ovn-sb')])
+    const [central, relay, host] = [at(`${maker}.central`), at(`${maker}.edge`), at(`${maker}.host`)]
+    await serve(maker, `${maker}.central`, ...files)
+    await serve('ours', `${maker}.edge`, `relay:OVN_Southbound:${central}`)
+    await serve('26.03', `${maker}.host`, await create('vswitch'))
+    const keep = async (...args: Parameters<Lab['start']>) => void running.push(await lab.start(...args))
+    const set = (...args: string[]) => lab.run('26.03', 'ovs-vsctl', '--no-wait', `--db=${host}`, ...args)
+    const ids = {
+      'system-id': 'hv',
+      hostname: 'hv',
+      'ovn-encap-type': 'geneve',
+      'ovn-encap-ip': '127.0.0.1',
+      'ovn-remote': relay,
+    }
+    await set(
+      'init',
+      '--',
+      'set',
+      'Open_vSwitch',
+      '.',
+      ...Object.entries(ids).map(([k, v]) => `external_ids:${k}="${v}"`),
+    )
+    await set('add-br', 'br-int', '--', 'set', 'Bridge', 'br-int', 'fail-mode=secure', 'datapath_type=dummy')
+    await set('add-port', 'br-int', 'vif', '--', 'set', 'Interface', 'vif', 'type=dummy', 'external_ids:iface-id=p')
+    await keep('26.03', 'ovn-northd', `--ovnnb-db=${central}`, `--ovnsb-db=${central}`)
+    await keep('26.03', 'ovs-vswitchd', host, '--disable-system', '--enable-dummy=override')
+    await keep('26.03', 'ovn-controller', host)
+    const nb = (...args: string[]) => lab.run('26.03', 'ovn-nbctl', '-t', '30', `--db=${central}`, ...args)
+    const address = '02:00:00:00:00:01 10.0.0.1'
+    await nb('ls-add', 'sw', '--', 'lsp-add', 'sw', 'p', '--', 'lsp-set-addresses', 'p', address)
+    // The whole way: to the southbound, to the switch, and back.
+    expect((await nb('--wait=hv', 'sync')).code).toBe(0)
+    expect((await nb('wait-until', 'Logical_Switch_Port', 'p', 'up=true')).code).toBe(0)
+    const chassis = await lab.run(
+      '26.03',
+      'ovn-sbctl',
+      `--db=${central}`,
+      '--bare',
+      '--columns=name',
+      'list',
+      'Chassis',
+    )
+    expect(chassis.stdout).toBe('hv\n')
+  },
+  90_000,
+)

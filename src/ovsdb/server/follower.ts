@@ -322,6 +322,8 @@ export class Follower {
     // What a client has begun while this server was no backup is among the rows that go.
     target.finishRunning()
     const rows = new Map<string, Map<string, Row | undefined>>()
+    // The real server has no ids for the transactions of a standalone database, and says so by this one.
+    const known = id === ZERO_UUID ? undefined : id
     try {
       for (const [name, table] of target.tables) {
         const update = updates[name]
@@ -333,7 +335,7 @@ export class Follower {
         }
         if (changes.size) rows.set(name, changes)
       }
-      target.adopt(rows, id)
+      target.adopt(rows, known)
     } catch (e) {
       if (!(e instanceof Failure)) throw e
       // What was missed can only be made good from the beginning.
@@ -341,7 +343,7 @@ export class Follower {
       this.fail(rpc, `${this.options.database}: update not taken: ${e.message}`)
       return false
     }
-    if (id !== undefined) this.lastId = id
+    if (known !== undefined) this.lastId = known
     return true
   }
 }

@@ -199,6 +199,61 @@ test('a conversion of the source reaches the relay and its clients', () => {
   expect(relay.database('D')?.schema.version).toBe('2.0.0')
 })
 
+test('a source without transaction ids, as the real standalone server is: nobody takes a part for the whole', () => {
+  const net = new Net()
+  const source = net.server()
+  const database = unwrap(source.addDatabase(schema('1.0.0')))
+  const zero = '00000000-0000-0000-0000-000000000000'
+  net.up.set('source', (stream) => {
+    const [here, there] = streamPair(net.clock)
+    source.accept(there)
+    stream.onData = (bytes) => here.write(bytes)
+    const reader = new MessageReader((json) => {
+      const { method, params, result } = json as { method?: string; params?: Json[]; result?: Json[] }
+      if (method === 'update3' && params) params[1] = zero
+      if (Array.isArray(result) && result.length === 3 && typeof result[0] === 'boolean') result[1] = zero
+      stream.write(Buffer.from(printJson(json)))
+    })
+    here.onData = (bytes) => reader.push(bytes)
+  })
+  const relay = net.server()
+  unwrap(new Relays(relay, net.transport).add('D', ['source']))
+  later(net)
+  for (const name of ['a', 'b']) database.transact([{ op: 'insert', table: 'T', row: { name } }])
+  later(net)
+  const since = (last: string) =>
+    new Client(net, relay).call('monitor_cond_since', ['D', 'm', { T: [{ columns: ['name'] }] }, last])
+  const first = since(zero)
+  expect(first).toMatch(/^\[false,/)
+  expect(first).toContain('"a"')
+  expect(first).toContain('"b"')
+  const id = /^\[false,"([^"]*)"/.exec(first)?.[1] ?? ''
+  expect(id).not.toBe(zero)
+  database.transact([{ op: 'insert', table: 'T', row: { name: 'c' } }])
+  later(net)
+  expect(since(id)).toMatch(/^\[true,.*"c"/)
+})
+
+test('changes are told before the answer to the transaction that made them', () => {
+  const { net, relay } = relayed()
+  later(net)
+  const seen: string[] = []
+  const [here, there] = streamPair(net.clock)
+  const reader = new MessageReader((json) => {
+    const { id, method } = json as { id: Json; method?: string }
+    seen.push(method ?? String(id))
+  })
+  here.onData = (bytes) => reader.push(bytes)
+  relay.accept(there)
+  const send = (id: number, method: string, params: Json) => {
+    here.write(Buffer.from(printJson({ id, method, params })))
+    net.clock.settle()
+  }
+  send(1, 'monitor', ['D', 'm', { T: {} }])
+  send(2, 'transact', ['D', insert('a')])
+  expect(seen).toEqual(['1', 'update', '2'])
+})
+
 test('a role is checked by the relay, since the source does not know its clients', () => {
   const net = new Net()
   const roles = readSchema({

@@ -394,6 +394,8 @@ export class Session implements LockHolder {
     const answer = (reply: ForwardReply) => {
       answered = true
       this.pending.delete(key)
+      // The changes came first, and go first (ovsdb-server(7), 4.1.5).
+      this.flush()
       if ('error' in reply) this.replyError(id, reply.error)
       else this.reply(id, reply.result)
     }
