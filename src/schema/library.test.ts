@@ -11,6 +11,7 @@ import { systemRandom } from '../io/random.ts'
 import { type Listener, listen } from '../io/socket.ts'
 import { schemaModule } from '../ovsdb/schema/typescript.ts'
 import {
+  ConnectFailure,
   connect,
   createServer,
   fetchSchema,
@@ -123,6 +124,57 @@ describe('connect', () => {
     const attempt = connect({ schema: northbound, remotes: `unix:${folder}/nobody`, timeout: 50 })
     await expect(attempt).rejects.toThrow('No such file or directory')
     await expect(connect({ schema: northbound, remotes: 'ssl:127.0.0.1:1', timeout: 20 })).rejects.toThrow('no keys')
+  })
+
+  it('refuses remotes that no waiting mends', async () => {
+    const kind = (attempt: Promise<unknown>) =>
+      attempt.then(
+        () => 'connected',
+        (e) => (e instanceof ConnectFailure ? `${e.reason.kind}: ${e.message}` : e),
+      )
+    expect(await kind(connect({ schema: northbound, remotes: 'tcp' }))).toBe('bad remote: tcp: bad connection method')
+    expect(await kind(connect({ schema: northbound, remotes: [] }))).toBe('bad remote: : no remote was given')
+    expect(await kind(connect({ schema: northbound, remotes: [remote, 'ssl:127.0.0.1:1'] }))).toBe(
+      'bad remote: ssl:127.0.0.1:1: no keys and certificates were given for ssl:',
+    )
+    expect(await kind(fetchSchema('nonsense', 'x'))).toBe('bad remote: nonsense: bad connection method')
+    expect(await kind(fetchSchema(`unix:${folder}/nobody`, 'x'))).toContain('no schema: unix:')
+    const tables = { Logical_Switch: { required: ['name', 'color'] } }
+    expect(await kind(connect({ schema: northbound, remotes: remote, tables }))).toBe(
+      `unsuitable: ${remote}: Logical_Switch table in OVN_Northbound database lacks color column`,
+    )
+    // a server that takes connections and says nothing
+    const silentPath = join(folder, 'silent.sock')
+    const mute = await new Promise<Listener>((resolve, reject) =>
+      listen(
+        { kind: 'unix', path: silentPath },
+        () => {},
+        (r) => (r.ok ? resolve(r.value) : reject(new Error(r.error))),
+      ),
+    )
+    expect(await kind(fetchSchema(`unix:${silentPath}`, 'x', { timeout: 50 }))).toBe(
+      'timeout: no contents within 50 ms: no answer',
+    )
+    mute.close()
+  })
+
+  it('waits for a state, and tells of connections that come and go', async () => {
+    const nb = await open()
+    await expect(nb.until(() => false, { timeout: 20 })).rejects.toThrow('not within 20 ms')
+    const states: string[] = []
+    nb.onState((state) => states.push(state))
+    const never = nb.until(() => false)
+    const locked = nb.lock('held')
+    const handle = await locked
+    const other = await open()
+    const waiting = other.lock('held')
+    other.close()
+    await expect(waiting).rejects.toThrow('connection closed')
+    handle.release()
+    nb.close()
+    await expect(never).rejects.toThrow('connection closed')
+    expect(states).toEqual(['closed'])
+    await expect(nb.edit((tx) => tx.insert('Logical_Switch', {}))).rejects.toThrow('not connected')
   })
 
   it('sees what another does, and leaves loops when closed', async () => {

@@ -5,7 +5,7 @@ import type { Draft } from './draft.ts'
 import { type EditOptions, Edits } from './edits.ts'
 import { TransactFailure } from './failure.ts'
 import type { Operation, OperationResult } from './operation.ts'
-import type { LockHandle, Replica, ReplicaChange, TableName, TableReplica } from './replica.ts'
+import type { LockHandle, Replica, ReplicaChange, ReplicaState, TableName, TableReplica } from './replica.ts'
 
 /**
  * A connection to a database: its tables, kept up to date, and transactions on it. Made by `connect`;
@@ -34,6 +34,11 @@ export class OvsdbConnection<T> {
   /** Calls `listener` once for each update, after the tables have changed. Returns how to stop it. */
   onChange(listener: (change: ReplicaChange<T>) => void): () => void {
     return this.replica.onChange(listener)
+  }
+
+  /** Calls `listener` whenever the connection comes or goes. Returns how to stop it. */
+  onState(listener: (state: ReplicaState) => void): () => void {
+    return this.replica.onState(listener)
   }
 
   /**
