@@ -213,6 +213,20 @@ describe('edits of one connection', () => {
     expect(line.rows).toEqual(['a 1'])
   })
 
+  it('end when their time is up, at the latest when the line is found dead', async () => {
+    const line = new Line()
+    line.toServer = false
+    line.insert('on its way', 0, { timeout: 1000 })
+    await line.pass()
+    line.insert('waiting', 0, { timeout: 1000 })
+    await line.pass(2000)
+    expect(line.results).toEqual(['waiting disconnected'])
+    line.world.down.add('memory')
+    line.cut()
+    await line.pass(60_000)
+    expect(line.results).toEqual(['waiting disconnected', 'on its way unknown'])
+  })
+
   it('that are waiting are told of the end', async () => {
     const line = new Line()
     line.cut()

@@ -22,6 +22,8 @@ interface Edit<T> {
   conflicts: number
   value: unknown
   timer: Timer | undefined
+  /** Its time was up while its transaction was under way: it waits for nothing after that. */
+  late: boolean
 }
 
 /** A transaction whose answer never came, but of which can be found out what became of it. */
@@ -72,6 +74,7 @@ export class Edits<T> {
         conflicts: 0,
         value: undefined,
         timer: undefined,
+        late: false,
       }
       if (this.replica.state === 'closed') reject(new TransactFailure({ kind: 'disconnected' }))
       else {
@@ -181,17 +184,21 @@ export class Edits<T> {
 
   /** Puts edits back to where they were; run when there is a connection. */
   private again(edits: readonly Edit<T>[], error: TransactError, operations: readonly Operation[]): void {
-    if (this.replica.state === 'closed') {
-      for (const edit of edits) this.failed(edit, new TransactFailure(error, operations))
-    } else this.queue.unshift(...edits)
+    const closed = this.replica.state === 'closed'
+    const left = edits.filter((edit) => !closed && !edit.late)
+    for (const edit of edits) if (!left.includes(edit)) this.failed(edit, new TransactFailure(error, operations))
+    this.queue.unshift(...left)
   }
 
   /** The connection broke before the answer. */
   private lost(edits: readonly Edit<T>[], operations: readonly Operation[]): void {
     const insert = operations.find((op) => op.op === 'insert' && op.uuid !== undefined)
-    if (this.replica.state !== 'closed' && insert?.op === 'insert' && insert.uuid !== undefined) {
-      this.unsettled = { edits, operations, table: insert.table, uuid: insert.uuid }
-    } else for (const edit of edits) this.failed(edit, new TransactFailure({ kind: 'unknown' }, operations))
+    const tells = this.replica.state !== 'closed' && insert?.op === 'insert' && insert.uuid !== undefined
+    const left = edits.filter((edit) => tells && !edit.late)
+    for (const edit of edits) {
+      if (!left.includes(edit)) this.failed(edit, new TransactFailure({ kind: 'unknown' }, operations))
+    }
+    if (tells && left.length) this.unsettled = { edits: left, operations, table: insert.table, uuid: insert.uuid }
   }
 
   /**
@@ -238,7 +245,7 @@ export class Edits<T> {
       const { edits, operations } = this.unsettled
       this.unsettled = undefined
       for (const each of edits) this.failed(each, new TransactFailure({ kind: 'unknown' }, operations))
-    }
+    } else edit.late = true
   }
 
   private closed(): void {
