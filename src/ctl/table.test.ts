@@ -25,6 +25,17 @@ const table: Table = {
 }
 
 describe('tables', () => {
+  it('as HTML, with links to where a row is', () => {
+    const uuid = 'a701faf1-5df8-42b2-8021-d650c4169dee'
+    const cells = formatTable(
+      { headings: ['_uuid', 'refers'], rows: [[{ text: uuid }, { text: `[${uuid}]` }]] },
+      { ...TABLE_STYLE, format: 'html', headings: false },
+    )
+    expect(cells.split('\n').filter((l) => l.includes('<td>'))).toEqual([
+      `    <td><a name="${uuid}">a701faf1</a></td>`,
+      `    <td>[<a href="#${uuid}">a701faf1</a>]</td>`,
+    ])
+  })
   it('as columns', () =>
     expect(formatTable(table, TABLE_STYLE)).toBe(
       'name  options\n----- --------------------\np1    {"k 1"="c<d", q="1"}\n"x y" {}\n',
