@@ -29,19 +29,13 @@ export class Transactor<T> {
   private soon = false
   private hold: Timer | undefined
   private closed = false
-  /** Transactions and operations so far, for statistics. */
-  readonly counters = { transactions: 0, operations: 0, failures: 0 }
 
   constructor(
     private readonly replica: Replica<T>,
     private readonly options: TransactorOptions,
   ) {}
 
-  /** Whether a transaction is under way, or one is to be tried again. */
-  get busy(): boolean {
-    return this.inFlight || this.hold !== undefined
-  }
-
+  /** Whether a transaction waits for its answer. */
   get underWay(): boolean {
     return this.inFlight
   }
@@ -65,8 +59,6 @@ export class Transactor<T> {
       return
     }
     this.inFlight = true
-    this.counters.transactions++
-    this.counters.operations += operations.length
     this.replica.transact(operations, (outcome) => {
       this.inFlight = false
       if (this.closed) return
@@ -76,7 +68,6 @@ export class Transactor<T> {
   }
 
   private failed(error: TransactError): void {
-    this.counters.failures++
     const wait = this.options.failed(error)
     if (wait === undefined) return
     this.hold = this.options.clock.after(wait, () => {
