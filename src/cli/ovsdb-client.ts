@@ -42,7 +42,7 @@ function leave(status: number, message?: string): void {
   const end = () => process.exit(status)
   if (message) process.stderr.write(`ovsdb-client: ${message}\n`, end)
   // what was written to the standard output goes out first
-  else process.stdout.write('', end)
+  else process.stdout.write('', (e) => process.exit(e ? 1 : status))
 }
 
 /** Runs what may fail with a message for the user. */
@@ -190,7 +190,8 @@ function session(
     ...{ rpc, server, database, args, options, clock, guard },
     print: (text) => void process.stdout.write(text),
     table: (table) => {
-      for (const piece of tablePieces(table, style)) process.stdout.write(piece)
+      // As bytes: many strings that wait would be joined to one, which may be too long.
+      for (const piece of tablePieces(table, style)) process.stdout.write(Buffer.from(piece))
     },
     readFile,
     settled: (commands) =>
