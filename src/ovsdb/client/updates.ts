@@ -7,6 +7,7 @@ import {
   type Datum,
   defaultDatum,
   Failure,
+  parseUuid,
   type Row,
   type TableSchema,
   UNLIMITED,
@@ -166,7 +167,10 @@ function eachRow(
     if (!table || !reader || rows === undefined || !isObject(rows)) continue
     for (const uuid in rows) {
       const update = rows[uuid]
-      if (update !== undefined) visit(table, reader, uuid, update)
+      if (update === undefined) continue
+      if (parseUuid(uuid) !== uuid)
+        throw new Failure({ error: 'inconsistent update', details: `${name} has no row "${uuid}": it is no uuid` })
+      visit(table, reader, uuid, update)
     }
   }
 }
