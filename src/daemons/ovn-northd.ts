@@ -106,6 +106,8 @@ function run(daemon: DaemonProcess, options: ParsedOptions): void {
     dial,
     clock,
     log,
+    // a lock is one server's own: of several northd all have to ask the same
+    leaderOnly: true,
   })
   const sb = new CountedReplica({
     schema: southbound,
@@ -113,6 +115,8 @@ function run(daemon: DaemonProcess, options: ParsedOptions): void {
     dial,
     clock,
     log,
+    // a lock is one server's own: of several northd all have to ask the same
+    leaderOnly: true,
   })
   const northd = createNorthd({
     nb,

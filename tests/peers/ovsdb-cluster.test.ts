@@ -129,6 +129,20 @@ it('follows the leader', { timeout: 90_000 }, async () => {
   nb.close()
 })
 
+it('gives a lock to one, whichever member each tries first', { timeout: 60_000 }, async () => {
+  for (const n of members) if (!alive.has(n)) start(n)
+  await leader()
+  const open = (order: readonly number[]) =>
+    connect({ schema: northbound, remotes: order.map(remote), timeout: 30_000 })
+  const all = await Promise.all([open([1, 2, 3]), open([2, 3, 1]), open([3, 1, 2])])
+  const handles = all.map((nb) => nb.replica.lock('only_one'))
+  const owners = () => handles.filter((h) => h.owned).length
+  for (let i = 0; i < 50 && owners() === 0; i++) await new Promise((done) => setTimeout(done, 100))
+  await new Promise((done) => setTimeout(done, 500))
+  expect(owners()).toBe(1)
+  for (const nb of all) nb.close()
+})
+
 it('has each edit once, however leaders die', { timeout: 120_000 }, async () => {
   for (const n of members) if (!alive.has(n)) start(n)
   const nb = await connect({ schema: northbound, remotes: members.map(remote), timeout: 30_000, probeInterval: 1000 })

@@ -348,6 +348,26 @@ describe('a remote replica', () => {
     expect(replica.state).toBe('synced')
   })
 
+  it('leaves a relay where only a leader will do', () => {
+    const { log, lines } = keptLog()
+    let connected = false
+    const { clock, replica } = scripted(
+      (method) => {
+        if (method === 'monitor_cond') return result({ Database: { u: { initial: { model: 'relay', connected } } } })
+        return result(method === 'monitor_cond_since' ? [false, LAST, {}] : {})
+      },
+      { leaderOnly: true, log },
+    )
+    clock.advance(500)
+    connected = true
+    clock.advance(3000)
+    expect(replica.state).toBe('connecting')
+    expect([...new Set(lines.filter((l) => l.level === 'warn').map((l) => l.message))]).toEqual([
+      'x: relay database server has not yet connected to the relay source; trying another server',
+      'x: relay database server cannot be a leader; trying another server',
+    ])
+  })
+
   it('does not go back in time, unless told to', () => {
     const { log, lines } = keptLog()
     const index: Record<string, number> = { a: 10, b: 7 }

@@ -8,7 +8,7 @@ export interface ServerVerdict {
 
 /**
  * Judges an update of the row that table Database of `_Server` has for our database
- * (ovsdb-server(5)): a clustered server has to be the leader, in touch with its cluster, and not
+ * (ovsdb-server(5)): a relay will not do, a clustered server has to be the leader, in touch with its cluster, and not
  * behind what we have seen. `whole`: the update is the initial contents, so that no row means no
  * such database.
  */
@@ -19,6 +19,10 @@ export function serverAccepts(updates: Json, database: string, minIndex: number,
   for (const update of changes) {
     const row = isObject(update) ? (update['initial'] ?? update['insert'] ?? update['modify']) : undefined
     if (!isObject(row)) continue
+    if (whole && row['model'] === 'relay') {
+      const why = row['connected'] === true ? 'cannot be a leader' : 'has not yet connected to the relay source'
+      return { refusal: `relay database server ${why}; trying another server` }
+    }
     if (whole && row['model'] !== 'clustered') return {}
     // a difference tells only what changed; the initial contents leave out what is false
     const untold = whole ? false : undefined
