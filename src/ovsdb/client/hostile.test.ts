@@ -154,6 +154,33 @@ describe('a hostile server', () => {
     )
   })
 
+  it.each(['__proto__', 'x', '00000000-0000-0000-0000-00000000000G'])('that names a row %s is left', (name) => {
+    const world = new World()
+    let dialled = 0
+    world.remote(undefined, {
+      dial: (_remote, done) => {
+        const [client, server] = world.pair()
+        world.server.accept(server)
+        world.clock.after(100, () => {
+          client.onData?.(
+            encode({
+              id: null,
+              method: 'update2',
+              params: ['monitor', JSON.parse(`{"Item":{"${name}":{"insert":{}}}}`)],
+            }),
+          )
+        })
+        dialled++
+        done(ok(client))
+        return () => {}
+      },
+    })
+    world.clock.advance(99)
+    expect(dialled).toBe(1)
+    world.clock.advance(5000)
+    expect(dialled).toBeGreaterThan(1)
+  })
+
   it('may nest as deep as it likes', () => {
     const clock = new VirtualClock()
     for (const depth of [900, 5000, 200_000]) {
