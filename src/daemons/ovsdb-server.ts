@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process'
 import { resolve } from 'node:path'
+import { getHeapStatistics } from 'node:v8'
 import { type ControlCommand, command } from '../base/command.ts'
 import { systemRandom } from '../io/random.ts'
+import { MessageMemory } from '../jsonrpc/memory.ts'
 import { createServer, memoryUsage, Relays, Replication, type Server, type Transport } from '../ovsdb/server/index.ts'
 import { socketTransport } from '../ovsdb/transport/sockets.ts'
 import { endText } from './_background.ts'
@@ -99,6 +101,13 @@ const OPTIONS: readonly OptionSpec[] = [
   },
 ]
 
+/** The part of the heap that messages may take while they are read: a transaction of 600 MB has room in it. */
+const HEAP_FOR_MESSAGES = 0.5
+
+function messageMemory(): MessageMemory {
+  return new MessageMemory(Math.floor(getHeapStatistics().heap_size_limit * HEAP_FOR_MESSAGES))
+}
+
 const VERSION = 'ovsdb-server (Open vSwitch) 4.0.0'
 const DEFAULT_DB = `${databaseDirectory()}/conf.db`
 
@@ -146,7 +155,7 @@ async function main(): Promise<void> {
     log: daemon.log,
     random: systemRandom,
     transport,
-    ...(size > 0 ? { limits: { size } } : {}),
+    limits: { memory: messageMemory(), ...(size > 0 ? { size } : {}) },
   })
   const replication = new Replication(server, transport, options.value('sync-from'))
   const relays = new Relays(server, transport)

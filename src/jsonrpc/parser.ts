@@ -8,6 +8,8 @@ interface Container {
   readonly object: Record<string, Json> | undefined
   /** Of an object: the name of the member that comes. */
   key: string
+  /** Of an object: how many members it has. */
+  members: number
   /** Of an array: where on the stack its elements begin. */
   readonly from: number
 }
@@ -62,6 +64,12 @@ const LONGEST_WORD = 1 << 16
 
 /** The longest string there can be in V8, in UTF-16 units. */
 const LONGEST_STRING = 2 ** 29 - 24
+/** Bytes of memory of an array or object, and of a member of it. */
+const CONTAINER = 48
+const MEMBER = 8
+/** From so many members on an object is a hash table, and a member has more weight. */
+const MANY_MEMBERS = 128
+const HASHED_MEMBER = 88
 /** Of so many pieces one is made: a piece needs more memory than a character. */
 const MANY_PIECES = 1 << 12
 
@@ -145,6 +153,8 @@ export class JsonParser {
   /** Bytes before the piece that is being read. */
   private base: number
   result: Json | undefined
+  /** Bytes of memory that the value needs so far: an estimate. */
+  weight = 0
 
   /**
    * @param depth how many arrays and objects may lie in each other.
@@ -222,7 +232,8 @@ export class JsonParser {
   private value(c: number, bytes: Uint8Array, at: number): number {
     if (c === 0x7b || c === 0x5b) {
       if (this.stack.length >= this.depth) this.fail(`input exceeds maximum nesting depth ${this.depth}`, at)
-      this.stack.push({ object: c === 0x5b ? undefined : {}, key: '', from: this.elements.length })
+      this.weight += CONTAINER
+      this.stack.push({ object: c === 0x5b ? undefined : {}, key: '', members: 0, from: this.elements.length })
       this.state = c === 0x5b ? STATE.firstElement : STATE.firstKey
       return at + 1
     }
@@ -297,8 +308,13 @@ export class JsonParser {
       return
     }
     this.state = STATE.next
-    if (!top.object) this.elements.push(value)
-    else if (top.key === '__proto__') {
+    this.weight += MEMBER
+    if (!top.object) {
+      this.elements.push(value)
+      return
+    }
+    if (++top.members > MANY_MEMBERS) this.weight += HASHED_MEMBER
+    if (top.key === '__proto__') {
       Object.defineProperty(top.object, top.key, { value, enumerable: true, configurable: true, writable: true })
     } else top.object[top.key] = value
   }
@@ -350,7 +366,10 @@ export class JsonParser {
     if (top?.object && (this.state === STATE.firstKey || this.state === STATE.key)) {
       top.key = text
       this.state = STATE.colon
-    } else this.put(text)
+    } else {
+      this.weight += MEMBER + text.length
+      this.put(text)
+    }
   }
 
   private string(bytes: Uint8Array, at: number): number {

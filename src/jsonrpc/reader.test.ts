@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { equalJson, type Json, printJson } from './json.ts'
-import { JsonError, parseJson } from './parser.ts'
+import { MessageMemory } from './memory.ts'
+import { JsonError, JsonParser, parseJson } from './parser.ts'
 import { MessageReader, type ReaderLimits } from './reader.ts'
 
 function read(bytes: Uint8Array, cuts: readonly number[], limits: Partial<ReaderLimits> = {}): Json[] {
@@ -178,4 +179,44 @@ test('pieces of all sizes, large and small ones mixed, make the same message', (
     }
     expect(got, sizes.join()).toEqual([value, value])
   }
+})
+
+test('large messages under way have so much memory together, and give it back when they are whole or given up', () => {
+  const memory = new MessageMemory(1_000_000)
+  const got: Json[] = []
+  const open = () => new MessageReader((json) => got.push(json), { whole: 1000, memory })
+  const members = (count: number) => Buffer.from(`[${'{},'.repeat(count)}`)
+  const [first, second] = [open(), open()]
+  first.push(members(10_000))
+  expect(memory.used).toBeGreaterThan(400_000)
+  expect(() => second.push(members(10_000))).toThrow(
+    'messages that are being read need more memory than the limit of 1000000 bytes',
+  )
+  second.close()
+  first.push(Buffer.from('1]'))
+  expect(got).toHaveLength(1)
+  expect(memory.used).toBe(0)
+  const third = open()
+  third.push(members(10_000))
+  third.close()
+  expect(memory.used).toBe(0)
+  // Small ones are not counted, and a reader goes on with the next.
+  first.push(Buffer.from('[1][2]'))
+  first.push(members(10_000))
+  first.push(Buffer.from('1]'))
+  expect(got).toHaveLength(4)
+  expect(memory.used).toBe(0)
+})
+
+test('a message of few bytes a value needs more memory than its size, in an estimate', () => {
+  const weigh = (text: string) => {
+    const parser = new JsonParser()
+    parser.push(Buffer.from(text))
+    return parser.weight
+  }
+  expect(weigh(`[${'{},'.repeat(999)}{}]`)).toBeGreaterThan(50_000)
+  expect(weigh(`[${'[],'.repeat(999)}[]]`)).toBeGreaterThan(50_000)
+  const members = Array.from({ length: 1000 }, (_, i) => `"k${i}":1`)
+  expect(weigh(`{${members.join()}}`)).toBeGreaterThan(50_000)
+  expect(weigh(`["${'x'.repeat(1000)}"]`)).toBeLessThan(1200)
 })

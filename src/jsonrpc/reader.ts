@@ -1,4 +1,5 @@
 import type { Json } from './json.ts'
+import type { MessageMemory } from './memory.ts'
 import { isOutside, JsonError, JsonParser, type Place } from './parser.ts'
 
 export interface ReaderLimits {
@@ -8,6 +9,8 @@ export interface ReaderLimits {
   readonly depth: number
   /** Above this many bytes a message is read piece by piece, not at once from its text. */
   readonly whole: number
+  /** Memory for large messages, shared with other readers; without limit unless given. */
+  readonly memory?: MessageMemory
 }
 
 export const DEFAULT_LIMITS: ReaderLimits = { size: 2 ** 30, depth: 1000, whole: 1 << 20 }
@@ -36,6 +39,8 @@ export class MessageReader {
   private careful = false
   private ascii = true
   private parser: JsonParser | undefined
+  /** What of `limits.memory` is taken for the message that has begun. */
+  private taken = 0
   private readonly limits: ReaderLimits
   private readonly decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   /** Blanks before the message. */
@@ -92,6 +97,23 @@ export class MessageReader {
     this.room.set(bytes.subarray(from, end), this.used)
     this.used += length
     this.chunks.push(this.room.subarray(0, this.used))
+  }
+
+  /** Lets go of the message that has begun: nothing more comes. */
+  close(): void {
+    this.parser = undefined
+    this.chunks = []
+    this.take(0)
+  }
+
+  private take(bytes: number): void {
+    const { memory } = this.limits
+    if (!memory) return
+    memory.used += bytes - this.taken
+    this.taken = bytes
+    if (bytes && memory.used > memory.limit) {
+      throw new JsonError(`messages that are being read need more memory than the limit of ${memory.limit} bytes`)
+    }
   }
 
   private tooBig(): never {
@@ -196,6 +218,7 @@ export class MessageReader {
     this.parser = new JsonParser(this.limits.depth, this.blanks)
     for (const chunk of this.chunks) this.parser.push(chunk)
     this.chunks = []
+    this.take(this.parser.weight)
   }
 
   private feed(bytes: Uint8Array, at: number): number {
@@ -203,8 +226,9 @@ export class MessageReader {
     const n = parser.push(bytes, at)
     this.size += n
     if (this.size > this.limits.size) this.tooBig()
+    this.take(parser.weight)
     if (parser.done) {
-      this.parser = undefined
+      this.close()
       this.nesting = 0
       this.inString = false
       this.escaped = false

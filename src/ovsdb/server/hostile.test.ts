@@ -3,6 +3,7 @@ import { VirtualClock } from '../../base/clock.ts'
 import { keptLog } from '../../base/log.ts'
 import { seeded } from '../../base/random.ts'
 import { type ByteStream, streamPair } from '../../base/stream.ts'
+import { MessageMemory } from '../../jsonrpc/memory.ts'
 import type { ReaderLimits } from '../../jsonrpc/reader.ts'
 import { readSchema } from '../schema/index.ts'
 import { createServer } from './index.ts'
@@ -120,4 +121,22 @@ test('what is too long, or too deep, to be written ends the connection or the tr
   clock.settle()
   expect(other.received()).toContain('"resources exhausted"')
   expect(served()).toBe(ALIVE)
+})
+
+test('messages that would need all memory: whoever sends the one too many is dropped, and nothing stays taken', () => {
+  const memory = new MessageMemory(100_000)
+  const { clock, server, client, served, said } = setup({ whole: 1000, memory })
+  const half = client()
+  half.send(`{"id":1,"method":"echo","params":[${'{},'.repeat(1000)}`)
+  const bad = client()
+  bad.send(`{"id":1,"method":"echo","params":[${'{},'.repeat(1000)}`)
+  clock.settle()
+  expect(said()[0]).toBe(
+    'client: error parsing stream: messages that are being read need more memory than the limit of 100000 bytes',
+  )
+  expect(server.sessions.size).toBe(1)
+  expect(served()).toBe(ALIVE)
+  half.stream.close()
+  clock.settle()
+  expect(memory.used).toBe(0)
 })

@@ -143,6 +143,7 @@ export class Session implements LockHolder {
     this.pending.clear()
     this.monitors.clear()
     this.held = []
+    this.reader.close()
     this.output.close()
     this.server.locks.release(this)
     this.onEnd?.(reason)
