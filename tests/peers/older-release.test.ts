@@ -62,22 +62,37 @@ describe.each<Release>(['23.03', '25.03'])('northd on the servers of %s', (relea
   }
 
   it('brings a network up, and says of the schemas what the real one of 26.03 says', async () => {
+    const real = await northd(
+      [join(referenceBin('26.03'), 'ovn-northd')],
+      () => new Promise((done) => setTimeout(done, 1500)),
+    )
+    let [older, upgraded, newer] = ['', '', '']
     const log = await northd([process.execPath, ours('ovn-northd')], () => {
       const vm = ['lsp-add', 'sw', 'vm', '--', 'lsp-set-addresses', 'vm', '0a:00:00:00:00:02 10.0.0.2']
       tool('ovn-nbctl', 'ovn-nb', 'ls-add', 'sw', '--', ...vm)
       tool('ovn-nbctl', 'ovn-nb', 'lr-add', 'r', '--', 'lrp-add', 'r', 'r-sw', '0a:00:00:00:00:01', '10.0.0.1/24')
       tool('ovn-nbctl', 'ovn-nb', 'lb-add', 'lb', '10.0.0.100:80', '10.0.0.2:80', '--', 'ls-lb-add', 'sw', 'lb')
       tool('ovn-nbctl', 'ovn-nb', '--wait=sb', 'sync')
+      older = tool('ovn-sbctl', 'ovn-sb', 'lflow-list', 'sw')
+      // both databases are upgraded under it: what was left out is written
+      for (const name of ['ovn-sb', 'ovn-nb'] as const) {
+        execFileSync(join(bin, 'ovsdb-client'), ['convert', remote(name), referenceSchema(name)], { stdio: 'ignore' })
+      }
+      tool('ovn-nbctl', 'ovn-nb', '--wait=sb', 'lsp-add', 'sw', 'vm2')
+      // not by ovn-sbctl: it goes by `_Server`, where these servers have the schema of before
+      const dump = ['-f', 'csv', 'dump', remote('ovn-sb'), 'OVN_Southbound', 'Datapath_Binding', 'nb_uuid', 'type']
+      upgraded = execFileSync(join(bin, 'ovsdb-client'), dump, { encoding: 'utf8', timeout: 20_000 })
+      newer = tool('ovn-sbctl', 'ovn-sb', 'lflow-list', 'sw')
     })
-    const flows = tool('ovn-sbctl', 'ovn-sb', 'lflow-list', 'sw')
+    expect(newer).toMatch(/table=32\s*\(ls_in_l2_lkup.*eth.dst == 0a:00:00:00:00:02/)
+    expect(newer).not.toMatch(/table=30\s*\(ls_in_l2_lkup/)
+    expect(upgraded).toMatch(/^[0-9a-f-]{36},logical-router$/m)
+    expect(upgraded).toMatch(/^[0-9a-f-]{36},logical-switch$/m)
+    const flows = older
     expect(flows).toMatch(/table=3\d\s*\(ls_in_l2_lkup.*eth.dst == 0a:00:00:00:00:02/)
     expect(tool('ovn-sbctl', 'ovn-sb', 'find', 'Port_Binding', 'logical_port=vm')).toContain('vm')
     const errors = log.split('\n').filter((l) => /\|ERR\|/.test(l))
     expect(errors).toEqual([])
-    const real = await northd(
-      [join(referenceBin('26.03'), 'ovn-northd')],
-      () => new Promise((done) => setTimeout(done, 1500)),
-    )
     expect(complaints(log)).toEqual(complaints(real))
     expect(complaints(log).length).toBeGreaterThan(5)
   })
