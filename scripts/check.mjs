@@ -38,6 +38,7 @@ const source = files.filter((f) => /^(src|tests|bench|scripts)\/.*\.(ts|mjs)$/.t
 
 check('layers.json and the tsconfig files agree', () => tool('scripts/layers.mjs', '--check'))
 check('types and layers (tsc -b)', () => tool('node_modules/typescript/bin/tsc', '-b'))
+check('the package has its types (npm pack)', () => tool('scripts/package.mjs'))
 check('lint and format (biome)', () =>
   tool('node_modules/@biomejs/biome/bin/biome', 'ci', '--colors=off', '--diagnostic-level=error', '.'),
 )
