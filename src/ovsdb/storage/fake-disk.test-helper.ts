@@ -11,6 +11,8 @@ interface Node {
   synced: Uint8Array
   current: Uint8Array
   writes: Write[]
+  /** How often all of it was synced at once: a sync that was begun before has nothing left to do. */
+  whole: number
 }
 
 function put(content: Uint8Array, w: Write): Uint8Array {
@@ -50,7 +52,7 @@ export class FakeDisk implements FileSystem {
       node.writes.push(w)
     }
     if (!node) {
-      node = { synced: new Uint8Array(), current: new Uint8Array(), writes: [] }
+      node = { synced: new Uint8Array(), current: new Uint8Array(), writes: [], whole: 0 }
       this.files.set(path, node)
     }
     const file = node
@@ -77,6 +79,7 @@ export class FakeDisk implements FileSystem {
       sync(done) {
         const { current } = file
         const count = file.writes.length
+        const { whole } = file
         if (disk.failingSyncs > 0) {
           disk.failingSyncs--
           // The system forgets what it could not write, and says so once.
@@ -87,14 +90,21 @@ export class FakeDisk implements FileSystem {
           return
         }
         disk.pending.push(() => {
-          file.synced = current
-          file.writes = file.writes.slice(count)
+          if (file.whole === whole) {
+            file.synced = current
+            file.writes = file.writes.slice(count)
+          }
           done()
         })
       },
       syncNow() {
+        if (disk.failingSyncs > 0) {
+          disk.failingSyncs--
+          fail('EIO')
+        }
         file.synced = file.current
         file.writes = []
+        file.whole++
       },
       close() {},
     }
@@ -141,7 +151,7 @@ export class FakeDisk implements FileSystem {
   }
 
   setContents(path: string, content: Uint8Array): void {
-    this.files.set(path, { synced: content, current: content, writes: [] })
+    this.files.set(path, { synced: content, current: content, writes: [], whole: 0 })
     this.syncDirectory()
   }
 

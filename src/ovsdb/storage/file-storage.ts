@@ -85,6 +85,8 @@ export function describeProblem(problem: LogProblem): string {
 export class FileStorage implements Storage {
   private readonly log: Log
   private syncing = false
+  /** Those for whom the sync under way is, and those for whom the next will be. */
+  private served: ((error?: string) => void)[] = []
   private waiting: ((error?: string) => void)[] = []
   private snapshotSize: number
   private compactedAt: number
@@ -209,6 +211,7 @@ export class FileStorage implements Storage {
       for (const done of waiting) done(this.broken)
       return
     }
+    this.served = waiting
     this.syncing = true
     file.sync((e) => {
       this.syncing = false
@@ -217,8 +220,10 @@ export class FileStorage implements Storage {
         this.broken = `${this.name}: fsync failed (${errorText(e)})`
         this.unsynced = file
       }
-      for (const done of waiting) done(e ? this.broken : undefined)
-      if (this.waiting.length) this.startSync()
+      const { served } = this
+      this.served = []
+      for (const done of served) done(e ? this.broken : undefined)
+      if (this.waiting.length && !this.syncing) this.startSync()
     })
   }
 
@@ -351,10 +356,17 @@ export class FileStorage implements Storage {
       if (this.appending) this.file.truncate(this.end)
       this.file.syncNow()
     } catch (e) {
+      this.broken = `${this.name}: fsync failed (${errorText(e)})`
+      this.unsynced = this.file
       this.log.err(`${this.name}: fsync failed (${errorText(e)})`, { code: 'write-failed' })
     }
     this.file.close()
     this.lock.release()
+    // The sync under way may find the file closed: it is this one that counts.
+    const waiting = [...this.served, ...this.waiting]
+    this.served = []
+    this.waiting = []
+    for (const done of waiting) done(this.file === this.unsynced ? this.broken : undefined)
   }
 }
 

@@ -111,3 +111,22 @@ test('after a failed sync nothing is acknowledged as durable that comes behind w
   disk.crash(seeded(1))
   expect(names(open(disk).database)).toEqual(['n0', 'n1', 'n2'])
 })
+
+test('who waits for a sync when the file is closed is told what came of it', () => {
+  for (const fails of [false, true]) {
+    const { disk, database, storage } = fresh()
+    const told = [durable(database, 0), durable(database, 1)]
+    expect(told).toEqual([{}, {}])
+    if (fails) disk.failingSyncs = 2
+    storage.close()
+    for (const { answer } of told) {
+      if (fails) expect(answer).toContain('fsync failed')
+      else expect(answer).toBe('ok')
+    }
+    const before = told.map((t) => t.answer)
+    disk.finishSyncs()
+    expect(told.map((t) => t.answer)).toEqual(before)
+    disk.crash(seeded(1))
+    if (!fails) expect(names(open(disk).database)).toEqual(['n0', 'n1'])
+  }
+})
