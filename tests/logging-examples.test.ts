@@ -233,6 +233,7 @@ export class My extends BaseLogger {
     await until(() => existsSync(join(dir, 'b.log')))
     child.kill('SIGTERM')
     await ended(child)
+    expect(read('b.log')).toContain('logging.ini: logging is as it says now')
     expect(read('b.log')).toContain('terminating')
     expect(read('a.log')).not.toContain('terminating')
   })

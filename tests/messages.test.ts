@@ -43,6 +43,14 @@ it('docs/MESSAGES.md explains each code that the sources log, and no other', () 
   expect([...new Set(explained)].toSorted()).toEqual([...used].toSorted())
 })
 
+it('docs/MESSAGES.md has each of its rows in a table', () => {
+  const lines = readFileSync('docs/MESSAGES.md', 'utf8').split('\n')
+  const strays = lines.filter(
+    (line, i) => line.startsWith('| ') && lines[i - 1] === '' && !lines[i + 1]?.startsWith('|--'),
+  )
+  expect(strays).toEqual([])
+})
+
 it('each warning and error has a code', () => {
   expect(sources().flatMap(({ file, text }) => withoutCode(file, text))).toEqual([])
 })

@@ -160,6 +160,7 @@ export class DaemonLog {
     this.vlog.attach('console', undefined)
     this.hub.use([this.vlog, loaded.value.backend, this.counter])
     for (const warning of loaded.value.warnings) log.warn(warning, { code: 'LOGGING_PARAMETER_IGNORED' })
+    if (!start) log.info(`${options.value('logging-config')}: logging is as it says now`)
   }
 
   /** Nobody reads standard error any more. */
