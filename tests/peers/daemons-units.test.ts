@@ -42,7 +42,7 @@ run('systemd units', () => {
   const moved = (unit: string) => {
     const { ours } = lab
     return readFileSync(join('packaging', unit), 'utf8')
-      .replaceAll('/usr/bin/', `${ours.bin}/`)
+      .replaceAll('/usr/local/bin/', `${ours.bin}/`)
       .replace(/\/usr\/share\/[\w/]*\/([\w-]+)\.ovsschema/, (_, name) => referenceSchema(name))
       .replace(/\/(var\/lib|var\/log|run)\/(ovn|openvswitch)/g, ours.dir)
   }
