@@ -1,3 +1,4 @@
+import { constants } from 'node:crypto'
 import { createServer, type Socket } from 'node:net'
 import { connect, createSecureContext, type SecureContextOptions, TLSSocket } from 'node:tls'
 import { err, ok, type Result } from '../base/result.ts'
@@ -50,6 +51,8 @@ function contextOptions(keys: TlsKeys): SecureContextOptions {
     ...(keys.ca === undefined ? {} : { ca: keys.ca }),
     minVersion: min,
     maxVersion: max,
+    // One handshake a connection: by another one the peer could change who it is.
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
     ...(ciphers ? { ciphers } : {}),
   }
 }
@@ -108,6 +111,7 @@ function handshake(raw: Socket, tls: TlsServer, accept: (stream: ByteStream) => 
   socket.on('error', (e) => refuse(e.message))
   socket.on('close', () => clearTimeout(timer))
   socket.on('secure', () => {
+    if (settled) return
     clearTimeout(timer)
     if (keys.value.bootstrap !== undefined) {
       // Whoever comes first would be the authority: that is for servers to be that are asked.

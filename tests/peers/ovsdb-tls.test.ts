@@ -1,7 +1,8 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { connect } from 'node:tls'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { referenceBin } from './reference.ts'
@@ -229,6 +230,25 @@ async function serve(program: readonly string[], port: number): Promise<void> {
   throw new Error(`no answer at port ${port}`)
 }
 
+/** Whether a client may make a second handshake on its connection. */
+function renegotiates(port: number): Promise<boolean> {
+  const file = (name: string) => readFileSync(join(dir, name))
+  const keys = { key: file('me.key'), cert: file('me.pem'), ca: file('ca.pem') }
+  return new Promise((resolve) => {
+    const socket = connect(
+      { port, host: '127.0.0.1', maxVersion: 'TLSv1.2', checkServerIdentity: () => undefined, ...keys },
+      () => {
+        socket.renegotiate({}, (error) => {
+          resolve(!error)
+          socket.destroy()
+        })
+      },
+    )
+    socket.on('error', () => resolve(false))
+    socket.on('close', () => resolve(false))
+  })
+}
+
 test('certificates and roles: every operation is answered as by the real server', async () => {
   const [real, ours] = [17311, 17312]
   await serve([tool('ovsdb-server')], real)
@@ -240,6 +260,7 @@ test('certificates and roles: every operation is answered as by the real server'
     )
     expect(mine, text).toBe(theirs)
   }
+  expect([await renegotiates(real), await renegotiates(ours)]).toEqual([false, false])
   expect(call(ours, 'stranger', 'list-dbs', 'AT')).toContain('failed')
   expect(call(ours, 'me', '--ssl-protocols=TLSv1.2', 'list-dbs', 'AT')).toContain('R')
 }, 60_000)
