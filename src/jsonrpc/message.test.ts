@@ -15,6 +15,7 @@ test.each<[Json, string]>([
   [{ id: 1, method: null, params: [] }, 'method is not a JSON string'],
   [{ method: 1, params: 1, zz: 1 }, 'method is not a JSON string'],
   [{ params: {}, zz: 1 }, 'message has unexpected member "zz"'],
+  [{ 'a\n"b': 1 }, 'message has unexpected member "a\n"b"'],
   [{ d: 1, c: 2, b: 3, a: 4 }, 'message has unexpected member "a"'],
   [{ id: 1, method: 'm', params: {}, result: 1 }, '"params" must be JSON array'],
   [{ params: {} }, '"params" must be JSON array'],

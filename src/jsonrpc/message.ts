@@ -1,5 +1,5 @@
 import { err, ok, type Result } from '../base/result.ts'
-import { isArray, isObject, type Json, printString } from './json.ts'
+import { isArray, isObject, type Json } from './json.ts'
 
 /** A message of JSON-RPC 1.0. */
 export type Message =
@@ -16,7 +16,7 @@ export function readMessage(json: Json): Result<Message> {
   const { method } = json
   if (method !== undefined && typeof method !== 'string') return err('method is not a JSON string')
   const unexpected = Object.keys(json).filter((name) => !MEMBERS.has(name))
-  if (unexpected.length) return err(`message has unexpected member ${printString(unexpected.sort()[0] ?? '')}`)
+  if (unexpected.length) return err(`message has unexpected member "${unexpected.sort()[0]}"`)
   const params = json['params'] ?? undefined
   const result = json['result'] ?? undefined
   const error = json['error'] ?? undefined
