@@ -161,6 +161,14 @@ it('filters by level and module', async () => {
   expect(read('some.log')).toBe('2026-11-24T08:38:31.793Z|00001|main|WARN|this one\n')
 })
 
+it.each(['log_disable=yes', 'log_local=no'])('with %s writes no file', async (line) => {
+  const s = await logging(`[DEFAULT]\nlog_file=none.log\n${line}\n`)
+  s.hub.log('main').emer('nobody hears it')
+  s.hub.close()
+  expect(readdirSync(dir)).not.toContain('none.log')
+  expect(s.hub.log('main').enabled('emer')).toBe(false)
+})
+
 it('writes JSON that ovn logs reads', async () => {
   const s = await logging('[DEFAULT]\nlog_file=j.log\nlog_format=json\n')
   s.hub.log('binding').info('Claiming lport "a"', { port: 'a', n: 3 })
