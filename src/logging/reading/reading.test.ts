@@ -136,6 +136,14 @@ it('takes lines without any time by their levels', () => {
   expect([...records([timed], 'c', NOW)]).toHaveLength(1)
 })
 
+it('prints levels in colour to a terminal', () => {
+  const printed = (level: string, colour: boolean) =>
+    [...records([`2026-11-24T08:38:31Z|00001|m|${level}|a\n`], 'c', NOW)].map(recordPrinter(['c'], colour)).join('')
+  const colours = ['EMER', 'ERR', 'WARN'].map((level) => printed(level, true))
+  for (const text of colours) expect(text).toContain('\x1b[')
+  expect(printed('ERR', false)).not.toContain('\x1b')
+})
+
 it('prints the component, and no control characters to a terminal', () => {
   const [r] = records(['2026-11-24T08:38:31Z|00001|m|ERR|a\x1b[2Jb\n'], 'c', NOW)
   if (!r) throw new Error('no record')
