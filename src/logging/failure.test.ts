@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -149,6 +150,29 @@ describe.each(['vlog', ...Object.keys(DIALECTS)])('%s', (dialect) => {
     const lost = Number(/: log written again, (\d+) lines lost$/.exec(s.said[1] ?? '')?.[1])
     expect(lost + text(path).split('\n').length - 1).toBe(8)
     expect(s.said).toHaveLength(2)
+  })
+
+  it('a folder without permission is said once; when there is one, lines go out by themselves', async () => {
+    const path = fresh()
+    const nobody = 65534
+    const root = process.getuid?.() === 0
+    chmodSync(dir, 0o777)
+    chmodSync(dirname(path), 0o555)
+    if (root) process.seteuid?.(nobody)
+    try {
+      const s = await logging(dialect, path)
+      await s.lines('lost', 4)
+      expect(s.said).toEqual([`${path}: cannot write log: Permission denied`])
+      if (root) process.seteuid?.(0)
+      chmodSync(dirname(path), 0o777)
+      if (root) process.seteuid?.(nobody)
+      await s.lines('kept', 4)
+      s.hub.close()
+      expect(await lacks(path, 'kept 3')).toEqual([])
+      expect(s.said).toHaveLength(2)
+    } finally {
+      if (root) process.seteuid?.(0)
+    }
   })
 
   it('a file that is removed or moved: written on until told to reopen, or found by itself where it is watched', async () => {
