@@ -427,6 +427,7 @@ const frames = fc.constantFrom(
   udp(2, 7),
   udp(2, 8),
   udp(1, 8, { tags: [vlanTag(9)] }),
+  udp(1, 8, { tags: [vlanTag(9), vlanTag(9)] }),
   craft({ eth, ip4: { src: 1, dst: 2, ttl: 1 }, udp: { src: 1, dst: 7, payload: new Uint8Array(1) } }),
   craft({
     eth,
@@ -434,6 +435,36 @@ const frames = fc.constantFrom(
     udp: { src: 7, dst: 1, payload: new Uint8Array(1) },
   }),
 )
+
+test.each([
+  [
+    'pushes a tag before two of its kind',
+    ['table=0,priority=1,actions=push_vlan:0x8100,set_field:4105->vlan_vid,output:2'],
+    [[vlanTag(9), vlanTag(9)], [vlanTag(9)]],
+  ],
+  [
+    'looks at the tag behind one that went',
+    [
+      'table=0,priority=1,actions=pop_vlan,resubmit(,1)',
+      'table=1,priority=2,vlan_tci=0x1000/0x1000,actions=output:2',
+      'table=1,priority=1,actions=output:3',
+    ],
+    [[vlanTag(9)], [vlanTag(9), vlanTag(8)]],
+  ],
+] as const)('a cached flow that %s is for as many tags', (_, flows, packets) => {
+  const cached = new Fixture(3)
+  const fresh = new Fixture(3)
+  fresh.sw.datapath.flowLimit = 0
+  for (const flow of flows) {
+    const parsed = parseFlow(flow)
+    if (!parsed.ok) throw new Error(flow)
+    for (const f of [cached, fresh]) f.send(parsed.value)
+  }
+  for (const tags of packets) {
+    const frame = udp(1, 8, { tags: [...tags] })
+    expect(cached.inject(1, frame)).toEqual(fresh.inject(1, frame))
+  }
+})
 
 test('cached flows give what a fresh look through the tables gives, whatever the flows', () => {
   fc.assert(

@@ -130,11 +130,15 @@ function one(ctx: Context, a: Action, last: boolean, all: readonly Action[], ind
       return
     case 'push_vlan':
       seeVlan(ctx)
+      // With two tags the inner one falls off: whoever has one tag gets another packet.
+      if (((key[K.VLAN1] as number) & K.VLAN_PRESENT) !== 0) wildcards[K.VLAN1] = 0xffffffff
       key[K.VLAN1] = key[K.VLAN0] as number
       key[K.VLAN0] = ((a.ethertype << 16) | K.VLAN_PRESENT) >>> 0
       return
     case 'pop_vlan':
       seeVlan(ctx)
+      // What is matched from now on is the inner tag, or that there is none.
+      if (((key[K.VLAN0] as number) & K.VLAN_PRESENT) !== 0) wildcards[K.VLAN1] = 0xffffffff
       key[K.VLAN0] = key[K.VLAN1] as number
       key[K.VLAN1] = 0
       return
