@@ -35,9 +35,16 @@ function withoutCode(file: string, text: string): string[] {
   })
 }
 
+function codes(): Set<string> {
+  return new Set(sources().flatMap(({ text }) => [...text.matchAll(CODE)].map((m) => m[1] ?? '')))
+}
+
+it('each code is of lower-case words with dashes between them', () => {
+  expect([...codes()].filter((code) => !/^[a-z0-9]+(-[a-z0-9]+)+$/.test(code))).toEqual([])
+})
+
 it('docs/MESSAGES.md explains each code that the sources log, and no other', () => {
-  const used = new Set<string>()
-  for (const { text } of sources()) for (const m of text.matchAll(CODE)) used.add(m[1] ?? '')
+  const used = codes()
   const rows = readFileSync('docs/MESSAGES.md', 'utf8').matchAll(/^\| ((?:`[^`]+`(?:, )?)+) \|/gm)
   const explained = [...rows].flatMap((row) => [...(row[1] ?? '').matchAll(/`([^`]+)`/g)].map((m) => m[1] ?? ''))
   expect([...new Set(explained)].toSorted()).toEqual([...used].toSorted())

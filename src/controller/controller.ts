@@ -147,7 +147,7 @@ export class Controller {
         return range().last
       },
       previous: (key) => this.persistedZone(key),
-      full: () => log.child('ct_zone').warn('exhausted all ct zones', { code: 'CT_ZONES_EXHAUSTED' }),
+      full: () => log.child('ct_zone').warn('exhausted all ct zones', { code: 'ct-zones-exhausted' }),
     })
     const places = declarePlaces(graph, {
       sb: inputs,
@@ -509,7 +509,7 @@ export class Controller {
         const log = this.options.log.child('rconn')
         // The bridge may be about to be made: that takes the switch a moment, and is no trouble.
         if (this.failedDials++ === 0) log.info(`${bridge}: connection failed`)
-        else log.warn(`${bridge}: connection failed`, { code: 'SWITCH_UNREACHABLE', bridge })
+        else log.warn(`${bridge}: connection failed`, { code: 'switch-unreachable', bridge })
         this.dialAgain()
       }
     }

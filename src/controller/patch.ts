@@ -40,7 +40,7 @@ export function declarePatches(
     const network = row.options.get('network_name')
     if (network === undefined) {
       parts.log.err(`${row.type} port '${row.logical_port}' has no network name.`, {
-        code: 'NETWORK_NAME_MISSING',
+        code: 'network-name-missing',
         lport: row.logical_port,
       })
       return
@@ -50,7 +50,7 @@ export function declarePatches(
       // A localnet port is on every chassis of its datapath, whether or not that has the network.
       if (row.type === 'l2gateway') {
         parts.log.err(`bridge not found for l2gateway port '${row.logical_port}' with network name '${network}'`, {
-          code: 'BRIDGE_NOT_FOUND',
+          code: 'bridge-not-found',
           lport: row.logical_port,
         })
       }
@@ -59,7 +59,7 @@ export function declarePatches(
     const [, bridge] = mapping
     if (!bridgeNames.has(bridge)) {
       parts.log.warn(`Bridge '${bridge}' not found for network '${network}'`, {
-        code: 'BRIDGE_NOT_FOUND',
+        code: 'bridge-not-found',
         lport: row.logical_port,
       })
       return

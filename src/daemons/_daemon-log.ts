@@ -88,7 +88,7 @@ export class DaemonLog {
       closeSync(openSync(path, 'a', 0o640))
       if (user) chownSync(path, user.uid, user.gid)
     } catch (e) {
-      this.log('vlog').warn(`failed to open ${path} for logging: ${errorText(e)}`, { code: 'LOG_NOT_WRITTEN' })
+      this.log('vlog').warn(`failed to open ${path} for logging: ${errorText(e)}`, { code: 'log-not-written' })
       process.exit(1)
     }
     this.vlog.attach('file', new FileAppender({ path, onTrouble: this.trouble }))
@@ -121,7 +121,7 @@ export class DaemonLog {
     if (appender) this.vlog.attach('syslog', appender)
     if (text !== undefined)
       this.log('vlog').warn('--syslog-target flag is deprecated, use --syslog-method instead', {
-        code: 'DEPRECATED_OPTION',
+        code: 'deprecated-option',
       })
   }
 
@@ -129,7 +129,7 @@ export class DaemonLog {
   private readonly trouble = (message: string): void => {
     // The log itself may be what cannot be written, so that standard error gets it, too.
     process.stderr.write(`${this.setting.name}: ${message}\n`)
-    this.setting.clock.after(0, () => this.log('vlog').warn(message, { code: 'LOG_NOT_WRITTEN' }))
+    this.setting.clock.after(0, () => this.log('vlog').warn(message, { code: 'log-not-written' }))
   }
 
   /**
@@ -149,7 +149,7 @@ export class DaemonLog {
     const log = this.log('vlog')
     if (!loaded.ok) {
       if (start) fatal(loaded.error)
-      log.warn(`${loaded.error}: logging stays as it was`, { code: 'LOGGING_CONFIG_REFUSED' })
+      log.warn(`${loaded.error}: logging stays as it was`, { code: 'logging-config-refused' })
       return
     }
     // A module may take its time to load, and another SIGHUP come before it stands.
@@ -159,7 +159,7 @@ export class DaemonLog {
     }
     this.vlog.attach('console', undefined)
     this.hub.use([this.vlog, loaded.value.backend, this.counter])
-    for (const warning of loaded.value.warnings) log.warn(warning, { code: 'LOGGING_PARAMETER_IGNORED' })
+    for (const warning of loaded.value.warnings) log.warn(warning, { code: 'logging-parameter-ignored' })
     if (!start) log.info(`${options.value('logging-config')}: logging is as it says now`)
   }
 

@@ -104,7 +104,7 @@ export class VirtualHost {
       this.log.warn(
         `${i.name}: ${formatIp(ip)} is used by ${mac === undefined ? 'another host' : formatMac(mac)} too`,
         {
-          code: 'HOST_ADDRESS_CONFLICT',
+          code: 'host-address-conflict',
         },
       )
       this.onConflict?.(ip, mac)

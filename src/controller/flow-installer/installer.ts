@@ -139,7 +139,7 @@ export class FlowInstaller {
       case 'error': {
         const kind = this.awaited.get(message.xid)
         this.options.log.warn(`OpenFlow error: ${errorText(message.error)}`, {
-          code: 'OPENFLOW_ERROR',
+          code: 'openflow-error',
           xid: message.xid,
         })
         if (kind === 'dump') {
@@ -181,7 +181,7 @@ export class FlowInstaller {
     const known = maps.find((m) => m.class === GENEVE_OPTION.class && m.type === GENEVE_OPTION.type)
     if (known && known.index !== 0) {
       this.options.log.err(`switch using tun_metadata${known.index} for the option of OVN, tun_metadata0 is needed`, {
-        code: 'TLV_SLOT_TAKEN',
+        code: 'tlv-slot-taken',
       })
     }
     if (!known) {

@@ -142,7 +142,7 @@ export function declareLowering(graph: Graph, flows: Derived<Flow>, parts: Lower
       const result = translate(text, datapath, environment, asking)
       if (!result) return
       if (!result.ok) {
-        log.warn(result.error, { code: 'INVALID_LOGICAL_FLOW', lflow: text._uuid, datapath: datapath.name })
+        log.warn(result.error, { code: 'invalid-logical-flow', lflow: text._uuid, datapath: datapath.name })
         return
       }
       for (let i = 0; i < result.value.match.conjunctions; i++) {
@@ -197,7 +197,7 @@ export function declareLowering(graph: Graph, flows: Derived<Flow>, parts: Lower
       const flags = METER_FLAG.KBPS | METER_FLAG.STATS | METER_FLAG.BURST
       const band: MeterBand = { type: 'drop', rate: Number(rate.rate), burst: Number(rate.burst), precedence: 0 }
       out.emit(meters, String(id), { id, flags, bands: [band] })
-    } else log.err(`could not find meter named "${key}"`, { code: 'METER_NOT_FOUND', meter: key })
+    } else log.err(`could not find meter named "${key}"`, { code: 'meter-not-found', meter: key })
   })
   return { groups, meters, conjunctionIds, groupIds, meterIds }
 }

@@ -84,7 +84,7 @@ export class PacketIns {
       default:
         if (this.services.apply(effect)) return
         this.count(`unsupported: ${effect.type}`)
-        this.log.warn(`${effect.type} is not supported`, { code: 'PACKET_IN_UNSUPPORTED' })
+        this.log.warn(`${effect.type} is not supported`, { code: 'packet-in-unsupported' })
     }
   }
 

@@ -130,7 +130,7 @@ export class SouthboundWriter {
       if (wanted !== undefined && wanted !== this.complaint)
         this.parts.log
           .child('chassis')
-          .warn(wanted, { code: 'CHASSIS_NOT_CONFIGURED', chassis: this.parts.chassisName })
+          .warn(wanted, { code: 'chassis-not-configured', chassis: this.parts.chassisName })
       this.complaint = wanted
       return []
     }

@@ -53,7 +53,7 @@ function reopenFile(vlog: VlogBackend, logging: Logging): string | undefined {
   if (next === undefined) return undefined
   const log = logging.log('vlog')
   if ('error' in next) {
-    log.warn(`failed to open ${file.path} for logging: ${next.error}`, { code: 'LOG_NOT_WRITTEN' })
+    log.warn(`failed to open ${file.path} for logging: ${next.error}`, { code: 'log-not-written' })
     return next.error
   }
   if (!next.first) log.info('closing log file')

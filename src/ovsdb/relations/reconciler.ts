@@ -179,7 +179,7 @@ export class Reconciler<T> {
 
   private failed(error: TransactError): void {
     const { sent } = this
-    this.options.log.warn(`transaction failed: ${describeTransactError(error)}`, { code: 'TRANSACTION_FAILED' })
+    this.options.log.warn(`transaction failed: ${describeTransactError(error)}`, { code: 'transaction-failed' })
     const { clock } = this.options
     let wait = MAX_RETRY_MS
     for (const { name, key } of sent) {
