@@ -31,7 +31,7 @@ export function joinChanges<T>(first: ReplicaChange<T>, second: ReplicaChange<T>
  * The changes of a replica from the moment it is made, for `for await`. A reader that is slow gets later
  * ones joined, so that what waits for it is never more than the rows there are.
  */
-export class Changes<T> implements AsyncIterableIterator<ReplicaChange<T>, undefined> {
+export class Changes<T> implements AsyncIterableIterator<ReplicaChange<T>> {
   private readonly waiting: ReplicaChange<T>[] = []
   private readonly readers: ((result: IteratorResult<ReplicaChange<T>, undefined>) => void)[] = []
   private readonly stops: (() => void)[]

@@ -45,7 +45,8 @@ export class OvsdbConnection<T> {
    * Every change from now on, for `for await`, until the loop is left or the connection closed. One that
    * waits for a slow loop is joined with those before it, so it never grows beyond the tables.
    */
-  changes(): AsyncIterableIterator<ReplicaChange<T>, undefined> {
+  // One type argument: TypeScript before 5.6 knows no other.
+  changes(): AsyncIterableIterator<ReplicaChange<T>> {
     return new Changes(this.replica)
   }
 
