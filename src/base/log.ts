@@ -51,8 +51,8 @@ export function logTo(sink: (line: LogLine) => void, module = '', floor: Level =
 
 export const silent: Log = logTo(() => {}, '', 'emer')
 
-/** A log that keeps its lines, for tests. */
-export function keptLog(): { log: Log; lines: LogLine[] } {
+/** A log that keeps its lines down to `floor`, for tests. */
+export function keptLog(floor: Level = 'dbg'): { log: Log; lines: LogLine[] } {
   const lines: LogLine[] = []
-  return { log: logTo((line) => lines.push(line)), lines }
+  return { log: logTo((line) => lines.push(line), '', floor), lines }
 }

@@ -210,11 +210,12 @@ export class DaemonProcess {
     const coverage = new Coverage(() => allCounts(face), this.clock)
     const own = [...this.logging.commands(), ...commonCommands(this.version, coverage, () => this.exit())]
     if (face.usage) own.push(memoryCommand(face.usage))
-    this.control = serveControl(path, [...own, ...face.commands], (error) => {
+    const opened = (error?: string) => {
       if (error !== undefined) this.fatal(`${path}: could not initialize control socket (${error})`)
       this.removals.push(() => this.control?.close())
       done()
-    })
+    }
+    this.control = serveControl(path, [...own, ...face.commands], opened, this.log)
   }
 
   private startMetrics(face: DaemonFace, ready: () => void): void {

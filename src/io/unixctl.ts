@@ -1,7 +1,9 @@
 import type { ControlCommand } from '../base/command.ts'
 import { eventCounter } from '../base/event-counter.ts'
+import { type Log, silent } from '../base/log.ts'
 import type { ByteStream } from '../base/stream.ts'
 import { isArray, isObject, type Json, printJson, printString } from '../jsonrpc/json.ts'
+import { MessageLog } from '../jsonrpc/message-log.ts'
 import { MessageReader } from '../jsonrpc/reader.ts'
 import { listen } from './socket.ts'
 
@@ -48,7 +50,8 @@ function chosen(
 }
 
 /** Serves one connection: requests one after the other, each answered before the next is read. */
-function serve(stream: ByteStream, commands: ReadonlyMap<string, ControlCommand>): void {
+function serve(stream: ByteStream, commands: ReadonlyMap<string, ControlCommand>, log: Log): void {
+  const messages = new MessageLog(log, stream.peer)
   let json = false
   const queue: Json[] = []
   let busy = false
@@ -59,6 +62,7 @@ function serve(stream: ByteStream, commands: ReadonlyMap<string, ControlCommand>
       stream.close(new Error('bad request'))
       return
     }
+    if (messages.enabled) messages.received(message)
     const { method, params, id = null } = message
     received.hit()
     busy = true
@@ -70,7 +74,9 @@ function serve(stream: ByteStream, commands: ReadonlyMap<string, ControlCommand>
       const value =
         json && member === 'result' ? `{"reply-format":"plain","reply":${printString(text)}}` : printString(text)
       const other = member === 'result' ? ',"error":null' : ''
-      stream.write(Buffer.from(`{"id":${printJson(id)},"${member}":${value}${other}}`))
+      const bytes = Buffer.from(`{"id":${printJson(id)},"${member}":${value}${other}}`)
+      if (messages.enabled) messages.sentBytes(bytes)
+      stream.write(bytes)
       busy = false
       next()
     }
@@ -108,6 +114,7 @@ export function serveControl(
   path: string,
   initial: readonly ControlCommand[],
   ready: (error?: string) => void,
+  log: Log = silent,
 ): ControlServer {
   const commands = new Map<string, ControlCommand>()
   for (const c of [...ownCommands(commands), ...initial]) commands.set(c.name, c)
@@ -123,7 +130,7 @@ export function serveControl(
   let closed = false
   listen(
     { kind: 'unix', path },
-    (stream) => serve(stream, commands),
+    (stream) => serve(stream, commands, log),
     (result) => {
       if (!result.ok) {
         ready(result.error)

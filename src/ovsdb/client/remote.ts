@@ -121,7 +121,7 @@ export class RemoteReplica<T> extends BaseReplica<T> {
   }
 
   private start(stream: ByteStream): void {
-    const rpc = new RpcClient(stream, () => this.clock.monotonic())
+    const rpc = new RpcClient(stream, () => this.clock.monotonic(), this.log)
     this.rpc = rpc
     this.monitored = false
     this.asked = false

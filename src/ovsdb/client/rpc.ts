@@ -1,5 +1,7 @@
+import { type Log, silent } from '../../base/log.ts'
 import type { ByteStream } from '../../base/stream.ts'
 import { isArray, isObject, type Json, printJson } from '../../jsonrpc/json.ts'
+import { MessageLog } from '../../jsonrpc/message-log.ts'
 import { JsonError } from '../../jsonrpc/parser.ts'
 import { MessageReader } from '../../jsonrpc/reader.ts'
 
@@ -23,6 +25,7 @@ export class RpcClient {
   private next = 0
   private readonly pending = new Map<number, (reply: RpcReply) => void>()
   private ended = false
+  private readonly messages: MessageLog
   /** When something last came in, by `monotonic`. */
   lastReceived: number
 
@@ -33,7 +36,9 @@ export class RpcClient {
   constructor(
     private readonly stream: ByteStream,
     private readonly monotonic: () => number,
+    log: Log = silent,
   ) {
+    this.messages = new MessageLog(log, stream.peer)
     this.lastReceived = monotonic()
     const reader = new MessageReader((json) => this.receive(json), { whole: WHOLE })
     stream.onData = (bytes) => {
@@ -69,11 +74,13 @@ export class RpcClient {
   }
 
   private send(message: Json): void {
+    if (this.messages.enabled) this.messages.sent(message)
     this.stream.write(encoder.encode(printJson(message)))
   }
 
   /** A message with many parameters, as a big transaction is: its text is never whole in memory. */
   private sendPieces(method: string, params: readonly Json[], id: number): void {
+    if (this.messages.enabled) this.messages.sent({ method, params, id })
     let text = `{"id":${id},"method":"${method}","params":[`
     params.forEach((param, i) => {
       text += (i ? ',' : '') + printJson(param)
@@ -90,6 +97,7 @@ export class RpcClient {
       this.end('message is not an object')
       return
     }
+    if (this.messages.enabled) this.messages.received(json)
     const { id, method, params } = json
     if (typeof method === 'string') {
       if (!isArray(params)) this.end('params is not an array')

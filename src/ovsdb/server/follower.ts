@@ -166,7 +166,7 @@ export class Follower {
   }
 
   private adopt(stream: ByteStream): void {
-    const rpc = new RpcClient(stream, () => this.server.clock.monotonic())
+    const rpc = new RpcClient(stream, () => this.server.clock.monotonic(), this.server.log)
     this.rpc = rpc
     rpc.onNotification = (method, params) => this.notification(rpc, method, params)
     rpc.onEnd = (reason) => this.ended(reason)

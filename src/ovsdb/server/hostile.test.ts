@@ -12,7 +12,7 @@ const schema = readSchema({ name: 'D', tables: { T: { columns: { name: { type: '
 
 function setup(limits: Partial<ReaderLimits> = {}) {
   const clock = new VirtualClock()
-  const { log, lines } = keptLog()
+  const { log, lines } = keptLog('info')
   const server = createServer({ clock, log, random: seeded(1), limits })
   const added = server.addDatabase(schema)
   if (!added.ok) throw new Error(added.error)

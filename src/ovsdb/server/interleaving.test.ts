@@ -142,7 +142,7 @@ function play(seed: number): void {
   const r = seeded(seed)
   const disk = new FakeDisk()
   const clock = new UnsteadyClock(seeded(seed + 1))
-  const { log, lines } = keptLog()
+  const { log, lines } = keptLog('info')
   expect(createFile(disk, 'db', readSchema(schemaJson(0)))).toBeUndefined()
   const start = () => {
     const server = createServer({ clock, log, random: seeded(seed + 2) })

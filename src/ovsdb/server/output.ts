@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts'
 import type { ByteStream } from '../../base/stream.ts'
+import { type MessageLog, noMessages } from '../../jsonrpc/message-log.ts'
 
 /** Bytes that are made one piece at a time, as the reader takes them. */
 export interface Producer {
@@ -42,6 +43,7 @@ export class Output {
   constructor(
     private readonly stream: ByteStream,
     private readonly clock: Clock,
+    private readonly messages: MessageLog = noMessages,
   ) {
     stream.onDrain = () => {
       this.onTaken?.()
@@ -59,11 +61,18 @@ export class Output {
     return this.queuedBytes + this.stream.queued
   }
 
+  /** Sends a message. */
   text(text: string): void {
     this.bytes(Buffer.from(text))
   }
 
+  /** Sends a message. */
   bytes(bytes: Uint8Array): void {
+    if (this.messages.enabled) this.messages.sentBytes(bytes)
+    this.put(bytes)
+  }
+
+  private put(bytes: Uint8Array): void {
     if (!this.queue.length && this.stream.queued <= HIGH) {
       this.stream.write(bytes)
       return
@@ -72,7 +81,29 @@ export class Output {
     this.queuedBytes += bytes.length
   }
 
-  produce(producer: Producer): void {
+  /** Sends a message of which all but the beginning and the end is made as it is taken. */
+  produce(producer: Producer, head = '', tail = ''): void {
+    if (head) this.put(Buffer.from(head))
+    this.queueProducer(this.messages.enabled ? this.watched(producer, head, tail) : producer)
+    if (tail) this.put(Buffer.from(tail))
+  }
+
+  /** The same pieces; when the last was taken the message is logged. */
+  private watched(producer: Producer, head: string, tail: string): Producer {
+    const message = this.messages.gather()
+    message.add(Buffer.from(head))
+    return {
+      piece(i) {
+        const bytes = producer.piece(i)
+        message.add(bytes ?? Buffer.from(tail))
+        if (!bytes) message.end()
+        return bytes
+      },
+      stop: () => producer.stop?.(),
+    }
+  }
+
+  private queueProducer(producer: Producer): void {
     this.queue.push({ producer, next: 0 })
     if (this.queue.length === 1) this.pump()
   }

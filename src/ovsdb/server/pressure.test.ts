@@ -28,7 +28,7 @@ const schemaOf = (version: string) =>
 
 function setup() {
   const clock = new SlowClock()
-  const { log, lines } = keptLog()
+  const { log, lines } = keptLog('info')
   const server = createServer({ clock, log, random: seeded(1) })
   const added = server.addDatabase(readSchema(schemaOf('1.0.0')))
   if (!added.ok) throw new Error(added.error)

@@ -55,7 +55,7 @@ class TestClient {
 
 function setup() {
   const clock = new VirtualClock()
-  const { log, lines } = keptLog()
+  const { log, lines } = keptLog('info')
   const server = createServer({ clock, log, random: seeded(1) })
   const added = server.addDatabase(schema)
   if (!added.ok) throw new Error(added.error)

@@ -2,6 +2,7 @@ import type { Timer } from '../../base/clock.ts'
 import type { ByteStream } from '../../base/stream.ts'
 import { isObject, type Json, type JsonObject, printJson, printString } from '../../jsonrpc/json.ts'
 import { readMessage } from '../../jsonrpc/message.ts'
+import { MessageLog } from '../../jsonrpc/message-log.ts'
 import { JsonError } from '../../jsonrpc/parser.ts'
 import { MessageReader } from '../../jsonrpc/reader.ts'
 import { Monitor, type MonitorVersion, readConditionChange, readRequests } from '../monitor/index.ts'
@@ -32,6 +33,7 @@ const TOO_LONG = 'a message for it would be longer than any string can be'
 
 /** One client: JSON-RPC 1.0 over a stream (RFC 7047 §4). */
 export class Session implements LockHolder {
+  private readonly messages: MessageLog
   private readonly output: Output
   private readonly reader: MessageReader
   private readonly monitors = new Map<string, Monitor>()
@@ -58,7 +60,8 @@ export class Session implements LockHolder {
     const { clock } = server
     this.heard = clock.monotonic()
     this.progress = this.heard
-    this.output = new Output(stream, clock)
+    this.messages = new MessageLog(server.log, stream.peer)
+    this.output = new Output(stream, clock, this.messages)
     this.output.onIdle = () => this.idle()
     this.output.onTaken = () => {
       this.progress = clock.monotonic()
@@ -221,6 +224,7 @@ export class Session implements LockHolder {
       this.drop('Protocol error')
       return
     }
+    if (this.messages.enabled) this.messages.received(json)
     const message = read.value
     if (message.kind === 'request') this.request(message.method, message.params, message.id)
     else if (message.kind === 'notification') this.notification(message.method, message.params)
@@ -272,9 +276,7 @@ export class Session implements LockHolder {
       this.output.text(`${head}${first.value}${tail}`)
       return
     }
-    this.output.text(`${head}${first.value}${second.value}`)
-    this.output.produce(producer(rest))
-    this.output.text(tail)
+    this.output.produce(producer(rest), `${head}${first.value}${second.value}`, tail)
   }
 
   private replyError(id: Json, error: string): void {
@@ -454,9 +456,8 @@ export class Session implements LockHolder {
       this.output.text(version === 3 ? `${head}[false,"${database.lastId}",${dump.whole}]}` : `${head}${dump.whole}}`)
       return
     }
-    this.output.text(version === 3 ? `${head}[false,"${database.lastId}",` : head)
-    this.output.produce(dump.pieces)
-    this.output.text(version === 3 ? ']}' : '}')
+    const [before, after] = version === 3 ? [`${head}[false,"${database.lastId}",`, ']}'] : [head, '}']
+    this.output.produce(dump.pieces, before, after)
   }
 
   private conditionChange(params: readonly Json[], id: Json): void {
