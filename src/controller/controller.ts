@@ -147,7 +147,7 @@ export class Controller {
         return range().last
       },
       previous: (key) => this.persistedZone(key),
-      full: () => log.child('ct_zone').warn('exhausted all ct zones', { code: 'ct-zones-exhausted' }),
+      full: (zone) => log.child('ct_zone').warn('exhausted all ct zones', { code: 'ct-zones-exhausted', zone }),
     })
     const places = declarePlaces(graph, {
       sb: inputs,

@@ -41,7 +41,9 @@ export function declarePatches(
     if (network === undefined) {
       parts.log.err(`${row.type} port '${row.logical_port}' has no network name.`, {
         code: 'network-name-missing',
-        lport: row.logical_port,
+        port: row.logical_port,
+        datapath: row.datapath,
+        row: row._uuid,
       })
       return
     }
@@ -51,7 +53,9 @@ export function declarePatches(
       if (row.type === 'l2gateway') {
         parts.log.err(`bridge not found for l2gateway port '${row.logical_port}' with network name '${network}'`, {
           code: 'bridge-not-found',
-          lport: row.logical_port,
+          port: row.logical_port,
+          datapath: row.datapath,
+          row: row._uuid,
         })
       }
       return
@@ -60,7 +64,9 @@ export function declarePatches(
     if (!bridgeNames.has(bridge)) {
       parts.log.warn(`Bridge '${bridge}' not found for network '${network}'`, {
         code: 'bridge-not-found',
-        lport: row.logical_port,
+        port: row.logical_port,
+        datapath: row.datapath,
+        row: row._uuid,
       })
       return
     }

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../base/clock.ts'
 import type { Underlay } from '../base/datagram.ts'
 import type { FramePort } from '../base/frame.ts'
-import type { Log } from '../base/log.ts'
+import type { Fields, Log } from '../base/log.ts'
 import { below, type Random } from '../base/random.ts'
 import { type Action, OFPP } from '../openflow/actions/action.ts'
 import type { OpenFlowChannel } from '../openflow/connection/channel.ts'
@@ -206,13 +206,13 @@ export class Switch implements World, DatapathHost {
       }
     }
     bridge.addPort(port)
-    this.log.info(`bridge ${bridge.name}: added interface ${port.name} on port ${port.number}`)
+    this.log.info(`bridge ${bridge.name}: added interface ${port.name} on port ${port.number}`, about(port))
     return port
   }
 
   removePort(port: BridgePort): void {
     port.bridge.removePort(port)
-    this.log.info(`bridge ${port.bridge.name}: deleted interface ${port.name} on port ${port.number}`)
+    this.log.info(`bridge ${port.bridge.name}: deleted interface ${port.name} on port ${port.number}`, about(port))
     this.bfd.remove(port)
     if (port.tunnel) this.tunnels.remove(port)
     const dp = port.datapath
@@ -462,4 +462,8 @@ export class Switch implements World, DatapathHost {
     this.conntrack.close()
     this.datapath.close()
   }
+}
+
+function about(port: BridgePort): Fields {
+  return { bridge: port.bridge.name, interface: port.name }
 }

@@ -142,7 +142,7 @@ export function declareLowering(graph: Graph, flows: Derived<Flow>, parts: Lower
       const result = translate(text, datapath, environment, asking)
       if (!result) return
       if (!result.ok) {
-        log.warn(result.error, { code: 'invalid-logical-flow', lflow: text._uuid, datapath: datapath.name })
+        log.warn(result.error, { code: 'invalid-logical-flow', row: text._uuid, datapath: datapath.uuid })
         return
       }
       for (let i = 0; i < result.value.match.conjunctions; i++) {

@@ -1,11 +1,13 @@
-import type { Log } from '../../base/log.ts'
+import type { Fields, Log } from '../../base/log.ts'
 import { OPCODE } from '../../logical/opcodes.ts'
 import type { OpenFlowChannel } from '../../openflow/connection/channel.ts'
 import type { Message, PacketIn } from '../../openflow/messages/message.ts'
 import { PACKET_IN_FORMAT } from '../../openflow/nicira/message.ts'
 import type { ControllerState } from '../controller.ts'
+import { US } from '../interfaces.ts'
 import type { Effect, PacketInEnvironment } from '../packet-in/effect.ts'
 import { handlePacketIn } from '../packet-in/handle.ts'
+import { datapathOf, inportOf } from '../packet-in/metadata.ts'
 import { parseUserdata } from '../packet-in/userdata.ts'
 import { Services } from '../services/services.ts'
 import { LearnedRows } from './learned-rows.ts'
@@ -60,18 +62,16 @@ export class PacketIns {
   private packetIn(message: PacketIn): void {
     const userdata = parseUserdata(message.userdata)
     this.count((userdata.ok && NAMES.get(userdata.value.opcode)) || 'unknown')
-    for (const effect of handlePacketIn(message, this.environment)) this.apply(effect)
+    for (const effect of handlePacketIn(message, this.environment)) this.apply(effect, message)
   }
 
-  private apply(effect: Effect): void {
-    const { options, installer } = this.state
+  private apply(effect: Effect, message: PacketIn): void {
     switch (effect.type) {
       case 'send':
-        this.state.send({ ...effect.message, xid: installer.nextXid() })
+        this.state.send({ ...effect.message, xid: this.state.installer.nextXid() })
         return
       case 'log':
-        if (effect.level !== 'dbg') options.log.child(effect.module)[effect.level](effect.message)
-        else options.log.child(effect.module).dbg(effect.message)
+        this.say(effect, message)
         return
       case 'mac_binding':
       case 'fdb':
@@ -84,8 +84,23 @@ export class PacketIns {
       default:
         if (this.services.apply(effect)) return
         this.count(`unsupported: ${effect.type}`)
-        this.log.warn(`${effect.type} is not supported`, { code: 'packet-in-unsupported' })
+        this.log.warn(`${effect.type} is not supported`, { code: 'packet-in-unsupported', ...this.about(message) })
     }
+  }
+
+  /** A warning is of what a machine sent: with a code, so that none fills the disk. */
+  private say({ module, level, message }: Effect & { type: 'log' }, packet: PacketIn): void {
+    const log = this.state.options.log.child(module)
+    if (!log.enabled(level)) return
+    const about = this.about(packet)
+    if (level === 'info' || level === 'dbg') log[level](message, about)
+    else log[level](message, { code: 'packet-in-refused', ...about })
+  }
+
+  /** Where a packet came in: the logical port, and its datapath. */
+  private about(packet: PacketIn): Fields {
+    const row = this.learned.port(datapathOf(packet), inportOf(packet))
+    return { port: row?.logical_port, datapath: row?.datapath, chassis: this.state.chassis.us.peek(US)?.name }
   }
 
   private count(what: string): void {

@@ -111,7 +111,12 @@ export class LearnedRows {
         if (!vport || !parent || !us || vport.type !== 'virtual') return []
         if (vport.chassis === us.uuid && vport.virtual_parent === parent.logical_port) return []
         const names = `${vport.logical_port} for this chassis with the virtual parent ${parent.logical_port}`
-        log.child('pinctrl').info(`Claiming virtual lport ${names}`)
+        log.child('pinctrl').info(`Claiming virtual lport ${names}`, {
+          port: vport.logical_port,
+          chassis: us.name,
+          datapath: vport.datapath,
+          row: vport._uuid,
+        })
         const row = { chassis: us.uuid, virtual_parent: parent.logical_port }
         return [{ op: 'update', table: 'Port_Binding', where: [['_uuid', '==', vport._uuid]], row }]
       }

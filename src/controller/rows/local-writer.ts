@@ -346,11 +346,11 @@ export class LocalWriter {
     const says = row.external_ids.has('ovn-installed')
     const wanted = new Map<string, string | undefined>()
     if (there && !says) {
-      log.info(`Setting lport ${port} ovn-installed in OVS`, { lport: port, interface: name })
+      log.info(`Setting lport ${port} ovn-installed in OVS`, { port, interface: name, row: row._uuid })
       wanted.set('ovn-installed', 'true')
       wanted.set('ovn-installed-ts', String(this.installedAt.get(port) ?? this.parts.clock.now()))
     } else if (!bound && says && this.parts.settled()) {
-      log.info(`Removing iface ${name} ovn-installed in OVS`, { interface: name })
+      log.info(`Removing iface ${name} ovn-installed in OVS`, { port, interface: name, row: row._uuid })
       wanted.set('ovn-installed', undefined)
     }
     const mutations = mapChanges('external_ids', row.external_ids, wanted)

@@ -1,4 +1,4 @@
-import type { Log } from '../../base/log.ts'
+import type { Fields, Log } from '../../base/log.ts'
 import type { Operation } from '../../ovsdb/client/operation.ts'
 import type { Replica } from '../../ovsdb/client/replica.ts'
 import type { PortBinding, Southbound } from '../../schema/southbound.ts'
@@ -22,7 +22,7 @@ export function portOperations(sb: Replica<Southbound>, row: PortBinding, ctx: P
   const { us, binding } = ctx
   const primary = row.chassis === us.uuid
   const additional = row.additional_chassis.includes(us.uuid)
-  const fields = { lport: row.logical_port, chassis: us.name }
+  const fields = { port: row.logical_port, chassis: us.name, datapath: row.datapath, row: row._uuid }
   const update: Row = {}
   const encap = encapOf(sb, us, binding)
 
@@ -66,7 +66,7 @@ export function portOperations(sb: Replica<Southbound>, row: PortBinding, ctx: P
   return [{ op: 'update', table: 'Port_Binding', where: [['_uuid', '==', row._uuid]], row: update }]
 }
 
-function sayAddresses(row: PortBinding, log: Log, fields: { lport: string; chassis: string }): void {
+function sayAddresses(row: PortBinding, log: Log, fields: Fields): void {
   for (const mac of row.mac) log.info(`${row.logical_port}: Claiming ${mac}`, fields)
 }
 

@@ -66,7 +66,8 @@ function dhcpv4(
     context.log.child('northd').warn(`Required DHCPv4 options not defined for lport - "${port.name}"`, {
       code: 'bad-dhcp',
       port: port.name,
-      dhcp_options: row._uuid,
+      datapath: port.switch,
+      row: row._uuid,
     })
     return
   }
@@ -120,7 +121,8 @@ function dhcpv6(
     context.log.child('northd').warn(`server_id not present in the DHCPv6 options for lport "${port.name}"`, {
       code: 'bad-dhcpv6',
       port: port.name,
-      dhcp_options: row._uuid,
+      datapath: port.switch,
+      row: row._uuid,
     })
     return
   }

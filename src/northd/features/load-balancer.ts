@@ -118,7 +118,7 @@ export function loadBalancerRelations(
         const wanted = 'should be an IP address (or an IP address and a port number with : as a separator).'
         graph.log.child('northd_lb').warn(`Failed to initialize LB VIP: ${key}: ${wanted}`, {
           code: 'bad-vip',
-          load_balancer: row._uuid,
+          row: row._uuid,
         })
         continue
       }

@@ -96,7 +96,7 @@ function policy(context: Context, flow: AddFlow, router: string, row: LogicalRou
 
 /** The port whose network a next hop is in. */
 function resolve(context: Context, router: string, row: LogicalRouterPolicy, text: string): Hop | undefined {
-  const about = { policy: row._uuid, datapath: router }
+  const about = { row: row._uuid, datapath: router }
   const prefix = parsePrefix(text)
   const hop = prefix && hopBy(portsOf(context, router, row), prefix, text)
   if (hop) return hop

@@ -114,7 +114,7 @@ function resolve(
 ): Route | undefined {
   const prefix = parsePrefix(row.ip_prefix)
   const log = graph.log.child('northd')
-  const about = { route: row._uuid, datapath: router }
+  const about = { row: row._uuid, datapath: router }
   if (!prefix) {
     log.warn(`bad 'ip_prefix' ${row.ip_prefix} in static route ${row._uuid}`, { code: 'bad-prefix', ...about })
     return undefined

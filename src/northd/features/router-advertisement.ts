@@ -29,7 +29,12 @@ export function routerAdvertisements({ graph, topology, flows, meters }: Context
     if (mode === undefined || !port.enabled || !topology.switchPeer(port)) return
     if (!port.addresses.v6.some((n) => !isLinkLocal(n))) return
     if (!MODES.includes(mode)) {
-      graph.log.warn(`Invalid address mode [${mode}] defined`, { code: 'bad-ra', port: port.name })
+      graph.log.warn(`Invalid address mode [${mode}] defined`, {
+        code: 'bad-ra',
+        port: port.name,
+        datapath: port.router,
+        row: port.uuid,
+      })
       return
     }
     const flow = flows.on(out, port.router, 'features/router-advertisement.ts')

@@ -1,3 +1,4 @@
+import type { Fields } from '../../base/log.ts'
 import type { Derived, Graph, Request } from '../../reactive/index.ts'
 import type { Context } from '../context.ts'
 import type { Topology } from '../topology/topology.ts'
@@ -40,21 +41,22 @@ export function tunnelKeys(
     out.emit(ports, p.name, { space: p.router, wanted: wanted(p.options) })
     if (p.distributedGateway) out.emit(ports, p.redirect, { space: p.router, late: true })
   })
-  const full = (what: string) => () => graph.log.warn(`all ${what} tunnel ids exhausted`, { code: 'no-tunnel-key' })
+  const full = (what: string, about: Fields) =>
+    graph.log.warn(`all ${what} tunnel ids exhausted`, { code: 'no-tunnel-key', ...about })
   return {
     datapathKeys: graph.allocate('datapath key', 4, datapaths, {
       first: 1,
       last: MAX_DATAPATH_KEY,
       previous: memory.datapath,
       pick: 'least',
-      full: full('datapath'),
+      full: (datapath) => full('datapath', { datapath }),
     }),
     portKeys: graph.allocate('port key', 7, ports, {
       first: 1,
       last: MAX_PORT_KEY,
       previous: memory.port,
       pick: 'after greatest',
-      full: full('port'),
+      full: (port, datapath) => full('port', { port, datapath }),
     }),
   }
 }

@@ -176,7 +176,12 @@ export class Topology {
       if (owner === undefined) return
       const addresses = routerAddresses(row.mac, row.networks)
       if (!addresses) {
-        graph.log.child('northd').warn(`bad 'mac' ${row.mac}`, { code: 'bad-mac', port: row.name })
+        graph.log.child('northd').warn(`bad 'mac' ${row.mac}`, {
+          code: 'bad-mac',
+          port: row.name,
+          datapath: owner,
+          row: row._uuid,
+        })
         return
       }
       const gateway = row.gateway_chassis.length > 0 || row.ha_chassis_group !== undefined

@@ -44,6 +44,7 @@ test('one wish that is refused holds up no other', () => {
   w.rows.mark('item', 'c')
   w.clock.settle()
   expect(w.names()).toEqual(['a', 'b', 'c'])
+  expect(w.lines.at(-1)?.fields).toMatchObject({ code: 'transaction-failed', transaction: 'bad x' })
   const tries = w.lines.length
   w.clock.advance(600_000)
   // It is tried again, now and then.

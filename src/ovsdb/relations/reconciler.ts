@@ -9,6 +9,7 @@ import {
   type TransactError,
 } from '../client/replica.ts'
 import { ServerLimits } from './limits.ts'
+import { aboutRefused } from './refused.ts'
 import { Transactor } from './transactor.ts'
 
 /**
@@ -179,7 +180,11 @@ export class Reconciler<T> {
 
   private failed(error: TransactError): void {
     const { sent } = this
-    this.options.log.warn(`transaction failed: ${describeTransactError(error)}`, { code: 'transaction-failed' })
+    this.options.log.warn(`transaction failed: ${describeTransactError(error)}`, {
+      code: 'transaction-failed',
+      transaction: sent.slice(0, MOST_TOLD).map(markText).join(', '),
+      ...aboutRefused(error),
+    })
     const { clock } = this.options
     let wait = MAX_RETRY_MS
     for (const { name, key } of sent) {
@@ -197,6 +202,9 @@ export class Reconciler<T> {
     if (error.kind === 'refused') clock.after(wait, () => this.schedule())
   }
 }
+
+/** How many of the keys that a transaction is about are told of one that failed. */
+const MOST_TOLD = 8
 
 interface Mark {
   readonly name: string

@@ -164,6 +164,7 @@ describe('rows as relations wish them', () => {
     w.clock.advance(3500)
     const refused = w.lines.filter((l) => l.fields?.['code'] === 'transaction-refused')
     expect(refused.length).toBe(4)
+    expect(refused[0]?.fields).toMatchObject({ table: 'Item', row: expect.stringMatching(/^[0-9a-f-]{36}$/) })
     w.wishes.set('c', { size: 3, parts: [] })
     w.clock.advance(2000)
     expect(w.shown().length).toBe(3)

@@ -6,6 +6,7 @@ import type { ColumnValues, Operation } from '../client/operation.ts'
 import { describeTransactError, type Replica, type RowChange, type TransactError } from '../client/replica.ts'
 import type { DatabaseSchema, Datum, Row } from '../schema/index.ts'
 import { ServerLimits } from './limits.ts'
+import { aboutRefused } from './refused.ts'
 import { inherit, rename, retire, revive } from './same-row.ts'
 import { Transactor } from './transactor.ts'
 
@@ -174,8 +175,11 @@ export class RowSink<T> {
   private failed(error: TransactError): number {
     this.matched = false
     if (error.kind === 'refused')
-      this.options.log.err(`transaction error: ${describeTransactError(error)}`, { code: 'transaction-refused' })
-    else this.options.log.info(`transaction not done: ${describeTransactError(error)}`)
+      this.options.log.err(`transaction error: ${describeTransactError(error)}`, {
+        code: 'transaction-refused',
+        ...aboutRefused(error),
+      })
+    else this.options.log.info(`transaction not done: ${describeTransactError(error)}`, aboutRefused(error))
     return error.kind === 'conflict' ? 0 : RETRY_MS
   }
 

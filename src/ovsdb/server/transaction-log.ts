@@ -29,7 +29,7 @@ export class TransactionLog {
         const op = !old ? 'inserted' : now ? 'updated' : 'deleted'
         const columns = [...table.schema.columns.values()].map((c) => `${c.name}:${valueText(c.type, row[c.name])}`)
         const fields = [`table:${name}`, `op:${op}`, `_uuid:${row._uuid}`, `_version:${row._version}`, ...columns]
-        this.log.info(fields.join(','))
+        this.log.info(fields.join(','), { database: database.name, table: name, row: row._uuid, transaction: delta.id })
       }
     }
   }

@@ -1,5 +1,6 @@
 import { parseMac } from '../../address/mac.ts'
 import type { Timer } from '../../base/clock.ts'
+import type { Fields } from '../../base/log.ts'
 import type { Replica } from '../../ovsdb/client/replica.ts'
 import type { OpenVSwitch, OVS } from '../../schema/index.ts'
 import { DEFAULT_TIMEOUTS, type Timeouts } from '../conntrack/connection.ts'
@@ -247,7 +248,7 @@ export class Configuration {
       this.interfaces.set(iface.name, c)
       if (c.error && !this.reported.has(`${iface.name} ${c.error}`)) {
         this.reported.add(`${iface.name} ${c.error}`)
-        this.sw.log.warn(c.error, { code: 'interface-open', interface: iface.name })
+        this.sw.log.warn(c.error, { code: 'interface-open', ...about(iface) })
       }
     }
     const p = c.port
@@ -292,7 +293,7 @@ export class Configuration {
   private change(p: BridgePort, iface: OVS.Interface): void {
     const spec = portSpec(iface)
     if ('error' in spec) {
-      this.sw.log.warn(spec.error, { code: 'interface-options', interface: iface.name })
+      this.sw.log.warn(spec.error, { code: 'interface-options', ...about(iface) })
       return
     }
     p.peer = spec.peer
@@ -361,4 +362,9 @@ function timeoutsOf(t: ReadonlyMap<string, number>): Timeouts {
   const out: Record<string, number> = { ...DEFAULT_TIMEOUTS }
   for (const [k, seconds] of t) if (k in out) out[k] = seconds * 1000
   return out as unknown as Timeouts
+}
+
+/** What a line about an interface carries: its row, and the logical port that it is for. */
+function about(iface: OVS.Interface): Fields {
+  return { interface: iface.name, port: iface.external_ids.get('iface-id'), row: iface._uuid }
 }

@@ -54,6 +54,7 @@ export class Vport implements DpPort {
       this.refused.add(address)
       this.host.log.warn(`${this.name}: cannot listen at ${address}:${this.port} (${(e as Error).message})`, {
         code: 'tunnel-bind',
+        interface: this.name,
       })
       return undefined
     }
