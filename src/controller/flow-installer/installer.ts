@@ -1,6 +1,6 @@
 import { equalBytes, Writer } from '../../base/bytes.ts'
 import type { Clock, Timer } from '../../base/clock.ts'
-import type { Log } from '../../base/log.ts'
+import type { Fields, Log } from '../../base/log.ts'
 import type { Action } from '../../openflow/actions/action.ts'
 import { actionContext } from '../../openflow/actions/context.ts'
 import { encodeActions } from '../../openflow/actions/encode.ts'
@@ -141,6 +141,7 @@ export class FlowInstaller {
         this.options.log.warn(`OpenFlow error: ${errorText(message.error)}`, {
           code: 'openflow-error',
           xid: message.xid,
+          ...this.aboutSent(message.xid),
         })
         if (kind === 'dump') {
           // A switch without groups or meters has none to read.
@@ -349,6 +350,15 @@ export class FlowInstaller {
     const xid = this.nextXid()
     this.sent.set(xid, { kind, key })
     return xid
+  }
+
+  /** What a message carried, for the log: of a flow the cookie, which is how its logical flow's uuid begins. */
+  private aboutSent(xid: number): Fields {
+    const about = this.sent.get(xid)
+    if (!about) return {}
+    if (about.kind !== 'flows') return { [about.kind === 'groups' ? 'group' : 'meter']: about.key }
+    const flow = this.desired.flows.get(about.key)
+    return flow ? { cookie: flow.cookie.toString(16).padStart(8, '0'), table: flow.table } : {}
   }
 
   private isRefused(kind: Kind, key: string, want: unknown): boolean {
