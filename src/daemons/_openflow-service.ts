@@ -101,7 +101,7 @@ export class OpenFlowService {
    */
   private accept(name: string, stream: ByteStream, s: Served, target?: string, ended?: () => void): void {
     const probeInterval = target === undefined ? 0 : PROBE
-    const options = { clock: this.clock, versions: [...s.versions], probeInterval }
+    const options = { clock: this.clock, versions: [...s.versions], probeInterval, log: this.log }
     openChannel(stream, options, (r) => {
       if (!r.ok) {
         this.log.dbg(() => `${name}<->${stream.peer}: ${r.error}`)

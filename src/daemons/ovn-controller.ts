@@ -43,6 +43,7 @@ const MODULES = [
   'rconn',
   'reconnect',
   'unixctl',
+  'vconn',
   'vlog',
 ]
 
@@ -85,7 +86,7 @@ function run(daemon: DaemonProcess, given: ParsedOptions): void {
   const openflow: DialSwitch = (bridge, done, target) => {
     dialStream(target ?? `unix:${ovsRundir}/${bridge}.mgmt`, (stream) => {
       if (!stream.ok) done(undefined)
-      else openChannel(stream.value, { clock, versions: [OF15] }, (r) => done(r.ok ? r.value : undefined))
+      else openChannel(stream.value, { clock, versions: [OF15], log }, (r) => done(r.ok ? r.value : undefined))
     })
   }
 

@@ -35,7 +35,9 @@ const OPTIONS: readonly OptionSpec[] = [
     hidden: true,
   },
 ]
-const MODULES = ['bridge', 'bfd', 'connmgr', 'ofproto', 'netdev', 'tunnel', 'ovsdb_cs', 'reconnect', 'vlog']
+const MODULES = [
+  ...['bridge', 'bfd', 'connmgr', 'jsonrpc', 'netdev', 'ofproto', 'ovsdb_cs', 'reconnect', 'tunnel', 'vconn', 'vlog'],
+]
 
 /** The host's network interfaces, those without an address too. */
 function interfaces(): string[] {

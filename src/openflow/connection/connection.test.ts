@@ -1,8 +1,10 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { fromHex, toHex } from '../../base/bytes.ts'
 import { VirtualClock } from '../../base/clock.ts'
+import { keptLog, type Log, silent } from '../../base/log.ts'
 import { type ByteStream, streamPair } from '../../base/stream.ts'
 import type { Message, Version } from '../messages/message.ts'
+import * as text from '../text/message.ts'
 import type { OpenFlowChannel } from './channel.ts'
 import { channelPair } from './pair.ts'
 import { openChannel } from './stream-channel.ts'
@@ -10,9 +12,15 @@ import { helloOf, negotiate, versionsText } from './version.ts'
 
 const bytes = (hex: string) => fromHex(hex) as Uint8Array
 
-function open(clock: VirtualClock, stream: ByteStream, versions: readonly Version[], probeInterval = 0) {
+function open(
+  clock: VirtualClock,
+  stream: ByteStream,
+  versions: readonly Version[],
+  probeInterval = 0,
+  log: Log = silent,
+) {
   const state: { channel?: OpenFlowChannel; error?: string; got: Message[] } = { got: [] }
-  openChannel(stream, { clock, versions, probeInterval }, (r) => {
+  openChannel(stream, { clock, versions, probeInterval, log }, (r) => {
     if (!r.ok) {
       state.error = r.error
       return
@@ -22,6 +30,8 @@ function open(clock: VirtualClock, stream: ByteStream, versions: readonly Versio
   })
   return state
 }
+
+vi.mock(import('../text/message.ts'), { spy: true })
 
 describe('channels over a stream', () => {
   test('agree on the highest common version and exchange messages', () => {
@@ -101,4 +111,37 @@ test('hello carries a bitmap only where the version would claim too much', () =>
   expect(helloOf(1, [4]).versions).toEqual([4])
   expect(negotiate([1, 4, 6], { type: 'hello', xid: 0, version: 5 })).toBe(4)
   expect(versionsText([6, 4])).toBe('versions 0x04 and 0x06')
+})
+
+describe('what the log tells of messages', () => {
+  function talk(floor: 'dbg' | 'info'): string[] {
+    const clock = new VirtualClock()
+    const { log, lines } = keptLog(floor)
+    const [a, b] = streamPair(clock)
+    const one = open(clock, a, [4, 6], 0, log)
+    open(clock, b, [1, 6])
+    clock.settle()
+    one.channel?.send({ type: 'echo_request', xid: 7, data: bytes('0102') })
+    clock.settle()
+    return lines.map((l) => `${l.module}|${l.level}|${l.message.replace(a.peer, 'PEER')}`)
+  }
+
+  test('each, at DBG, with the words of the real programs', () => {
+    expect(talk('dbg')).toEqual([
+      'vconn|dbg|PEER: sent (Success): OFPT_HELLO (OF1.5) (xid=0x1):\n version bitmap: 0x04, 0x06',
+      'vconn|dbg|PEER: received: OFPT_HELLO (OF1.5) (xid=0x1):\n version bitmap: 0x01, 0x06',
+      'vconn|dbg|PEER: negotiated OpenFlow version 0x06 (we support versions 0x04, 0x06, peer supports versions 0x01, 0x06)',
+      'vconn|dbg|PEER: sent (Success): OFPT_ECHO_REQUEST (OF1.5) (xid=0x7): 2 bytes of payload',
+      'vconn|dbg|PEER: received: OFPT_ECHO_REPLY (OF1.5) (xid=0x7): 2 bytes of payload',
+    ])
+  })
+
+  test('nothing is put into words when DBG is off', () => {
+    const words = vi.mocked(text.formatMessageBytes)
+    words.mockClear()
+    expect(talk('info')).toEqual([])
+    expect(words).not.toHaveBeenCalled()
+    talk('dbg')
+    expect(words).toHaveBeenCalledTimes(4)
+  })
 })

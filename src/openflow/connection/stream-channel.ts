@@ -1,11 +1,13 @@
 import type { Clock, Timer } from '../../base/clock.ts'
 import { eventCounter } from '../../base/event-counter.ts'
+import { type Log, silent } from '../../base/log.ts'
 import { err, ok, type Result } from '../../base/result.ts'
 import type { ByteStream } from '../../base/stream.ts'
 import { decodeMessage, encodeMessage, encodeParts, SUPPORTED_VERSIONS } from '../messages/codec.ts'
 import type { WireContext } from '../messages/context.ts'
 import type { OpenFlowError } from '../messages/errors.ts'
 import type { Hello, Message, Version } from '../messages/message.ts'
+import { formatMessageBytes, versionList } from '../text/message.ts'
 import type { OpenFlowChannel } from './channel.ts'
 import { Framer } from './framing.ts'
 import { helloOf, negotiate, offered, versionsText } from './version.ts'
@@ -20,6 +22,8 @@ export interface ChannelOptions {
   readonly helloTimeout?: number
   /** Sees bytes that are no message this codec accepts; the error has been sent already. */
   readonly onFault?: (error: OpenFlowError, bytes: Uint8Array) => void
+  /** Told of each message at DBG, as the module `vconn` of the real programs tells. */
+  readonly log?: Log
 }
 
 /** An open channel to the other side of a stream, or why there is none (the stream is closed then). */
@@ -38,6 +42,10 @@ export function openChannel(stream: ByteStream, options: ChannelOptions, ready: 
   new StreamChannel(stream, options, ready)
 }
 
+function supported(versions: number[]): string {
+  return `version${versions.length === 1 ? '' : 's'} ${versionList(versions.sort((a, b) => a - b))}`
+}
+
 class StreamChannel implements OpenFlowChannel {
   version: Version = 1
   readonly peer: string
@@ -47,6 +55,7 @@ class StreamChannel implements OpenFlowChannel {
   private readonly framer = new Framer()
   private readonly versions: readonly Version[]
   private readonly clock: Clock
+  private readonly log: Log
   private tableId = false
   private closed = false
   private heard: number
@@ -66,11 +75,12 @@ class StreamChannel implements OpenFlowChannel {
     this.ready = ready
     this.peer = stream.peer
     this.clock = options.clock
+    this.log = (options.log ?? silent).child('vconn')
     this.versions = options.versions ?? SUPPORTED_VERSIONS
     this.heard = this.clock.monotonic()
     stream.onData = (bytes) => this.receive(bytes)
     stream.onClose = (error) => this.ended(error)
-    stream.write(encodeMessage(helloOf(this.nextXid++, this.versions), Math.max(...this.versions)))
+    this.write(encodeMessage(helloOf(this.nextXid++, this.versions), Math.max(...this.versions)))
     if (options.helloTimeout)
       this.timer = this.clock.after(options.helloTimeout, () => this.fail('no hello from the other side'))
   }
@@ -90,9 +100,18 @@ class StreamChannel implements OpenFlowChannel {
       const quoted = this.recent.get(m.xid)
       if (quoted) m = { ...m, data: quoted.subarray(0, QUOTED) }
     }
-    for (const bytes of encodeParts(m, this.context)) this.stream.write(bytes)
+    for (const bytes of encodeParts(m, this.context)) this.write(bytes)
     sent.hit()
     if (m.type === 'flow_mod_table_id') this.tableId = m.enabled
+  }
+
+  private write(bytes: Uint8Array): void {
+    if (this.log.enabled('dbg')) this.tell('sent (Success)', bytes)
+    this.stream.write(bytes)
+  }
+
+  private tell(what: string, bytes: Uint8Array): void {
+    this.log.dbg(`${this.peer}: ${what}: ${formatMessageBytes(bytes, { flowModTableId: this.tableId })}`)
   }
 
   close(error?: Error): void {
@@ -129,6 +148,7 @@ class StreamChannel implements OpenFlowChannel {
 
   private message(bytes: Uint8Array): void {
     received.hit()
+    if (this.log.enabled('dbg')) this.tell('received', bytes)
     if (this.ready) {
       this.hello(bytes)
       return
@@ -218,6 +238,11 @@ class StreamChannel implements OpenFlowChannel {
       return
     }
     this.version = version
+    this.log.dbg(() => {
+      const [ours, theirs] = [this.versions, offered(message)].map((versions) => supported([...versions]))
+      const agreed = versionList([version])
+      return `${this.peer}: negotiated OpenFlow version ${agreed} (we support ${ours}, peer supports ${theirs})`
+    })
     this.timer?.cancel()
     this.timer = undefined
     const ready = this.ready
@@ -229,7 +254,7 @@ class StreamChannel implements OpenFlowChannel {
   private incompatible(hello: Hello): void {
     const why = `We support ${versionsText(this.versions)}, you support ${versionsText(offered(hello))}, no common versions.`
     const version = Math.max(...this.versions)
-    this.stream.write(
+    this.write(
       encodeMessage(
         { type: 'error', xid: hello.xid, error: 'OFPHFC_INCOMPATIBLE', data: new TextEncoder().encode(why) },
         version,

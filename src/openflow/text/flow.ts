@@ -20,7 +20,8 @@ export function formatPriorityMatch(priority: number, match: Match, names?: Name
   return parts.join(',')
 }
 
-const FLAGS = [
+/** The flags of a flow, in the order and with the names in which they are printed. */
+export const FLAGS = [
   [FLOW_FLAG.SEND_FLOW_REM, 'send_flow_rem'],
   [FLOW_FLAG.CHECK_OVERLAP, 'check_overlap'],
   [FLOW_FLAG.RESET_COUNTS, 'reset_counts'],
