@@ -104,12 +104,14 @@ export class OvsdbConnection<T> {
   }
 
   /**
-   * Resolves once the lock is ours (RFC 7047 §4.1.8); watch `onChange` of what it gives for its loss.
-   * Rejects when the connection is closed before.
+   * Resolves once the lock is ours (RFC 7047 §4.1.8); watch `onChange` of what it gives for its loss and
+   * its return. Asked for again by the same name it gives the same handle. Rejects when the connection is
+   * closed before, and when the name is none.
    */
   lock(name: string): Promise<LockHandle> {
-    const handle = this.replica.lock(name)
     return new Promise((resolve, reject) => {
+      if (this.replica.state === 'closed') throw new Error('connection closed')
+      const handle = this.replica.lock(name)
       if (handle.owned) {
         resolve(handle)
         return
@@ -119,10 +121,14 @@ export class OvsdbConnection<T> {
         stop()
         reject(new Error('connection closed'))
       })
+      // Whoever asked before, and waits or has lost the lock since, is told as well.
+      const { onChange } = handle
       handle.onChange = (owned) => {
-        if (!owned) return
+        onChange?.(owned)
+        // It may have gone again before this was told.
+        if (!handle.owned) return
         stop()
-        handle.onChange = undefined
+        handle.onChange = onChange
         resolve(handle)
       }
     })
