@@ -32,8 +32,8 @@ export type ChannelReady = (result: Result<OpenFlowChannel>) => void
 const sent = eventCounter('vconn_sent')
 const received = eventCounter('vconn_received')
 
-/** How many bytes of a message at fault an error quotes. */
-const QUOTED = 64
+/** How many bytes of a message at fault an error quotes: all of it, if there is room. */
+const QUOTED = 0xffff - 16
 /** How many received messages are remembered to quote in errors. */
 const REMEMBERED = 64
 

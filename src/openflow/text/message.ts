@@ -2,10 +2,12 @@ import { OFPP } from '../actions/action.ts'
 import { decodeMessage } from '../messages/codec.ts'
 import type { WireContext } from '../messages/context.ts'
 import {
+  BUCKET,
   type FlowMod,
   type FlowRemoved,
   GROUP_ALL,
   GROUP_ANY,
+  type GroupMod,
   METER_ALL,
   METER_FLAG,
   type Message,
@@ -57,21 +59,23 @@ export function formatMessageBytes(bytes: Uint8Array, context: Partial<WireConte
 /** A message in the version that it goes over the wire in. */
 export function formatMessage(message: Message, version: number): string {
   const body = bodyOf(message, version)
-  return `${heading(nameOf(message), version, message.xid)}${body}`.trimEnd()
+  return `${heading(nameOf(message, version), version, message.xid)}${body}`.trimEnd()
 }
 
 function heading(name: string, version: number, xid: number): string {
   return `${name}${version === 1 ? '' : ` (OF1.${version - 1})`} (xid=0x${xid.toString(16)}):`
 }
 
-function nameOf(m: Message): string {
+function nameOf(m: Message, version: number): string {
   switch (m.type) {
     case 'multipart_request':
-      return `${statsName(m.request)} request`
+      return `${statsName(m.request, version)} request`
     case 'multipart_reply':
-      return `${statsName(m.reply)} reply`
+      return `${statsName(m.reply, version)} reply`
     case 'packet_in':
       return m.format === 'standard' ? 'OFPT_PACKET_IN' : m.format === 'nxt' ? 'NXT_PACKET_IN' : 'NXT_PACKET_IN2'
+    case 'group_mod':
+      return `${version === 1 ? 'NXT' : 'OFPT'}_GROUP_MOD`
     case 'role_request':
     case 'role_reply':
       return `${m.nicira ? 'NXT' : 'OFPT'}_${m.type.toUpperCase()}`
@@ -80,9 +84,19 @@ function nameOf(m: Message): string {
   }
 }
 
-function statsName(stats: StatsRequest | StatsReply): string {
-  const extended = 'extended' in stats && stats.extended
-  return `${extended ? 'NXST' : 'OFPST'}_${stats.kind.toUpperCase()}`
+/** Kinds of statistics that the codec hands on whole (OpenFlow 1.5 §7.3.5). */
+const STATS_TYPES: ReadonlyMap<number, string> = new Map([
+  [12, 'TABLE_FEATURES'],
+  [14, 'TABLE_DESC'],
+  [15, 'QUEUE_DESC'],
+  [17, 'BUNDLE_FEATURES'],
+])
+
+function statsName(stats: StatsRequest | StatsReply, version: number): string {
+  const kind = stats.kind === 'unknown' ? (STATS_TYPES.get(stats.statsType) ?? stats.kind) : stats.kind
+  // OpenFlow 1.0 knows no groups but for Open vSwitch's own.
+  const extended = ('extended' in stats && stats.extended) || (version === 1 && stats.kind.startsWith('group'))
+  return `${extended ? 'NXST' : 'OFPST'}_${kind.toUpperCase()}`
 }
 
 /** What comes behind the colon, with the blank or the line's end before it. */
@@ -109,12 +123,16 @@ function bodyOf(m: Message, version: number): string {
     case 'role_request':
     case 'role_reply':
       return ` role=${ROLES[m.role] ?? m.role}${m.nicira ? '' : ` generation_id=${m.generation}`}`
+    case 'group_mod':
+      return `\n ${groupMod(m)}`
     case 'meter_mod':
       return ` ${meterMod(m)}`
     case 'bundle_control':
       return `\n bundle_id=${hexadecimal(m.bundle)} type=${m.control.toUpperCase()} flags=${bundleFlags(m.flags)}`
     case 'bundle_add':
       return `\n bundle_id=${hexadecimal(m.bundle)} flags=${bundleFlags(m.flags)}\n${formatMessage(m.message, version)}`
+    case 'set_flow_format':
+      return ` format=${['openflow10', '', 'nxm'][m.format] ?? m.format}`
     case 'set_packet_in_format':
       return ` format=${PACKET_IN_FORMATS[m.format] ?? m.format}`
     case 'set_controller_id':
@@ -123,6 +141,8 @@ function bodyOf(m: Message, version: number): string {
       return m.enabled ? ' enable' : ' disable'
     case 'ct_flush_zone':
       return ` zone_id=${m.zone}`
+    case 'queue_get_config_request':
+      return ` port=${formatPort(m.port)}`
     case 'multipart_request':
       return statsRequest(m.request)
     case 'multipart_reply':
@@ -190,6 +210,38 @@ function packetOut(m: PacketOut): string {
   const data = m.bufferId === NO_BUFFER ? `data_len=${m.packet.length}` : `buffer=0x${m.bufferId.toString(16)}`
   return `${from}${from ? ' ' : ''}actions=${formatActions(m.actions)} ${data}`
 }
+
+const GROUP_COMMANDS = {
+  ...{ add: 'ADD', modify: 'MOD', delete: 'DEL', add_or_modify: 'ADD_OR_MOD' },
+  ...{ insert_bucket: 'INSERT_BUCKET', remove_bucket: 'REMOVE_BUCKET' },
+}
+
+function groupMod(m: GroupMod): string {
+  const parts = [`group_id=${m.group}`]
+  const { command, commandBucket, groupType, selection } = m
+  if (command === 'insert_bucket' || command === 'remove_bucket')
+    parts.unshift(`command_bucket_id:${BUCKET_PLACES.get(commandBucket) ?? commandBucket}`)
+  else parts.push(`type=${groupType === 'fast_failover' ? 'ff' : groupType}`)
+  if (selection) {
+    parts.push(`selection_method=${selection.method}`)
+    if (selection.param) parts.push(`selection_method_param=${selection.param}`)
+    if (selection.fields.length) parts.push(`fields(${selection.fields.map((f) => f.field.name).join(',')})`)
+  }
+  for (const b of m.buckets) {
+    let bucket = `bucket=bucket_id:${b.id}`
+    if (groupType === 'select') bucket += `,weight:${b.weight}`
+    if (b.watchPort !== OFPP.NONE) bucket += `,watch_port:${formatPort(b.watchPort)}`
+    if (b.watchGroup !== GROUP_ANY) bucket += `,watch_group:${b.watchGroup}`
+    parts.push(`${bucket},actions=${formatActions(b.actions)}`)
+  }
+  return `${GROUP_COMMANDS[command]} ${parts.join(',')}`
+}
+
+const BUCKET_PLACES: ReadonlyMap<number, string> = new Map([
+  [BUCKET.FIRST, 'first'],
+  [BUCKET.LAST, 'last'],
+  [BUCKET.ALL, 'all'],
+])
 
 function meterMod(m: MeterMod): string {
   const command = { add: 'ADD', modify: 'MOD', delete: 'DEL' }[m.command]

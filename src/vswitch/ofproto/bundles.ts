@@ -76,8 +76,8 @@ export class Bundles {
   }
 
   private reply(m: BundleControl, control: BundleControl['control']): void {
-    const { xid, bundle, flags } = m
-    this.host.send({ type: 'bundle_control', xid, bundle, control, flags, properties: new Uint8Array(0) })
+    const { xid, bundle } = m
+    this.host.send({ type: 'bundle_control', xid, bundle, control, flags: 0, properties: new Uint8Array(0) })
   }
 
   private commit(b: Bundle): boolean {
