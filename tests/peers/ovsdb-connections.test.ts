@@ -35,10 +35,11 @@ test.each(MAKERS)(
     await new Promise((done) => client.once('close', done).once('error', () => {}))
     const closed = Date.now() - started
     expect(JSON.parse(text)).toEqual({ id: 'echo', method: 'echo', params: [] })
+    // Without the column it would be 5 s each.
     expect(probed).toBeGreaterThan(900)
-    expect(probed).toBeLessThan(2500)
+    expect(probed).toBeLessThan(4500)
     expect(closed - probed).toBeGreaterThan(900)
-    expect(closed - probed).toBeLessThan(2500)
+    expect(closed - probed).toBeLessThan(4500)
     await server.end()
   },
   20_000,
