@@ -224,12 +224,20 @@ export class DaemonLab {
   }
 }
 
-/** Whether the real programs can be had on this machine. */
+/** Whether the real programs can be had on this machine; says what is left out where not. */
 export function realDaemons(): boolean {
   try {
     execFileSync(join(referenceBin(), 'ovsdb-server'), ['--version'], { stdio: 'ignore' })
     return true
   } catch {
+    console.log('skipped: the real programs cannot be had here')
     return false
   }
+}
+
+/** Whether tests that change users or files of the system can run; says what is left out where not. */
+export function asRootUser(): boolean {
+  if (process.getuid?.() === 0) return true
+  console.log('skipped: what needs root')
+  return false
 }

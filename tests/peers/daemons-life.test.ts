@@ -11,13 +11,13 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { alive, ask, DAEMONS, DaemonLab, realDaemons, type Side, sleep, until } from './daemon-lab.ts'
+import { alive, ask, asRootUser, DAEMONS, DaemonLab, realDaemons, type Side, sleep, until } from './daemon-lab.ts'
 import { referenceBin } from './reference.ts'
 
 // How daemons start, are watched over, change their user and end: ours as the real ones.
 
 const run = realDaemons() ? describe : describe.skip
-const asRoot = process.getuid?.() === 0 ? test : test.skip
+const asRoot = asRootUser() ? test : test.skip
 
 run('the life of a daemon', () => {
   let lab: DaemonLab

@@ -1,16 +1,14 @@
 import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { ask, DAEMONS, DaemonLab, type Output, realDaemons, type Side } from './daemon-lab.ts'
+import { ask, asRootUser, DAEMONS, DaemonLab, type Output, realDaemons, type Side } from './daemon-lab.ts'
 import { referenceBin } from './reference.ts'
 
 // The packages' own scripts, ovn-ctl and ovs-ctl, starting and stopping our daemons in place of the real ones.
 
 const scripts = () => join(dirname(referenceBin()), 'usr/share')
 const run =
-  realDaemons() && process.getuid?.() === 0 && existsSync(join(scripts(), 'ovn/scripts/ovn-ctl'))
-    ? describe
-    : describe.skip
+  realDaemons() && asRootUser() && existsSync(join(scripts(), 'ovn/scripts/ovn-ctl')) ? describe : describe.skip
 
 run('service scripts', () => {
   let lab: DaemonLab
