@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module'
+import { ofLibc } from './libc.ts'
 
 /** Numbers of linux/capability.h. */
 const NUMBERS = {
@@ -16,35 +16,22 @@ const PR_CAP_AMBIENT = 47
 const PR_CAP_AMBIENT_RAISE = 2
 const VERSION_3 = 0x20080522
 
-interface Libc {
+interface CapabilityCalls {
   prctl(option: number, ...rest: number[]): number
   capset(header: Uint8Array, data: Uint8Array): number
 }
 
-let libc: Libc | undefined | null = null
-
-function loadLibc(): Libc | undefined {
-  if (libc !== null) return libc
-  libc = undefined
-  if (process.platform === 'linux') {
-    try {
-      const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi')
-      const lib = koffi.load('libc.so.6')
-      const prctl = lib.func('int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)')
-      libc = {
-        prctl: (option, a = 0, b = 0, c = 0, d = 0) => Number(prctl(option, a, b, c, d)),
-        capset: lib.func('int capset(void *, void *)') as unknown as Libc['capset'],
-      }
-    } catch {
-      // The optional package is not there.
-    }
+const calls = ofLibc<CapabilityCalls>(({ functions }) => {
+  const prctl = functions.func('int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)')
+  return {
+    prctl: (option, a = 0, b = 0, c = 0, d = 0) => Number(prctl(option, a, b, c, d)),
+    capset: functions.func('int capset(void *, void *)') as unknown as CapabilityCalls['capset'],
   }
-  return libc
-}
+})
 
 /** Lets the thread's permitted capabilities outlive a change of its user. */
 export function keepCapabilities(): boolean {
-  return loadLibc()?.prctl(PR_SET_KEEPCAPS, 1) === 0
+  return calls()?.prctl(PR_SET_KEEPCAPS, 1) === 0
 }
 
 /**
@@ -52,7 +39,7 @@ export function keepCapabilities(): boolean {
  * is changed: Node opens sockets and devices in its main thread.
  */
 export function raiseCapabilities(names: readonly Capability[]): boolean {
-  const call = loadLibc()
+  const call = calls()
   if (!call) return false
   const header = new Uint32Array([VERSION_3, 0])
   const low = names.reduce((mask, name) => mask | (1 << NUMBERS[name]), 0)

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { eventCounter } from '../base/event-counter.ts'
+import { ofLibc } from './libc.ts'
 
 const taken = eventCounter('lockfile_lock')
 const refused = eventCounter('lockfile_error')
@@ -18,30 +18,18 @@ const F_GETLK = 5
 const F_WRLCK = 1
 const F_UNLCK = 2
 
-type Fcntl = (fd: number, command: number, lock: Buffer) => number
-let fcntl: Fcntl | undefined | null = null
-
-/** fcntl(2), or undefined where there is no FFI: then nothing is locked. */
-function loadFcntl(): Fcntl | undefined {
-  if (fcntl !== null) return fcntl
-  fcntl = undefined
-  if (process.platform === 'linux' && process.arch !== 'arm') {
-    try {
-      const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi')
-      // The argument behind the dots must be passed as one: the calling convention may differ.
-      const fn = koffi.load('libc.so.6').func('int fcntl(int fd, int cmd, ...)') as unknown as (
-        fd: number,
-        command: number,
-        type: string,
-        lock: Buffer,
-      ) => number
-      fcntl = (fd, command, lock) => fn(fd, command, 'void *', lock)
-    } catch {
-      // The optional package is not there.
-    }
-  }
-  return fcntl
-}
+/** fcntl(2); where it is not to be had nothing is locked. */
+const loadFcntl = ofLibc(({ functions }) => {
+  if (process.arch === 'arm') return undefined
+  // The argument behind the dots must be passed as one: the calling convention may differ.
+  const fn = functions.func('int fcntl(int fd, int cmd, ...)') as unknown as (
+    fd: number,
+    command: number,
+    type: string,
+    lock: Buffer,
+  ) => number
+  return (fd: number, command: number, lock: Buffer) => fn(fd, command, 'void *', lock)
+})
 
 /** Files locked by this process: a lock of fcntl(2) does not keep it from itself. */
 const held = new Set<string>()

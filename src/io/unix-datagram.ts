@@ -1,38 +1,25 @@
-import { createRequire } from 'node:module'
+import { ofLibc } from './libc.ts'
 
 const AF_UNIX = 1
 const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000
 const MSG_DONTWAIT_NOSIGNAL = 0x40 | 0x4000
 
-interface Libc {
+interface SocketCalls {
   socket(domain: number, type: number, protocol: number): number
   sendto(fd: number, bytes: Uint8Array, length: number, flags: number, to: Uint8Array, size: number): number
   close(fd: number): number
   errno(): number
 }
 
-let libc: Libc | undefined | null = null
-
-/** Node has no unix datagram sockets: through libc, where the optional package is there. */
-function loadLibc(): Libc | undefined {
-  if (libc !== null) return libc
-  libc = undefined
-  if (process.platform === 'linux') {
-    try {
-      const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi')
-      const lib = koffi.load('libc.so.6')
-      libc = {
-        socket: lib.func('int socket(int, int, int)') as unknown as Libc['socket'],
-        sendto: lib.func('intptr_t sendto(int, void *, size_t, int, void *, uint32_t)') as unknown as Libc['sendto'],
-        close: lib.func('int close(int)') as unknown as Libc['close'],
-        errno: () => koffi.errno(),
-      }
-    } catch {
-      // The caller says what does not work without it.
-    }
-  }
-  return libc
-}
+/** Node has no unix datagram sockets: through libc, where it can be had. */
+const calls = ofLibc<SocketCalls>(({ functions, errno }) => ({
+  socket: functions.func('int socket(int, int, int)') as unknown as SocketCalls['socket'],
+  sendto: functions.func(
+    'intptr_t sendto(int, void *, size_t, int, void *, uint32_t)',
+  ) as unknown as SocketCalls['sendto'],
+  close: functions.func('int close(int)') as unknown as SocketCalls['close'],
+  errno,
+}))
 
 /** struct sockaddr_un; a leading @ is the abstract name space (unix(7)). Undefined for a path too long. */
 function address(path: string): Buffer | undefined {
@@ -62,7 +49,7 @@ const REASONS: Readonly<Record<number, string>> = {
 
 /** Undefined where there is no FFI, or no such socket can be. */
 export function unixDatagrams(path: string): UnixDatagrams | undefined {
-  const call = loadLibc()
+  const call = calls()
   const to = address(path)
   if (!call || !to) return undefined
   let fd = call.socket(AF_UNIX, SOCK_DGRAM_CLOEXEC, 0)
