@@ -370,8 +370,9 @@ export class FileStorage implements Storage {
   }
 }
 
+/** What a log must hold in the place of all records so far. */
 function snapshot(database: Database): ReadonlyMap<string, readonly Row[]> {
-  return new Map([...database.tables].map(([name, table]) => [name, [...table.rows.values()]]))
+  return new Map([...database.tables].map(([name, table]) => [name, table.rows.logged()]))
 }
 
 /** Writes a database to a file of its own, whatever was there. Throws the system's errors. */

@@ -146,7 +146,10 @@ function* collectGarbage(overlay: Overlay, deltas: ReferenceDeltas): Steps<void>
   }
   for (const [table, counts] of deltas) {
     if (table.schema.isRoot) continue
-    for (const uuid of counts.keys()) work.push([table, uuid])
+    for (const uuid of counts.keys()) {
+      if (++seen % STEP_ROWS === 0) yield
+      work.push([table, uuid])
+    }
   }
   for (let next = work.pop(); next; next = work.pop()) {
     if (++seen % STEP_ROWS === 0) yield
@@ -322,15 +325,28 @@ function referrerKeys(table: Table, row: Row | undefined, visit: (target: string
   eachReference(row, table.weak, (target, uuid) => visit(target, uuid, key))
 }
 
-/** Makes a settled transaction the committed state. */
-export function apply(overlay: Overlay, deltas: ReferenceDeltas): void {
+/**
+ * Makes a settled transaction the committed state. While it is put aside, and the rows, indexes and counts are
+ * half of it, `rows` are read as they were before; nothing else may run on these tables.
+ */
+export function* apply(overlay: Overlay, deltas: ReferenceDeltas): Steps<void> {
+  const hidden = isLarge(overlay, deltas)
+  if (hidden) for (const [name, changes] of overlay.changes) tableOf(overlay, name).rows.hide(changes)
+  let seen = 0
   for (const [name, changes] of overlay.changes) {
     const table = tableOf(overlay, name)
     for (const index of table.indexes) {
-      for (const change of changes.values()) if (change.old) index.rows.delete(index.key(change.old))
-      for (const [uuid, change] of changes) if (change.new) index.rows.set(index.key(change.new), uuid)
+      for (const change of changes.values()) {
+        if (hidden && ++seen % STEP_ROWS === 0) yield
+        if (change.old) index.rows.delete(index.key(change.old))
+      }
+      for (const [uuid, change] of changes) {
+        if (hidden && ++seen % STEP_ROWS === 0) yield
+        if (change.new) index.rows.set(index.key(change.new), uuid)
+      }
     }
     for (const [uuid, change] of changes) {
+      if (hidden && ++seen % STEP_ROWS === 0) yield
       if (change.new) table.rows.set(uuid, change.new)
       else {
         table.rows.delete(uuid)
@@ -348,8 +364,20 @@ export function apply(overlay: Overlay, deltas: ReferenceDeltas): void {
     }
   }
   for (const [table, counts] of deltas) {
-    for (const [uuid, by] of counts) addReferences(table, uuid, by)
+    for (const [uuid, by] of counts) {
+      if (hidden && ++seen % STEP_ROWS === 0) yield
+      addReferences(table, uuid, by)
+    }
   }
+  if (hidden) for (const name of overlay.changes.keys()) tableOf(overlay, name).rows.show()
+}
+
+/** Whether it may take so long to take over that others should be served meanwhile. */
+function isLarge(overlay: Overlay, deltas: ReferenceDeltas): boolean {
+  let n = 0
+  for (const changes of overlay.changes.values()) n += changes.size
+  for (const counts of deltas.values()) n += counts.size
+  return n > STEP_ROWS
 }
 
 function addReferences(table: Table, uuid: string, by: number): void {

@@ -350,7 +350,7 @@ export class Database {
     const delta: Delta = { ...note, tables }
     const error = this.journal ? yield* this.journal.append(delta, this.clock.now()) : undefined
     if (error !== undefined) throw new Failure({ error: 'I/O error', details: error })
-    apply(overlay, deltas)
+    yield* apply(overlay, deltas)
     return delta
   }
 

@@ -11,6 +11,7 @@ import {
 } from '../schema/index.ts'
 import { columnOf } from '../schema/schema.ts'
 import { writeDatum } from '../wire/datum.ts'
+import { Rows } from './rows.ts'
 
 export type MutableRow = { _uuid: string; _version: string; [column: string]: Datum }
 
@@ -80,7 +81,7 @@ export class Index {
 
 /** The committed rows of one table, with what is kept to check the next transaction. */
 export class Table {
-  readonly rows = new Map<string, Row>()
+  readonly rows = new Rows()
   readonly indexes: readonly Index[]
   readonly strong: readonly ReferenceColumn[]
   readonly weak: readonly ReferenceColumn[]
