@@ -1,23 +1,19 @@
-import type { Row } from '../schema/index.ts'
-import type { Database, Delta, RowChange } from '../transaction/index.ts'
+import { type Database, type Delta, STEP_ROWS } from '../transaction/index.ts'
 import { RowWriter } from './encode.ts'
+import { type Changes, Missed, merge } from './missed.ts'
 import type { MonitorVersion, TableRequests } from './request.ts'
 
-/** By table and uuid. */
-type RowsBefore = Map<string, Map<string, Row | undefined>>
+type Writers = ReadonlyMap<string, RowWriter>
 
 /**
  * What one client wants to see of one database. Changes are either written at once (`update`) or
  * gathered while the client is slow (`gather`) and then written as one.
  */
 export class Monitor {
-  private writers: ReadonlyMap<string, RowWriter>
+  private writers: Writers
   private key: string
   private told: { readonly id: string; readonly key: string; readonly text: string } | undefined
-  /** The only commit the client has not been told of. */
-  private missed: Delta | undefined
-  /** When there are more: for rows changed since, what the client has of them. */
-  private gathered: RowsBefore | undefined
+  private readonly missed = new Missed()
 
   constructor(
     readonly database: Database,
@@ -28,7 +24,7 @@ export class Monitor {
     this.key = this.makeKey()
   }
 
-  private makeWriters(): ReadonlyMap<string, RowWriter> {
+  private makeWriters(): Writers {
     return new Map([...this.requests].map(([name, request]) => [name, new RowWriter(request, this.version)]))
   }
 
@@ -37,7 +33,7 @@ export class Monitor {
   }
 
   get behind(): boolean {
-    return this.gathered !== undefined || this.missed !== undefined
+    return !this.missed.none
   }
 
   /** The key of equal monitors. */
@@ -52,76 +48,33 @@ export class Monitor {
     return this.told.text
   }
 
-  /** The `<table-updates>` of a commit, in pieces; none when nothing in it is for this client. */
+  /**
+   * The `<table-updates>` of a commit, in pieces; none when nothing in it is for this client. As all that is made
+   * of many rows it has empty pieces, at its beginning too: there others can be served.
+   */
   update(delta: Delta): Generator<string> {
-    return pieces(
-      this.tables(delta.tables.keys(), (name, writer) => {
-        const changes = delta.tables.get(name) ?? new Map<string, RowChange>()
-        return (function* () {
-          for (const [uuid, change] of changes) yield writer.change(uuid, change.old, change.new)
-        })()
-      }),
-    )
-  }
-
-  /** The texts of the rows of those of these tables that are monitored. */
-  private tables(
-    names: Iterable<string>,
-    texts: (name: string, writer: RowWriter) => Iterable<string | undefined>,
-  ): TableTexts[] {
-    const out: TableTexts[] = []
-    for (const name of names) {
-      const writer = this.writers.get(name)
-      if (writer) out.push([name, texts(name, writer)])
-    }
-    return out
+    return changed(this.writers, delta.tables)
   }
 
   /** Takes note of a commit that can not be told now. */
   gather(delta: Delta): void {
-    if (![...delta.tables.keys()].some((name) => this.writers.has(name))) return
-    if (!this.behind) {
-      this.missed = delta
-      return
-    }
-    this.gathered ??= new Map()
-    if (this.missed) this.merge(this.gathered, this.missed)
-    this.missed = undefined
-    this.merge(this.gathered, delta)
+    this.missed.add(
+      delta,
+      (table) => this.writers.has(table),
+      () => this.rows(),
+    )
   }
 
-  private merge(before: RowsBefore, delta: Delta): void {
-    for (const [name, changes] of delta.tables) {
-      if (!this.writers.has(name)) continue
-      let rows = before.get(name)
-      if (!rows) {
-        rows = new Map()
-        before.set(name, rows)
-      }
-      for (const [uuid, change] of changes) if (!rows.has(uuid)) rows.set(uuid, change.old)
-    }
+  /** How many rows there are in the tables that are monitored. */
+  private rows(): number {
+    let n = 0
+    for (const name of this.writers.keys()) n += this.database.tables.get(name)?.rows.size ?? 0
+    return n
   }
 
   /** The `<table-updates>` that bring a client that was behind up to date, in pieces; none when there is nothing. */
   catchUp(): Generator<string> {
-    const { gathered, missed } = this
-    this.gathered = undefined
-    this.missed = undefined
-    return missed ? this.update(missed) : this.compare(gathered ?? new Map())
-  }
-
-  private compare(before: RowsBefore): Generator<string> {
-    return pieces(
-      this.tables(before.keys(), (name, writer) => {
-        // The rows as they are now: the text may be made later.
-        const rows = [...(before.get(name) ?? [])].map(
-          ([uuid, old]) => [uuid, old, this.database.row(name, uuid)] as const,
-        )
-        return (function* () {
-          for (const [uuid, old, now] of rows) yield writer.change(uuid, old, now)
-        })()
-      }),
-    )
+    return mergedChanges(this.writers, this.missed.take())
   }
 
   /**
@@ -133,9 +86,8 @@ export class Monitor {
     if (id === lastId) return ['{}']
     const at = history.findIndex((delta) => delta.id === id)
     if (at < 0) return undefined
-    const before: RowsBefore = new Map()
-    for (const delta of history.slice(at + 1)) this.merge(before, delta)
-    return atLeast('{}', this.compare(before))
+    const missed = history.slice(at + 1).map((delta) => delta.tables)
+    return atLeast('{}', mergedChanges(this.writers, missed))
   }
 
   /** Changes conditions; returns the pieces of the `<table-updates>` of rows that come and go by it, if any. */
@@ -144,50 +96,88 @@ export class Monitor {
     this.requests = new Map([...this.requests, ...requests])
     this.writers = this.makeWriters()
     this.key = this.makeKey()
-    return pieces(
-      this.tables(requests.keys(), (name, writer) => {
-        const old = before.get(name)?.request.test
-        const { test } = writer.request
-        const rows = [...this.database.rows(name)]
-        return (function* () {
-          for (const row of rows) {
-            const was = !old || old(row)
-            const is = !test || test(row)
-            if (was !== is) yield writer.transition(row._uuid, was ? row : undefined, is ? row : undefined)
-          }
-        })()
-      }),
-    )
+    const texts: TableTexts[] = []
+    let count = 0
+    for (const name of requests.keys()) {
+      const writer = this.writers.get(name)
+      if (!writer) continue
+      const old = before.get(name)?.request.test
+      const { test } = writer.request
+      const rows = [...this.database.rows(name)]
+      count += rows.length
+      const transitions = function* () {
+        for (const row of rows) {
+          const was = !old || old(row)
+          const is = !test || test(row)
+          yield was === is ? undefined : writer.transition(row._uuid, was ? row : undefined, is ? row : undefined)
+        }
+      }
+      texts.push([name, transitions()])
+    }
+    return pieces(texts, count)
   }
 
   /** The pieces of the `<table-updates>` of all rows that are there now, made as they are asked for. */
   initial(): Generator<string> {
-    return atLeast(
-      '{}',
-      pieces(
-        this.tables(this.writers.keys(), (name, writer) => {
-          const rows = writer.request.select.initial ? [...this.database.rows(name)] : []
-          return (function* () {
-            for (const row of rows) yield writer.initial(row)
-          })()
-        }),
-      ),
-    )
+    const texts: TableTexts[] = []
+    let count = 0
+    for (const [name, writer] of this.writers) {
+      const rows = writer.request.select.initial ? [...this.database.rows(name)] : []
+      count += rows.length
+      const initials = function* () {
+        for (const row of rows) yield writer.initial(row)
+      }
+      texts.push([name, initials()])
+    }
+    return atLeast('{}', pieces(texts, count))
   }
 }
 
 /** A table's name, and the texts `"UUID":<row-update>` of its rows. */
 type TableTexts = readonly [name: string, rows: Iterable<string | undefined>]
 
-/** The pieces of `<table-updates>`, none when there is no row; what the rows are made of must not change meanwhile. */
-function* pieces(tables: readonly TableTexts[], pieceSize = 1 << 16): Generator<string> {
-  let piece = '{'
+/** The pieces of the `<table-updates>` of these changes. */
+function changed(writers: Writers, changes: Changes): Generator<string> {
+  const texts: TableTexts[] = []
+  let count = 0
+  for (const [name, rows] of changes) {
+    const writer = writers.get(name)
+    if (!writer) continue
+    count += rows.size
+    const changes = function* () {
+      for (const [uuid, change] of rows) yield writer.change(uuid, change.old, change.new)
+    }
+    texts.push([name, changes()])
+  }
+  return pieces(texts, count)
+}
+
+/** The pieces of the `<table-updates>` of changes that were made one after the other. */
+function* mergedChanges(writers: Writers, parts: readonly Changes[]): Generator<string> {
+  const merging = merge(parts)
+  let step = merging.next()
+  for (; !step.done; step = merging.next()) yield ''
+  yield* changed(writers, step.value)
+}
+
+/**
+ * The pieces of `<table-updates>`, of so many rows; none, or only empty ones, when there is no text of any. What the
+ * rows are made of must not change meanwhile.
+ */
+function* pieces(tables: readonly TableTexts[], count: number, pieceSize = 1 << 16): Generator<string> {
+  if (count > STEP_ROWS) yield ''
+  let piece = ''
   let any = false
+  let seen = 0
   for (const [name, rows] of tables) {
     let first = true
     for (const text of rows) {
+      if (++seen % STEP_ROWS === 0) {
+        yield piece
+        piece = ''
+      }
       if (!text) continue
-      if (first) piece += `${any ? ',' : ''}"${name}":{${text}`
+      if (first) piece += `${any ? ',' : '{'}"${name}":{${text}`
       else piece += `,${text}`
       first = false
       any = true
@@ -204,7 +194,7 @@ function* pieces(tables: readonly TableTexts[], pieceSize = 1 << 16): Generator<
 function* atLeast(otherwise: string, from: Iterable<string>): Generator<string> {
   let any = false
   for (const piece of from) {
-    any = true
+    any ||= piece !== ''
     yield piece
   }
   if (!any) yield otherwise

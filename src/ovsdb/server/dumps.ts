@@ -45,7 +45,7 @@ export class SharedText {
   /** All of it as one text, when it is small. */
   whole(): string | undefined {
     const first = this.make(0)
-    return first && !this.make(1) ? new TextDecoder().decode(first) : undefined
+    return first?.length && !this.make(1) ? new TextDecoder().decode(first) : undefined
   }
 
   reader(): Producer {

@@ -144,7 +144,7 @@ export class Output {
         this.queue.shift()
         continue
       }
-      this.stream.write(piece)
+      if (piece.length) this.stream.write(piece)
       // Who reads as fast as we write must not have us alone.
       const now = this.clock.monotonic()
       until ??= now + SLICE

@@ -14,7 +14,7 @@ import { SharedText } from './dumps.ts'
 import type { LockHolder } from './locks.ts'
 import { Output, producer } from './output.ts'
 import type { Forwarder, ForwardReply, Server } from './server.ts'
-import { sharedMessage, type UpdateMessages, updateHead } from './update-messages.ts'
+import { enclosed, sharedMessage, type UpdateMessages, updateHead } from './update-messages.ts'
 
 /** What a remote lets its clients do, and how they are watched. */
 export interface SessionOptions {
@@ -265,18 +265,15 @@ export class Session implements LockHolder {
 
   /**
    * One message out of pieces, which may be too long for one string and are made as they are read;
-   * nothing when there is no piece. What they are made of must not change.
+   * nothing when there is no piece, or all are empty. What they are made of must not change.
    */
   private sendPieces(head: string, pieces: Iterable<string>, tail: string): void {
     const rest = pieces[Symbol.iterator]()
     const first = rest.next()
     if (first.done) return
-    const second = rest.next()
-    if (second.done) {
-      this.output.text(`${head}${first.value}${tail}`)
-      return
-    }
-    this.output.produce(producer(rest), `${head}${first.value}${second.value}`, tail)
+    const second = first.value ? rest.next() : undefined
+    if (second?.done) this.output.text(`${head}${first.value}${tail}`)
+    else this.output.produce(producer(enclosed(head, [first.value, second?.value ?? ''], rest, tail)))
   }
 
   private replyError(id: Json, error: string): void {

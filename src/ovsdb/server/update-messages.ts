@@ -26,10 +26,10 @@ export function sharedMessage(
   const head = updateHead(key, monitor)
   let message: SharedText | Uint8Array | undefined
   if (!first.done) {
-    const second = rest.next()
-    message = second.done
+    const second = first.value ? rest.next() : undefined
+    message = second?.done
       ? Buffer.from(`${head}${first.value}]}`)
-      : new SharedText(enclosed(`${head}${first.value}${second.value}`, rest, ']}'))
+      : new SharedText(enclosed(head, [first.value, second?.value ?? ''], rest, ']}'))
   }
   messages.set(name, message)
   return message
@@ -40,8 +40,20 @@ export function sealMessages(messages: UpdateMessages): void {
   for (const message of messages.values()) if (message instanceof SharedText) message.seal()
 }
 
-function* enclosed(head: string, pieces: Iterable<string>, tail: string): Generator<string> {
-  yield head
-  yield* pieces
-  yield tail
+/** A message out of pieces, the first of which have been made; nothing of it when all are empty. */
+export function* enclosed(
+  head: string,
+  first: readonly string[],
+  rest: Iterator<string>,
+  tail: string,
+): Generator<string> {
+  let any = false
+  const next = (piece: string) => {
+    if (any || !piece) return piece
+    any = true
+    return `${head}${piece}`
+  }
+  for (const piece of first) yield next(piece)
+  for (let piece = rest.next(); !piece.done; piece = rest.next()) yield next(piece.value)
+  if (any) yield tail
 }

@@ -307,7 +307,12 @@ export function* resultPieces(
     }
   }
   if (error) piece += `${n++ ? ',' : ''}${writeError(error)}`
-  for (; n < operations.length; n++) piece += n ? ',null' : 'null'
+  for (; n < operations.length; n++) {
+    piece += n ? ',null' : 'null'
+    if (piece.length <= pieceSize) continue
+    yield piece
+    piece = ''
+  }
   yield `${piece}]`
 }
 
