@@ -63,7 +63,7 @@ const run = (args: readonly string[], input = '', stdout: 'pipe' | number = 'pip
     child.on('close', (status) => done({ out, err, status }))
   })
 
-it('asks a server', { timeout: 60_000 }, async () => {
+it('asks a server', async () => {
   const answers: [string[], string][] = [
     [['list-dbs', remote], 'OVN_Northbound\n_Server\n'],
     [['get-schema-version', `unix:/nope,${remote}`, 'OVN_Northbound'], `${northbound.version}\n`],
@@ -85,14 +85,14 @@ it('asks a server', { timeout: 60_000 }, async () => {
   })
 })
 
-it('saves and restores', { timeout: 60_000 }, async () => {
+it('saves and restores', async () => {
   const saved = await run(['backup', remote, 'OVN_Northbound'])
   database.transact([{ op: 'delete', table: 'Logical_Switch', where: [] }])
   expect(await run(['restore', remote, 'OVN_Northbound'], saved.out)).toEqual({ out: '', err: '', status: 0 })
   expect([...database.rows('Logical_Switch')].map((r) => r['name'])).toEqual(['sw0'])
 })
 
-it('goes to the background once the first contents are printed', { timeout: 60_000 }, async () => {
+it('goes to the background once the first contents are printed', async () => {
   const out = openSync(at('out'), 'w')
   const args = ['-f', 'csv', 'monitor', remote, 'OVN_Northbound', 'Logical_Switch', 'name']
   const started = await run(['--detach', `--pidfile=${at('pid')}`, ...args], '', out)

@@ -60,13 +60,13 @@ const run = (...args: string[]) =>
     child.on('close', (status) => done({ out, err, status }))
   })
 
-it('writes the module of a file, and of a server', { timeout: 30_000 }, async () => {
+it('writes the module of a file, and of a server', async () => {
   expect(await run(at('nb.ovsschema'))).toEqual({ out: schemaModule(northbound), err: '', status: 0 })
   const asked = await run('--import=./lib.ts', remote, 'Open_vSwitch')
   expect(asked).toEqual({ out: schemaModule(openVSwitch, './lib.ts'), err: '', status: 0 })
 })
 
-it('says what is wrong', { timeout: 30_000 }, async () => {
+it('says what is wrong', async () => {
   const said = async (...args: string[]) => {
     const { out, err, status } = await run(...args)
     expect([out, status]).toEqual(['', 1])

@@ -78,7 +78,7 @@ beforeAll(async () => {
   }
   lab.sync()
   lab.sync()
-}, 90_000)
+})
 
 afterAll(async () => {
   close()
@@ -156,7 +156,7 @@ test('its flows, ports and rows are those of the real one', async () => {
   expect(flows()).toEqual(realFlows)
   expect(rows()).toEqual(realRows)
   expect(local()).toEqual(realLocal)
-}, 60_000)
+})
 
 test('after a restart the switch gets back what it lost meanwhile', async () => {
   const before = flows()
@@ -166,4 +166,4 @@ test('after a restart the switch gets back what it lost meanwhile', async () => 
   ours()
   await lab.until('all flows back', () => flows().length === before.length)
   expect(flows()).toEqual(before)
-}, 60_000)
+})

@@ -67,7 +67,7 @@ run('appctl', () => {
       writeFileSync(side.at('stale.pid'), '999999\n')
       writeFileSync(side.at('garbage.pid'), 'garbage\n')
     }
-  }, 120_000)
+  })
   afterAll(async () => {
     for (const server of servers) server.close()
     await lab.close()

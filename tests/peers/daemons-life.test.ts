@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs'
@@ -24,7 +25,7 @@ run('the life of a daemon', () => {
   beforeAll(async () => {
     lab = await DaemonLab.make()
     for (const side of lab.sides) copyFileSync(lab.database, side.at('nb.db'))
-  }, 60_000)
+  })
   afterEach(async () => {
     for (const side of lab.sides) await side.endAll()
   })
@@ -76,7 +77,7 @@ run('the life of a daemon', () => {
     ])
     await side.run(join(referenceBin(), 'ovs-vsctl'), ['--no-wait', 'init'])
     expect(await started).toMatchObject({ code: 0, stdout: '' })
-  }, 40_000)
+  })
 
   const schema = () =>
     spawnSync('bash', ['tests/peers/reference-ovn', 'schema', '26.03', 'vswitch'], { encoding: 'utf8' }).stdout.trim()
@@ -159,7 +160,7 @@ run('the life of a daemon', () => {
       'daemon_unix(monitor)|ERR|1 crashes: pid FIRST died, killed (Segmentation fault), restarting',
       'daemon_unix(monitor)|WARN|2 crashes: pid SECOND died, killed (Segmentation fault), waiting until 10 seconds since last restart',
     ])
-  }, 30_000)
+  })
 
   /** Processes that have a side's directory on their command line. */
   function children(side: Side): number[] {
@@ -247,39 +248,33 @@ run('the life of a daemon', () => {
     child.kill()
   })
 
-  asRoot(
-    'a daemon that --monitor starts again is the same user, with the same rights',
-    async () => {
-      const side = lab.ours
-      const own = side.at('watched')
-      mkdirSync(own)
-      chownSync(own, 65534, 65534)
-      const pidfile = 'watched/vswitchd.pid'
-      const args = ['--monitor', '--user=nobody', `--pidfile=${side.at(pidfile)}`, `--unixctl=${own}/ctl`]
-      const env = { ...side.env, OVS_RUNDIR: own }
-      const database = { env: side.env, cwd: side.dir }
-      spawnSync(join(referenceBin(), 'ovsdb-tool'), ['create', side.at('w.db'), schema()], database)
-      const remote = `--remote=punix:${side.at('w.sock')}`
-      await side.run('ovsdb-server', ['--detach', '--pidfile', remote, side.at('w.db')])
-      spawnSync('chown', ['nobody', side.at('w.sock')])
-      spawnSync(join(referenceBin(), 'ovs-vsctl'), [`--db=unix:${side.at('w.sock')}`, '--no-wait', 'init'], database)
-      const daemon = join(side.bin, 'ovs-vswitchd')
-      const started = spawnSync(daemon, ['--detach', ...args, `unix:${side.at('w.sock')}`], { env, timeout: 20_000 })
-      expect(started.status).toBe(0)
-      const who = (pid: number) => readFileSync(`/proc/${pid}/status`, 'utf8').match(/^(Uid|Gid|CapEff):.*$/gm)
-      const first = side.pid(pidfile)
-      const before = who(first)
-      process.kill(first, 'SIGSEGV')
-      expect(await until(() => side.pid(pidfile) !== first && existsSync(`${own}/ctl`))).toBe(true)
-      const second = side.pid(pidfile)
-      expect(await until(async () => (await ask(`${own}/ctl`, 'version').catch(() => undefined))?.code === 0)).toBe(
-        true,
-      )
-      expect([who(second), who(second)?.[0]]).toEqual([before, 'Uid:\t65534\t65534\t65534\t65534'])
-      await side.end(pidfile)
-    },
-    40_000,
-  )
+  asRoot('a daemon that --monitor starts again is the same user, with the same rights', async () => {
+    const side = lab.ours
+    const own = side.at('watched')
+    mkdirSync(own)
+    chownSync(own, 65534, 65534)
+    const pidfile = 'watched/vswitchd.pid'
+    const args = ['--monitor', '--user=nobody', `--pidfile=${side.at(pidfile)}`, `--unixctl=${own}/ctl`]
+    const env = { ...side.env, OVS_RUNDIR: own }
+    const database = { env: side.env, cwd: side.dir }
+    spawnSync(join(referenceBin(), 'ovsdb-tool'), ['create', side.at('w.db'), schema()], database)
+    const remote = `--remote=punix:${side.at('w.sock')}`
+    await side.run('ovsdb-server', ['--detach', '--pidfile', remote, side.at('w.db')])
+    spawnSync('chown', ['nobody', side.at('w.sock')])
+    spawnSync(join(referenceBin(), 'ovs-vsctl'), [`--db=unix:${side.at('w.sock')}`, '--no-wait', 'init'], database)
+    const daemon = join(side.bin, 'ovs-vswitchd')
+    const started = spawnSync(daemon, ['--detach', ...args, `unix:${side.at('w.sock')}`], { env, timeout: 20_000 })
+    expect(started.status).toBe(0)
+    const who = (pid: number) => readFileSync(`/proc/${pid}/status`, 'utf8').match(/^(Uid|Gid|CapEff):.*$/gm)
+    const first = side.pid(pidfile)
+    const before = who(first)
+    process.kill(first, 'SIGSEGV')
+    expect(await until(() => side.pid(pidfile) !== first && existsSync(`${own}/ctl`))).toBe(true)
+    const second = side.pid(pidfile)
+    expect(await until(async () => (await ask(`${own}/ctl`, 'version').catch(() => undefined))?.code === 0)).toBe(true)
+    expect([who(second), who(second)?.[0]]).toEqual([before, 'Uid:\t65534\t65534\t65534\t65534'])
+    await side.end(pidfile)
+  })
 
   test('without its optional packages it works, and says what does not', async () => {
     const side = lab.ours
@@ -361,6 +356,32 @@ run('the life of a daemon', () => {
     expect(await until(() => side.log('waits.log').includes('waiting until 10 seconds'))).toBe(true)
     process.kill(monitor, 'SIGTERM')
     expect(await until(() => !alive(monitor), 3)).toBe(true)
+  })
+
+  test.each([
+    ['SIGSEGV', 'killed (Segmentation fault)'],
+    ['SIGTERM', 'killed (Terminated)'],
+    ['exit', 'exit status 0'],
+  ] as const)('that dies of %s before it serves is told of by --detach', async (end, how) => {
+    const told = await alike(async (side) => {
+      // Without its database it does not come to serve.
+      const starting = side.run('ovs-vswitchd', ['--detach', '--pidfile=early.pid', `unix:${side.at('nowhere')}`])
+      await until(() => alive(side.pid('early.pid')))
+      const pid = side.pid('early.pid')
+      const control = side.at(`ovs-vswitchd.${pid}.ctl`)
+      await until(() => existsSync(control))
+      if (end === 'exit') await ask(control, 'exit')
+      else process.kill(pid, end)
+      const { code, stderr } = await starting
+      for (const left of [side.at('early.pid'), control]) rmSync(left, { force: true })
+      const lines = stderr.split('\n').filter((line) => /daemon_unix|could not/.test(line))
+      return [code, ...lines.map((line) => line.replace(/^[^|]*\|\d+\|/, ''))]
+    })
+    expect(told).toEqual([
+      1,
+      `daemon_unix|ERR|fork child died before signaling startup (${how})`,
+      'ovs-vswitchd: could not detach from foreground session',
+    ])
   })
 
   test('takes its directories from the same variables as the real one', async () => {

@@ -41,7 +41,7 @@ run('service scripts', () => {
     }
     mkdirSync(side.at('ovn'))
     mkdirSync(side.at('openvswitch'))
-  }, 60_000)
+  })
   afterAll(() => lab.close())
 
   async function script(kind: 'ovn' | 'ovs', ...args: string[]): Promise<Output> {
@@ -74,7 +74,7 @@ run('service scripts', () => {
     expect((await script('ovs', 'start')).stdout).toMatch(
       /ovsdb-server is already running[\s\S]*ovs-vswitchd is already running/,
     )
-  }, 90_000)
+  })
 
   test('ovn-ctl start_northd: databases and northd, under its monitor', async () => {
     const started = await script('ovn', 'start_northd', '--db-nb-create-insecure-remote=no', '--ovn-northd-n-threads=2')
@@ -84,7 +84,7 @@ run('service scripts', () => {
     expect((await ask(side.control('ovn-northd'), 'status')).stdout).toMatch(/^Status: /)
     expect((await ask(side.control('ovn-northd'), 'parallel-build/get-n-threads')).stdout.trim()).toBe('2')
     expect((await script('ovn', 'status_northd')).stdout).toMatch(/ovn-northd is running with pid/)
-  }, 90_000)
+  })
 
   test('ovn-ctl start_controller', async () => {
     const started = await script('ovn', 'start_controller')
@@ -92,7 +92,7 @@ run('service scripts', () => {
     expect(comm('ovn-controller')).toBe('ovn-controller')
     expect((await ask(side.control('ovn-controller'), 'debug/status')).stdout).toBe('running')
     expect((await script('ovn', 'status_controller')).stdout).toMatch(/ovn-controller is running with pid/)
-  }, 60_000)
+  })
 
   test('all of them stop in good order', async () => {
     for (const [kind, command] of [
@@ -105,5 +105,5 @@ run('service scripts', () => {
       expect(stopped.stdout).not.toMatch(/SIGKILL|Killing|failed/)
     }
     for (const daemon of DAEMONS) expect([daemon, side.pid(`${daemon}.pid`)]).toEqual([daemon, 0])
-  }, 90_000)
+  })
 })

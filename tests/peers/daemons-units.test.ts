@@ -32,7 +32,7 @@ run('systemd units', () => {
       told += bytes.toString()
     })
     await until(() => told !== '')
-  }, 60_000)
+  })
   afterAll(async () => {
     receiver.kill()
     await lab.close()
@@ -61,33 +61,29 @@ run('systemd units', () => {
     'ovn-ts-vswitchd',
     'ovn-ts-northd',
     'ovn-ts-controller',
-  ])(
-    '%s says that it serves, and that it ends',
-    async (unit) => {
-      const { ours } = lab
-      const lines = moved(`${unit}.service`).split('\n')
-      const commands = (key: string) => lines.filter((l) => l.startsWith(`${key}=`)).map((l) => l.slice(key.length + 1))
-      const sh = (command: string) =>
-        execFileSync('sh', ['-c', command], { env: ours.env, stdio: 'pipe', timeout: 20_000 })
-      for (const command of commands('ExecStartPre')) sh(command)
-      told = ''
-      const env = { ...ours.env, NOTIFY_SOCKET: ours.at('notify') }
-      const child = spawn('sh', ['-c', `exec ${commands('ExecStart')[0]}`], { env, stdio: 'ignore' })
-      expect(await until(() => told.includes('READY=1'))).toBe(true)
-      expect(told).toBe(`READY=1 MAINPID=${child.pid}\n`)
-      for (const command of commands('ExecStartPost')) sh(command)
-      if (unit === 'ovn-ts-switch-db') {
-        // The next ones need it.
-        return
-      }
-      await sleep(100)
-      child.kill()
-      await until(() => child.signalCode !== null)
-      expect(child.signalCode).toBe('SIGTERM')
-      expect(await until(() => told.includes('STOPPING=1'), 5)).toBe(true)
-    },
-    40_000,
-  )
+  ])('%s says that it serves, and that it ends', async (unit) => {
+    const { ours } = lab
+    const lines = moved(`${unit}.service`).split('\n')
+    const commands = (key: string) => lines.filter((l) => l.startsWith(`${key}=`)).map((l) => l.slice(key.length + 1))
+    const sh = (command: string) =>
+      execFileSync('sh', ['-c', command], { env: ours.env, stdio: 'pipe', timeout: 20_000 })
+    for (const command of commands('ExecStartPre')) sh(command)
+    told = ''
+    const env = { ...ours.env, NOTIFY_SOCKET: ours.at('notify') }
+    const child = spawn('sh', ['-c', `exec ${commands('ExecStart')[0]}`], { env, stdio: 'ignore' })
+    expect(await until(() => told.includes('READY=1'))).toBe(true)
+    expect(told).toBe(`READY=1 MAINPID=${child.pid}\n`)
+    for (const command of commands('ExecStartPost')) sh(command)
+    if (unit === 'ovn-ts-switch-db') {
+      // The next ones need it.
+      return
+    }
+    await sleep(100)
+    child.kill()
+    await until(() => child.signalCode !== null)
+    expect(child.signalCode).toBe('SIGTERM')
+    expect(await until(() => told.includes('STOPPING=1'), 5)).toBe(true)
+  })
 
   test.runIf(has('logrotate'))('logrotate rotates with the file of packaging/', async () => {
     const { ours } = lab

@@ -16,7 +16,7 @@ run('a deployment of each', () => {
   beforeAll(async () => {
     lab = await DaemonLab.make()
     await Promise.all(lab.sides.map((side) => side.deploy()))
-  }, 120_000)
+  })
   afterAll(() => lab.close())
 
   const commands = async (side: Side, daemon: string) => {
@@ -50,27 +50,23 @@ run('a deployment of each', () => {
     expect([...real.keys()].map((name) => ours.get(name) ?? `${name}: missing`)).toEqual([...real.values()])
   })
 
-  test.each(DAEMONS)(
-    '%s wants as many arguments for each',
-    async (daemon) => {
-      /** Ended by it, both of them; or the real one crashes without an argument. */
-      const unasked = new Set(['exit', 'ovsdb-server/set-sync-exclude-tables'])
-      const counted = (out: Output) => (/requires at least|takes at most/.test(out.stderr) ? out.stderr : 'taken')
-      const many = Array.from({ length: 40 }, (_, i) => String(i))
-      const answers = async (side: Side, names: Iterable<string>) => {
-        const out: string[] = []
-        for (const name of names) {
-          const most = counted(await ask(socketOf(side, daemon), name, many))
-          const least = unasked.has(name) ? '' : counted(await ask(socketOf(side, daemon), name))
-          out.push(`${name}: ${most}, ${least}`)
-        }
-        return out
+  test.each(DAEMONS)('%s wants as many arguments for each', async (daemon) => {
+    /** Ended by it, both of them; or the real one crashes without an argument. */
+    const unasked = new Set(['exit', 'ovsdb-server/set-sync-exclude-tables'])
+    const counted = (out: Output) => (/requires at least|takes at most/.test(out.stderr) ? out.stderr : 'taken')
+    const many = Array.from({ length: 40 }, (_, i) => String(i))
+    const answers = async (side: Side, names: Iterable<string>) => {
+      const out: string[] = []
+      for (const name of names) {
+        const most = counted(await ask(socketOf(side, daemon), name, many))
+        const least = unasked.has(name) ? '' : counted(await ask(socketOf(side, daemon), name))
+        out.push(`${name}: ${most}, ${least}`)
       }
-      const names = [...(await commands(lab.real, daemon)).keys()]
-      expect(await answers(lab.ours, names)).toEqual(await answers(lab.real, names))
-    },
-    60_000,
-  )
+      return out
+    }
+    const names = [...(await commands(lab.real, daemon)).keys()]
+    expect(await answers(lab.ours, names)).toEqual(await answers(lab.real, names))
+  })
 
   test.each(['ovn-northd', 'ovn-controller'])('%s hands out its time when it is asked to', async (daemon) => {
     for (const side of lab.sides) {
@@ -93,7 +89,7 @@ run('without anything', () => {
   let lab: DaemonLab
   beforeAll(async () => {
     lab = await DaemonLab.make()
-  }, 60_000)
+  })
   afterAll(() => lab.close())
 
   /** What a daemon says on its own account, and how it ends: no times, and no lines of its connections. */

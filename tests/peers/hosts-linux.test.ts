@@ -71,7 +71,7 @@ beforeAll(async () => {
   const addresses = ['10.77.0.2/24', 'fd77::2/64']
   host = new VirtualHost({ name: 'vm', clock, port, mac: 'fa:16:3e:77:00:02', addresses })
   echoService(host)
-}, 20_000)
+})
 
 afterAll(() => {
   for (const c of children) c.kill()
@@ -135,7 +135,7 @@ describe.skipIf(!able)('a virtual host and Linux', () => {
     } finally {
       loss = 0
     }
-  }, 60_000)
+  })
 
   test('we connect to Linux, send, close our half, and read its answer', async () => {
     const server = inLinux('python3', '-u', '-c', SERVE)

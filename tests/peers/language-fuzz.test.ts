@@ -79,11 +79,11 @@ beforeAll(async () => {
   for (const [, kind, text, message] of log.matchAll(/\|lflow\|WARN\|error parsing (match|actions) "(.*)": (.*)$/gm)) {
     real.set(`${kind} ${text}`, message ?? '')
   }
-}, 120_000)
+})
 
 afterAll(async () => {
   await lab?.down()
-}, 30_000)
+})
 
 test('broken logical flows are refused, and for the same reason', () => {
   const different: string[] = []

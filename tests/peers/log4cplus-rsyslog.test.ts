@@ -42,10 +42,10 @@ log4cplus.appender.A.layout.ConversionPattern=%p %c - %m`
   }
 }
 
-describe.skipIf(reason !== undefined)('a real rsyslogd', { timeout: 60_000 }, () => {
+describe.skipIf(reason !== undefined)('a real rsyslogd', () => {
   beforeAll(async () => {
     rsyslog = await Rsyslog.in(dir)
-  }, 60_000)
+  })
 
   afterAll(async () => {
     await rsyslog?.stop()

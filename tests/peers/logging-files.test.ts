@@ -74,7 +74,7 @@ describe.skipIf(!existsSync(LOGROTATE))('under the real logrotate', () => {
     ['copytruncate', 'plain', 'copytruncate'],
     ['copytruncate', 'FileHandler', 'copytruncate'],
   ] as const
-  test.each(WAYS)('%s (%s) loses no line', { timeout: 60_000 }, async (_, dialect, way) => {
+  test.each(WAYS)('%s (%s) loses no line', async (_, dialect, way) => {
     const { dir, config, log } = folder(dialect)
     const s = await server(`--logging-config=${config}`)
     const rotate = join(dir, 'logrotate.conf')

@@ -83,7 +83,7 @@ test('JSON-RPC: the lines of the real ovsdb-server', async () => {
   const [real, ours] = await Promise.all([databaseTalk('26.03'), databaseTalk('ours')])
   expect(ours).toEqual(real)
   expect(ours.length).toBeGreaterThan(2 * REQUESTS.length - 4)
-}, 60_000)
+})
 
 /** Two add-flows, a dump and a delete of the real ovs-ofctl at a bridge without ports. */
 async function switchTalk(maker: Maker): Promise<string[]> {
@@ -126,7 +126,7 @@ test('OpenFlow: the lines of the real ovs-vswitchd', async () => {
   const ours = await switchTalk('ours')
   expect(ours).toEqual(real)
   expect(ours.some((l) => l.includes('BUNDLE_ADD_MESSAGE'))).toBe(true)
-}, 90_000)
+})
 
 /** Of these kinds only the first line, or its beginning, is told. */
 const BEGUN =
@@ -157,5 +157,5 @@ describe('messages in words', () => {
     })
     expect(printed).toHaveLength(messages.length + 1)
     expect(wrong.slice(0, 5)).toEqual([])
-  }, 60_000)
+  })
 })

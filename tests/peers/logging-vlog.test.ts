@@ -64,7 +64,7 @@ async function answers(maker: Maker): Promise<string[]> {
 test('ours answers what the real one answers', async () => {
   const [real, ours] = await Promise.all([answers('26.03'), answers('ours')])
   expect(ours).toEqual(real)
-}, 90_000)
+})
 
 async function life(maker: Maker): Promise<string> {
   const at = lab.at(`life.${maker}`)
@@ -102,4 +102,4 @@ async function life(maker: Maker): Promise<string> {
 test('a log file that is moved, closed, and cannot be opened: the same answers and the same lines', async () => {
   const [real, ours] = await Promise.all([life('26.03'), life('ours')])
   expect(ours).toEqual(real)
-}, 60_000)
+})

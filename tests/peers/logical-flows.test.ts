@@ -63,11 +63,11 @@ beforeAll(async () => {
   complaints = found
   const refused = /OpenFlow error: [^|]*|\|ofctrl\|ERR\|.*/.exec(lab.controllerLog())
   if (refused) throw new Error(`the switch refused a flow of the real controller: ${refused[0]}`)
-}, 120_000)
+})
 
 afterAll(async () => {
   await lab?.down()
-}, 30_000)
+})
 
 function theirs(line: Line, index: number): { flows: string[]; base: number } {
   const actionError = complaints.get(`actions ${line.actions}`)

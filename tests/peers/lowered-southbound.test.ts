@@ -64,11 +64,11 @@ beforeAll(async () => {
   names.forEach((n, i) => {
     tables[n] = (replies[i] as { rows: Row[] }).rows
   })
-}, 120_000)
+})
 
 afterAll(async () => {
   await lab?.down()
-}, 30_000)
+})
 
 test('every logical flow of a large network becomes the flows that the real controller installed', () => {
   const rows = (name: string) => tables[name] ?? []

@@ -13,7 +13,7 @@ describe.sequential('northd beside the real one', () => {
   for (const file of readdirSync(scenarios)
     .filter((f) => f.endsWith('.nbctl'))
     .sort()) {
-    it(basename(file, '.nbctl'), { timeout: 180_000 }, () => {
+    it(basename(file, '.nbctl'), () => {
       const r = spawnSync(process.execPath, [join(here, 'compare-northd'), '--northd', northd, join(scenarios, file)], {
         encoding: 'utf8',
         maxBuffer: 1 << 28,

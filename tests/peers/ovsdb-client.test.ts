@@ -306,13 +306,13 @@ it.each<[string, readonly string[], readonly (readonly string[] | (() => void))[
       ...[['ovsdb-client/block'], ['ovsdb-client/unblock'], ['ovsdb-client/unblock'], ['ovsdb-client/cond_change']],
     ],
   ],
-])('detaches as the real one does: %s', { timeout: 60_000 }, (_, args, talk) => {
+])('detaches as the real one does: %s', (_, args, talk) => {
   const theirs = detached(real, args, talk)
   expect(theirs.status).toBe(0)
   expect(detached(ours, args, talk)).toEqual(theirs)
 })
 
-it('waits for a server that connects', { timeout: 30_000 }, async () => {
+it('waits for a server that connects', async () => {
   const passive = `unix:${at('passive')}`
   const appctl = (...args: string[]) => execFileSync(join(bin, 'ovs-appctl'), ['-t', at('ctl'), ...args])
   for (const [file = '', ...before] of [real, ours]) {

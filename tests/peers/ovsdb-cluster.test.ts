@@ -56,13 +56,13 @@ beforeAll(async () => {
       stdio: 'ignore',
     })
   }
-}, 60_000)
+})
 afterAll(() => {
   for (const n of [...alive]) stop(n)
   rmSync(folder, { recursive: true })
 })
 
-it('is asked by our ovsdb-client as by the real one', { timeout: 90_000 }, async () => {
+it('is asked by our ovsdb-client as by the real one', async () => {
   const program = at('ovsdb-client.mjs')
   await build({
     entryPoints: [fileURLToPath(new URL('../../src/cli/ovsdb-client.ts', import.meta.url))],
@@ -97,7 +97,7 @@ it('is asked by our ovsdb-client as by the real one', { timeout: 90_000 }, async
   }
 })
 
-it('follows the leader', { timeout: 90_000 }, async () => {
+it('follows the leader', async () => {
   const first = await leader()
   // the leader comes last, so that the others have to be left first
   const remotes = [...members.filter((n) => n !== first), first].map(remote)
@@ -129,7 +129,7 @@ it('follows the leader', { timeout: 90_000 }, async () => {
   nb.close()
 })
 
-it('gives a lock to one, whichever member each tries first', { timeout: 60_000 }, async () => {
+it('gives a lock to one, whichever member each tries first', async () => {
   for (const n of members) if (!alive.has(n)) start(n)
   await leader()
   const open = (order: readonly number[]) =>
@@ -143,7 +143,7 @@ it('gives a lock to one, whichever member each tries first', { timeout: 60_000 }
   for (const nb of all) nb.close()
 })
 
-it('has each edit once, however leaders die', { timeout: 120_000 }, async () => {
+it('has each edit once, however leaders die', async () => {
   for (const n of members) if (!alive.has(n)) start(n)
   const nb = await connect({ schema: northbound, remotes: members.map(remote), timeout: 30_000, probeInterval: 1000 })
   const done: string[] = []

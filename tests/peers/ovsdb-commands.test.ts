@@ -23,7 +23,7 @@ beforeAll(async () => {
     const remote = `--remote=punix:${file(maker, 'sock')}`
     servers.set(maker, await lab.start(maker, 'ovsdb-server', remote, file(maker, 'nb.db'), file(maker, 'sb.db')))
   }
-}, 60_000)
+})
 afterAll(() => lab.close())
 
 /** What one of the servers answers, without its places and numbers. */

@@ -10,7 +10,7 @@ beforeAll(async () => {
   await lab.prepare('ovsdb-server')
   await lab.run('26.03', 'ovsdb-tool', 'create', lab.at('nb.db'), referenceSchema('ovn-nb'))
   await lab.run('26.03', 'ovsdb-tool', 'create', lab.at('sb.db'), referenceSchema('ovn-sb'))
-}, 60_000)
+})
 afterAll(() => lab.close())
 
 /** Starts a server with such a file for no longer than `true` takes; what it says, without times and places. */
@@ -73,7 +73,7 @@ const FILES: readonly string[] = [
   JSON.stringify({ remotes: {}, databases: { R: { 'service-model': 'relay', source } } }),
 ]
 
-test.each(FILES)('%s', { timeout: 30_000 }, async (text) => {
+test.each(FILES)('%s', async (text) => {
   expect(await tried('ours', text)).toEqual(await tried('26.03', text))
 })
 
@@ -83,7 +83,7 @@ test.each([
   ['--sync-from=tcp:127.0.0.1:5'],
   ['--active'],
   ['--sync-exclude-tables=a:b'],
-])('is not taken with %s', { timeout: 30_000 }, async (option) => {
+])('is not taken with %s', async (option) => {
   const [ours, theirs] = [await tried('ours', '{}', option), await tried('26.03', '{}', option)]
   expect(ours).toEqual(theirs)
   expect(ours.at(-1)).toBe('exit 1')
@@ -170,7 +170,7 @@ describe('a running server', () => {
     const theirs = await walk('26.03')
     expect(await walk('ours')).toEqual(theirs)
     expect(theirs.join('')).toContain('state: backup')
-  }, 60_000)
+  })
 
   test('a role of a remote, and a relay beside a file', async () => {
     const [source, relay] = [lab.at('source.sock'), lab.at('relay.sock')]
@@ -197,5 +197,5 @@ describe('a running server', () => {
     expect((await client('dump', `unix:${source}`, 'OVN_Northbound', 'Address_Set', 'name')).stdout).toContain(
       'relayed',
     )
-  }, 60_000)
+  })
 })

@@ -49,4 +49,4 @@ test('--max-message: a client that sends more is dropped with a word, others go 
   )
   expect(log).toContain('error parsing stream: message larger than the limit of 100000 bytes')
   expect(await ask(socket, [echo(10)])).toHaveLength(1)
-}, 60_000)
+})

@@ -10,7 +10,7 @@ const MAKERS: readonly Maker[] = ['26.03', 'ours']
 beforeAll(async () => {
   await lab.prepare('ovsdb-server')
   await lab.run('26.03', 'ovsdb-tool', 'create', lab.at('nb.db'), referenceSchema('ovn-nb'))
-}, 60_000)
+})
 afterAll(() => lab.close())
 
 /** What a server says that ends by itself, without times. */
@@ -103,4 +103,4 @@ test('a busy port ends the server when the command line names it, and is tried a
   await holder.end()
   const there = () => lab.run('26.03', 'ovsdb-client', '-t', '3', 'list-dbs', 'tcp:127.0.0.1:16755')
   expect((await until(there, (o) => o.code === 0, 20)).stdout).toContain('OVN_Northbound')
-}, 60_000)
+})

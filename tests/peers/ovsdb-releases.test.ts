@@ -50,7 +50,6 @@ describe.each(RELEASES)('the real programs of %s', (release) => {
       expect(worked(real)).toEqual(['flows', 'bound', 'added', 'ports', 'chassis', 'converted'])
       expect(ours).toEqual(real)
     },
-    180_000,
   )
 })
 
@@ -60,7 +59,7 @@ describe.each(RELEASES)('our programs on the real server of %s', (release) => {
     const ours = await outcomes('ours', 'ours', release)
     for (const program of PROGRAMS) put(['our', program, release], real[program] === ours[program])
     expect(real).toEqual(ours)
-  }, 180_000)
+  })
 })
 
 function tables(): string {

@@ -24,7 +24,7 @@ beforeAll(async () => {
     const sign = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2']
     openssl('x509', '-req', '-in', `${name}.csr`, ...sign, '-out', `${name}.pem`)
   }
-}, 60_000)
+})
 afterEach(async () => {
   for (const one of running.splice(0).reverse()) await one.end('SIGKILL')
 })
@@ -64,7 +64,7 @@ describe.each<Maker>(['26.03', 'ours'])('the server by %s', (maker) => {
     copyFileSync(lab.at('ca.pem'), boot)
     const asked = () => client(...pki('lab'), CA(), 'list-dbs', `ssl:127.0.0.1:${port}`)
     expect((await until(asked, (o) => o.code === 0)).stdout).toBe('_Server\n')
-  }, 60_000)
+  })
 
   test('a relay takes the authority that its source shows', async () => {
     const boot = lab.at(`boot.relay.${maker}.pem`)
@@ -86,13 +86,13 @@ describe.each<Maker>(['26.03', 'ours'])('the server by %s', (maker) => {
     const there = () => client('get-schema-version', `unix:${socket}`, 'OVN_Northbound')
     expect((await until(there, (o) => o.code === 0)).stdout).toMatch(/^\d+\.\d+\.\d+$/m)
     expect(existsSync(boot)).toBe(true)
-  }, 60_000)
+  })
 
   test('sends what --peer-ca-cert names', async () => {
     const more = `--peer-ca-cert=${lab.at('ca.pem')}`
     await start(maker, 'ovsdb-server', '--no-dbs', `--remote=pssl:${++port}:127.0.0.1`, ...pki('server'), CA(), more)
     expect(shown(port)).toMatch(/ 1 s:CN ?= ?authority/)
-  }, 60_000)
+  })
 
   test('keys of a database, which change; files that change', async () => {
     const db = lab.at(`keys.${maker}.db`)
@@ -142,7 +142,7 @@ describe.each<Maker>(['26.03', 'ours'])('the server by %s', (maker) => {
         (n) => n === 'server',
       ),
     ).toBe('server')
-  }, 90_000)
+  })
 
   test('an option whose column is none', async () => {
     const db = lab.at(`none.${maker}.db`)
@@ -168,7 +168,7 @@ describe.each<Maker>(['26.03', 'ours'])('the server by %s', (maker) => {
       }
     }
     complaints.set(maker, said)
-  }, 60_000)
+  })
 })
 
 test('our northd takes the authority that its databases show, then trusts no other', async () => {
@@ -198,7 +198,7 @@ test('our northd takes the authority that its databases show, then trusts no oth
   const nbctl = (...args: string[]) => lab.run('26.03', 'ovn-nbctl', '-t', '20', `--db=${local}`, ...args)
   expect((await nbctl('--wait=sb', 'ls-add', 'sw')).code).toBe(0)
   expect(existsSync(boot)).toBe(true)
-}, 60_000)
+})
 
 const complaints = new Map<Maker, string[]>()
 test('both complain of such an option alike', () => {
@@ -297,6 +297,6 @@ describe.each<readonly [Maker, Maker]>([
       )
       expect(thief.log()).toMatch(/RBAC rules for client .*other.* prohibit|permission error/)
       expect((await sb('--columns=hostname,other_config,encaps', 'list', 'Chassis', 'lab')).stdout).toBe(before)
-    }, 90_000)
+    })
   },
 )

@@ -54,7 +54,7 @@ describe.sequential('the real tools on the sandbox', () => {
     })
     nb = /ovn-nbctl --db=(tcp:\S+)/.exec(output)?.[1] ?? ''
     sb = /ovn-sbctl --db=(tcp:\S+)/.exec(output)?.[1] ?? ''
-  }, 60_000)
+  })
 
   afterAll(async () => {
     await stop()

@@ -30,11 +30,11 @@ beforeAll(async () => {
     if (line && !line.startsWith('#')) lab.nbctl(...words(line))
   }
   lab.sync()
-}, 120_000)
+})
 
 afterAll(async () => {
   await lab?.down()
-}, 30_000)
+})
 
 /** Options, a datapath where the line begins with a name, and the microflow. */
 function argumentsOf(line: string): string[] {

@@ -126,7 +126,7 @@ const ours = new Side('ours')
 beforeAll(() => {
   real.start()
   ours.start()
-}, 60_000)
+})
 afterAll(() => {
   real.stop()
   ours.stop()
