@@ -2,6 +2,7 @@ import { closeSync, fstatSync, mkdirSync, openSync, statSync, write, writeSync }
 import { dirname } from 'node:path'
 import { errorText } from '../../io/errors.ts'
 import type { Appender, LogEvent } from '../event.ts'
+import { Trouble } from './trouble.ts'
 
 export interface FileOptions {
   readonly path: string
@@ -71,8 +72,9 @@ export class FileAppender implements Appender {
   private file: Opened | undefined
   /** Files left for another one, with something still to be written. */
   private readonly left = new Set<Opened>()
-  private dropped = 0
-  private troubled = false
+  private readonly trouble: Trouble
+  /** Of the last line. */
+  private time = 0
   /** The last write went well. */
   private well = false
   private tried = Number.NEGATIVE_INFINITY
@@ -89,6 +91,10 @@ export class FileAppender implements Appender {
     this.path = options.path
     this.end = options.end ?? '\n'
     this.limit = options.limit ?? 16 * 1024 * 1024
+    this.trouble = new Trouble(options.onTrouble, {
+      begins: (reason) => `${options.path}: cannot write log: ${reason}`,
+      ends: (lost) => `${options.path}: log written again, ${lost} lines lost`,
+    })
     if (!options.delay) this.open()
   }
 
@@ -106,7 +112,7 @@ export class FileAppender implements Appender {
       this.length = 0
       this.well = false
       const error = errorText(e)
-      this.trouble(error)
+      this.trouble.begin(error, this.time)
       return error
     }
   }
@@ -155,13 +161,14 @@ export class FileAppender implements Appender {
 
   append(line: string, event?: LogEvent): void {
     if (this.closed) return
-    if (this.options.watch) this.watch(event?.time ?? 0)
-    if (!this.file) this.retry(event?.time ?? 0)
+    this.time = event?.time ?? 0
+    if (this.options.watch) this.watch(this.time)
+    if (!this.file) this.retry(this.time)
     const file = this.file
     const size = Buffer.byteLength(line) + this.end.length
     if (!file || file.bytes + size > this.limit) {
-      this.dropped++
-      if (file) this.trouble('the disk is too slow')
+      this.trouble.lose(1, this.time)
+      if (file) this.trouble.begin('the disk is too slow', this.time)
       return
     }
     file.waiting.push(line)
@@ -252,8 +259,10 @@ export class FileAppender implements Appender {
 
   private lost(file: Opened, bytes: Uint8Array, error: unknown): void {
     if (file === this.file) this.well = false
-    for (const b of bytes) if (b === 10) this.dropped++
-    this.trouble(errorText(error))
+    let lines = 0
+    for (const b of bytes) if (b === 10) lines++
+    this.trouble.lose(lines, this.time)
+    this.trouble.begin(errorText(error), this.time)
   }
 
   /** Opens the file at the path again; one that was closed, too. */
@@ -316,21 +325,11 @@ export class FileAppender implements Appender {
     }
   }
 
-  private trouble(message: string): void {
-    if (this.troubled) return
-    this.troubled = true
-    this.options.onTrouble?.(`${this.options.path}: cannot write log: ${message}`)
-  }
-
   /** A write went well. What a file left for another one may still lose belongs to the same trouble. */
   private recovered(): void {
     if (!this.file && !this.closed) return
     this.well = true
-    if (!this.troubled || this.left.size > 0) return
-    this.troubled = false
-    const lost = this.dropped
-    this.dropped = 0
-    this.options.onTrouble?.(`${this.options.path}: log written again, ${lost} lines lost`)
+    if (this.left.size === 0) this.trouble.end(this.time)
   }
 }
 

@@ -1,6 +1,7 @@
 import { createSocket, type Socket as DatagramSocket } from 'node:dgram'
 import { connect, type Socket } from 'node:net'
 import { type UnixDatagrams, unixDatagrams } from '../../io/unix-datagram.ts'
+import { Trouble } from './trouble.ts'
 
 export type SocketTarget =
   | { readonly kind: 'unix'; readonly path: string }
@@ -32,40 +33,38 @@ interface Way {
 export class MessageSocket {
   private readonly way: Way
   private closed = false
-  private troubled = false
-  private lost = 0
+  private time = 0
+  private readonly trouble: Trouble
 
   constructor(
-    private readonly target: SocketTarget,
+    target: SocketTarget,
     /** Called when messages begin to be lost, and when they go out again. */
-    private readonly onTrouble?: (message: string) => void,
+    onTrouble?: (message: string) => void,
   ) {
+    const name = `${target.kind}:${target.kind === 'unix' ? target.path : `${target.host}:${target.port}`}`
+    const say = (message: string) => {
+      if (!this.closed) onTrouble?.(message)
+    }
+    this.trouble = new Trouble(say, {
+      begins: (reason) => `${name}: cannot send log: ${reason}`,
+      ends: (lost) => `${name}: log sent again, ${lost} messages lost`,
+    })
     if (target.kind === 'unix') this.way = unixWay(target.path)
     else if (target.kind === 'udp') this.way = new UdpWay(target.host, target.port)
     else this.way = new TcpWay(target.host, target.port)
   }
 
   send(bytes: Uint8Array, time: number): void {
+    this.time = time
     if (!this.closed) this.way.send(bytes, time, this.done)
   }
 
   private readonly done = (lost?: string): void => {
-    if (lost !== undefined) {
-      this.lost++
-      if (this.troubled) return
-      this.troubled = true
-      this.say(`cannot send log: ${lost}`)
-    } else if (this.troubled) {
-      this.troubled = false
-      const lost = this.lost
-      this.lost = 0
-      this.say(`log sent again, ${lost} messages lost`)
+    if (lost === undefined) this.trouble.end(this.time)
+    else {
+      this.trouble.lose(1, this.time)
+      this.trouble.begin(lost, this.time)
     }
-  }
-
-  private say(what: string): void {
-    const t = this.target
-    if (!this.closed) this.onTrouble?.(`${t.kind}:${t.kind === 'unix' ? t.path : `${t.host}:${t.port}`}: ${what}`)
   }
 
   close(): void {
