@@ -1,7 +1,9 @@
 // Packs the package, unpacks it as a dependency of a strict TypeScript project, and compiles there every example
-// of the documentation: so the types that package.json exports are in the package, and whole. Needs `tsc -b` done.
+// of the documentation: so the types that package.json exports are in the package, and whole, and keep to what
+// TypeScript 5.0 knows. Both ways to load a module reach each entry. Needs `tsc -b` done.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 
 const project = 'build/package'
@@ -26,7 +28,35 @@ const [{ filename }] = JSON.parse(
 )
 run('tar', ['-xzf', filename, '-C', 'node_modules/ovn-ts', '--strip-components=1'], project)
 
+/** Names of the library of TypeScript 5.2 and later, which the declarations of ours may not use. */
+const NEWER =
+  /\b(NoInfer|MapIterator|SetIterator|ArrayIterator|StringIterator|(Async)?IteratorObject|BuiltinIterator\w*|(Async)?Disposable)\b[<\s;[]/
+const types = `${project}/node_modules/ovn-ts/build/types`
+const tooNew = readdirSync(types, { recursive: true })
+  .filter((file) => file.endsWith('.d.ts'))
+  .flatMap((file) =>
+    readFileSync(`${types}/${file}`, 'utf8')
+      .split('\n')
+      .filter((line) => NEWER.test(line) && !/^\s*(\/?\*|\/\/)/.test(line))
+      .map((line) => `${file}: TypeScript 5.0 does not know ${NEWER.exec(line)?.[1]}`),
+  )
+if (tooNew.length) {
+  console.error(tooNew.join('\n'))
+  process.exit(1)
+}
+
 writeFileSync(`${project}/package.json`, JSON.stringify({ type: 'module' }))
+const { resolve: required } = createRequire(resolve(project, 'program.cjs'))
+for (const entry of ['ovn-ts', 'ovn-ts/ovsdb', 'ovn-ts/logging']) {
+  try {
+    required(entry)
+  } catch (e) {
+    // the declarations may be made without the bundles
+    if (e.code === 'MODULE_NOT_FOUND') continue
+    console.error(`require('${entry}'): ${e.message}`)
+    process.exit(1)
+  }
+}
 writeFileSync(
   `${project}/tsconfig.json`,
   JSON.stringify({

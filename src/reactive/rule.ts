@@ -10,10 +10,13 @@ import {
   sameValue,
 } from './relation.ts'
 
+/** `R` as something else says it, never inferred from here: NoInfer, for TypeScript before 5.4 too. */
+type Stated<R> = [R][R extends unknown ? 0 : never]
+
 /** Where a run puts what it derives. */
 export interface Emit {
   /** A row under a key. The same run may say the same twice; of two different values the first stays. */
-  emit<R>(relation: Derived<R>, key: string, value: NoInfer<R>): void
+  emit<R>(relation: Derived<R>, key: string, value: Stated<R>): void
 }
 
 /** Must be a pure function of the row and of what it reads from relations. */

@@ -3,6 +3,9 @@ import type { Row } from '../schema/index.ts'
 /** Rows that a transaction changes, by uuid, as they were before it. */
 type Before = ReadonlyMap<string, { readonly old?: Row | undefined; readonly new?: Row | undefined }>
 
+/** What a map's methods give, by whatever name the reader's TypeScript calls it: MapIterator since 5.6. */
+type Iterated<M extends 'entries' | 'keys' | 'values'> = ReturnType<ReadonlyMap<string, Row>[M]>
+
 /**
  * The committed rows of one table. While a large transaction is made the committed state, in slices,
  * they are read as they were before it, until `show`: others see all of it at once.
@@ -47,19 +50,19 @@ export class Rows implements ReadonlyMap<string, Row> {
     return this.hidden ? this.sizeBefore : this.stored.size
   }
 
-  entries(): MapIterator<[string, Row]> {
+  entries(): Iterated<'entries'> {
     return this.hidden ? this.before(this.hidden, (uuid, row) => [uuid, row]) : this.stored.entries()
   }
 
-  keys(): MapIterator<string> {
+  keys(): Iterated<'keys'> {
     return this.hidden ? this.before(this.hidden, (uuid) => uuid) : this.stored.keys()
   }
 
-  values(): MapIterator<Row> {
+  values(): Iterated<'values'> {
     return this.hidden ? this.before(this.hidden, (_, row) => row) : this.stored.values()
   }
 
-  [Symbol.iterator](): MapIterator<[string, Row]> {
+  [Symbol.iterator](): Iterated<'entries'> {
     return this.entries()
   }
 
