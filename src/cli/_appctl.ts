@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Log } from '../base/log.ts'
+import { ok } from '../base/result.ts'
 import { DaemonLog } from '../daemons/_daemon-log.ts'
 import { type OptionSpec, optionsHelp, type ParsedOptions, parseOptions } from '../daemons/_options.ts'
 import { type Family, logDirectory, PROCESS_OPTIONS, runDirectory } from '../daemons/_process-options.ts'
@@ -150,7 +151,8 @@ function socketOf(target: string, program: AppctlProgram, log: Log, fatal: (mess
     log.warn(`${pidfile}: open: ${errorText(e)}`, { code: 'target-unreachable' })
     return fatal(`cannot read pidfile "${pidfile}" (${errorText(e)})`)
   }
-  const pid = canLock() ? lockHolder(pidfile) : alive(Number(text))
+  const holder = canLock() ? lockHolder(pidfile) : ok(alive(Number(text)))
+  const pid = holder.ok ? holder.value : undefined
   if (pid === undefined) return fatal(`cannot read pidfile "${pidfile}" (No such process)`)
   return `${directory}/${target}.${pid}.ctl`
 }

@@ -56,11 +56,17 @@ function start(role: Role, options: { readonly newSession: boolean; readonly out
   return child
 }
 
-/** Starts the daemon in the background and ends with it standing: status 0 when it serves, its own when it failed. */
-export function startInBackground(options: ParsedOptions, output: Output): void {
+/**
+ * Starts the daemon in the background and ends with it standing: status 0 when it serves, its own when it failed.
+ * @param died says how it ended that has not said why itself, and ends this process
+ */
+export function startInBackground(options: ParsedOptions, output: Output, died: (how: string) => void): void {
   const child = start(options.has('monitor') ? 'monitor' : 'worker', { newSession: true, output })
   child.on('message', () => process.exit(0))
-  child.on('exit', (code) => process.exit(code || 1))
+  child.on('exit', (code, signal) => {
+    if (!code) died(endText(code, signal))
+    process.exit(code || 1)
+  })
 }
 
 /** Signals that mean a fault in the program (ovsdb-server(1), --monitor); SIGTRAP is how V8 says the same. */
@@ -95,6 +101,11 @@ export function signalText(signal: NodeJS.Signals): string {
 /** How a process ended, as the real daemons tell it. */
 export function endText(code: number | null, signal: string | null): string {
   return signal === null ? `exit status ${code ?? 0}` : `killed (${SIGNAL_TEXTS[signal] ?? signal})`
+}
+
+/** What is said of a daemon that ended before it served, and did not say why. */
+export function startFailure(how: string): string {
+  return `fork child died before signaling startup (${how})`
 }
 
 /** A daemon that crashed is started again at once, but not more often than this, milliseconds. */
@@ -147,6 +158,7 @@ export class Monitor {
     // What never came up is not started again: whoever starts it is waiting to hear of it.
     if (signal === null || !CRASHES.has(signal) || (!ready && this.crashes === 0)) {
       if (ready) this.say((log) => log.info(`${this.last}, exiting`))
+      else if (!code) this.say((log) => log.err(startFailure(endText(code, signal)), { code: 'start-failed' }))
       process.exit(signal === null ? (code ?? 1) : ready ? 0 : 1)
     }
     this.crashes++

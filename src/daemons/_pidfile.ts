@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, renameSync, statSync, unlinkSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, ftruncateSync, openSync, renameSync, statSync, unlinkSync, writeSync } from 'node:fs'
 import { err, ok, type Result } from '../base/result.ts'
 import { errorText } from '../io/errors.ts'
 import { canLock, lockDescriptor, lockHolder } from '../io/lock.ts'
@@ -10,16 +10,21 @@ export interface Pidfile {
   remove(): void
 }
 
+/** Why the pidfile at a path is not ours to have; undefined where it is. */
+function refusedBy(path: string): string | undefined {
+  const holder = lockHolder(path)
+  if (!holder.ok) return `${path}: pidfile check failed (${holder.error}), aborting`
+  return holder.value === undefined ? undefined : `${path}: already running as pid ${holder.value}, aborting`
+}
+
 /**
  * Writes the pidfile and locks it. It is made beside its place and renamed into it, so that nobody ever reads
  * half of it; a file that another live process holds is refused unless `overwrite` is said.
  * @returns the error as the real daemons word it, without the program's name.
  */
 export function writePidfile(path: string, overwrite: boolean): Result<Pidfile> {
-  if (!overwrite) {
-    const holder = lockHolder(path)
-    if (holder !== undefined) return err(`${path}: already running as pid ${holder}, aborting`)
-  }
+  const refusal = overwrite ? undefined : refusedBy(path)
+  if (refusal !== undefined) return err(refusal)
   const temporary = `${path}.tmp`
   let fd: number
   try {
@@ -33,8 +38,16 @@ export function writePidfile(path: string, overwrite: boolean): Result<Pidfile> 
     closeSync(fd)
     return err(`${temporary}: fcntl failed (Resource temporarily unavailable)`)
   }
+  // Another one may have had this lock before, and put its pidfile into place since we looked.
+  const late = overwrite ? undefined : refusedBy(path)
+  if (late !== undefined) {
+    removeOwn(temporary, fd)
+    closeSync(fd)
+    return err(late)
+  }
   try {
-    writeSync(fd, `${process.pid}\n`, 0)
+    ftruncateSync(fd)
+    writeSync(fd, `${process.pid}\n`)
     renameSync(temporary, path)
   } catch (e) {
     closeSync(fd)
@@ -42,13 +55,15 @@ export function writePidfile(path: string, overwrite: boolean): Result<Pidfile> 
   }
   return ok({
     locked: canLock(),
-    remove() {
-      try {
-        // Another daemon may have taken it over (--overwrite-pidfile).
-        if (statSync(path).ino === fstatSync(fd).ino) unlinkSync(path)
-      } catch {
-        // Somebody was quicker.
-      }
-    },
+    remove: () => removeOwn(path, fd),
   })
+}
+
+/** Removes a file, unless another daemon's is at that place by now (--overwrite-pidfile). */
+function removeOwn(path: string, fd: number): void {
+  try {
+    if (statSync(path).ino === fstatSync(fd).ino) unlinkSync(path)
+  } catch {
+    // Somebody was quicker.
+  }
 }

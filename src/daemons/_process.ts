@@ -15,6 +15,7 @@ import {
   sayReady,
   signalText,
   startedByAnother,
+  startFailure,
   startInBackground,
 } from './_background.ts'
 import { type Counts, Coverage, processCounts } from './_coverage.ts'
@@ -93,7 +94,10 @@ export class DaemonProcess {
     const user = this.user()
     switch (roleOf(this.options)) {
       case 'starter':
-        startInBackground(this.options, this.output)
+        startInBackground(this.options, this.output, (how) => {
+          this.logging.log('daemon_unix').err(startFailure(how), { code: 'start-failed' })
+          this.fatal('could not detach from foreground session')
+        })
         break
       case 'monitor':
         this.supervise(user)

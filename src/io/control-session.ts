@@ -71,7 +71,11 @@ export class ControlSession {
       this.reader.push(bytes)
     } catch (e) {
       if (!(e instanceof JsonError)) throw e
-      this.refuse('jsonrpc', `error parsing stream: ${e.message}`, 'bad-json')
+      const peer = this.stream.peer
+      // What comes behind the message for which it was dropped is nobody's.
+      if (this.ended) return
+      this.log.child('jsonrpc').warn(`${peer}: error parsing stream: ${e.message}`, { code: 'bad-json', peer })
+      this.drop(e.message)
       return
     }
     this.hold()
@@ -85,14 +89,12 @@ export class ControlSession {
     else this.stream.resume()
   }
 
-  private refuse(module: string, text: string, code: string): void {
-    if (this.ended) return
+  /** Ends the connection from this side. */
+  private drop(why: string): void {
     this.ended = true
     this.queue.length = 0
-    const { peer } = this.stream
-    this.log.child(module).warn(`${peer}: ${text}`, { code, peer })
     this.reader.close()
-    this.stream.close(new Error(text))
+    this.stream.close(new Error(why))
   }
 
   private next(): void {
@@ -110,14 +112,21 @@ export class ControlSession {
 
   private take(json: Json): void {
     const message = readMessage(json)
+    const { peer } = this.stream
     if (!message.ok) {
-      this.refuse('jsonrpc', `received bad JSON-RPC message: ${message.error}`, 'bad-message')
+      const what = `received bad JSON-RPC message: ${message.error}`
+      this.log.child('jsonrpc').warn(`${peer}: ${what}`, { code: 'bad-message', peer })
+      this.drop(what)
       return
     }
     if (this.messages.enabled) this.messages.received(json)
     if (message.value.kind === 'request') {
       this.request(message.value.method, message.value.params, message.value.id)
-    } else this.refuse('unixctl', `received unexpected ${message.value.kind} message`, 'unexpected-reply')
+      return
+    }
+    const what = `received unexpected ${message.value.kind} message`
+    this.log.child('unixctl').warn(`${peer}: ${what}`, { code: 'unexpected-reply', peer })
+    this.drop(what)
   }
 
   private request(method: string, params: readonly Json[], id: Json): void {

@@ -1,5 +1,7 @@
 import { closeSync, openSync } from 'node:fs'
 import { eventCounter } from '../base/event-counter.ts'
+import { err, ok, type Result } from '../base/result.ts'
+import { errorText } from './errors.ts'
 import { ofLibc } from './libc.ts'
 
 const taken = eventCounter('lockfile_lock')
@@ -77,20 +79,21 @@ export function canLock(): boolean {
 }
 
 /**
- * The process that has the lock of the file at a path; undefined where nobody has it, or that cannot be known.
+ * The process that has the lock of the file at a path; undefined where nobody has it, there is no such file, or that
+ * cannot be known. An error where the file is there and cannot be opened.
  * Must not be asked of a file that this process has locked: closing it would lose the lock.
  */
-export function lockHolder(path: string): number | undefined {
+export function lockHolder(path: string): Result<number | undefined> {
   const call = loadFcntl()
-  if (!call || held.has(path)) return undefined
+  if (!call || held.has(path)) return ok(undefined)
   let fd: number
   try {
     fd = openSync(path, 'r+')
-  } catch {
-    return undefined
+  } catch (e) {
+    return (e as NodeJS.ErrnoException).code === 'ENOENT' ? ok(undefined) : err(errorText(e))
   }
   const holder = flock(F_WRLCK)
   const known = call(fd, F_GETLK, holder) === 0 && holder.readInt16LE(0) !== F_UNLCK
   closeSync(fd)
-  return known ? holder.readInt32LE(24) : undefined
+  return ok(known ? holder.readInt32LE(24) : undefined)
 }

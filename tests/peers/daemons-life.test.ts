@@ -53,7 +53,7 @@ run('the life of a daemon', () => {
       expect(spawnSync('readlink', [`/proc/${pid}/cwd`], { encoding: 'utf8' }).stdout).toBe('/\n')
       const exit = await side.run(appctl, ['-t', daemon, 'exit'])
       expect(exit.code).toBe(0)
-      expect(await until(() => !alive(pid), 5)).toBe(true)
+      expect(await until(() => !alive(pid))).toBe(true)
       expect(readdirSync(side.dir).filter((f) => /\.(pid|ctl)$/.test(f))).toEqual([])
     },
   )
@@ -355,7 +355,7 @@ run('the life of a daemon', () => {
     process.kill(side.pid('ovn-northd.pid'), 'SIGABRT')
     expect(await until(() => side.log('waits.log').includes('waiting until 10 seconds'))).toBe(true)
     process.kill(monitor, 'SIGTERM')
-    expect(await until(() => !alive(monitor), 3)).toBe(true)
+    expect(await until(() => !alive(monitor))).toBe(true)
   })
 
   test.each([
