@@ -10,31 +10,79 @@ import {
   ZERO_UUID,
 } from '../schema/index.ts'
 import type { Change, Overlay } from './overlay.ts'
-import { finish, STEP_ROWS, type Steps } from './steps.ts'
+import {
+  andThen,
+  countEntries,
+  type Entries,
+  finish,
+  groups,
+  inGroups,
+  isSteps,
+  repeat,
+  STEP_ROWS,
+  type Steps,
+  type Work,
+} from './steps.ts'
 import { eachReference, type Index, type MutableRow, type ReferenceColumn, type Table } from './table.ts'
 
 /** How a transaction changes the number of strong references to rows. */
 export type ReferenceDeltas = Map<Table, Map<string, number>>
 
+/** A transaction on its way from what its operations did to what it commits. */
+interface Settlement {
+  readonly overlay: Overlay
+  readonly deltas: ReferenceDeltas
+  /** Rows to which there may be no reference any more. */
+  readonly unreferenced: [Table, string][]
+  /** Rows of which a weak reference may dangle, by table and uuid. */
+  readonly dangling: Map<string, readonly [Table, string, readonly ReferenceColumn[]]>
+}
+
+/** What makes of a transaction what it is to commit, in this order. */
+const STAGES: readonly ((settlement: Settlement) => Work<void>)[] = [
+  dropUnchanged,
+  countReferences,
+  checkDeleted,
+  findUnreferenced,
+  collectGarbage,
+  checkMaxRows,
+  findDangling,
+  cleanWeakReferences,
+  checkIndexes,
+]
+
+function settlement(overlay: Overlay): Settlement {
+  return { overlay, deltas: new Map(), unreferenced: [], dangling: new Map() }
+}
+
 /**
  * Makes of what a transaction did what it is to commit: garbage and dangling weak references go,
  * and all that a schema demands of the whole database is checked. Throws Failure.
  */
-export function* settle(overlay: Overlay): Steps<ReferenceDeltas> {
-  yield* dropUnchanged(overlay)
-  const deltas = yield* countReferences(overlay)
-  yield* checkDeleted(overlay, deltas)
-  yield* collectGarbage(overlay, deltas)
-  yield* checkMaxRows(overlay)
-  yield* cleanWeakReferences(overlay)
-  yield* checkIndexes(overlay)
-  return deltas
+export function settle(overlay: Overlay): Work<ReferenceDeltas> {
+  const s = settlement(overlay)
+  for (let i = 0; i < STAGES.length; i++) {
+    const rest = STAGES[i]?.(s)
+    if (isSteps(rest)) return settleInSteps(s, rest, STAGES.slice(i + 1))
+  }
+  return s.deltas
+}
+
+function* settleInSteps(s: Settlement, first: Steps<void>, stages: typeof STAGES): Steps<ReferenceDeltas> {
+  yield* first
+  for (const stage of stages) {
+    const rest = stage(s)
+    if (isSteps(rest)) yield* rest
+  }
+  return s.deltas
 }
 
 /** As `settle` for changes that another server has checked: nothing is checked, nothing added. */
 export function settleUnchecked(overlay: Overlay): ReferenceDeltas {
-  finish(dropUnchanged(overlay))
-  return finish(countReferences(overlay, true))
+  const s = settlement(overlay)
+  finish(dropUnchanged(s))
+  finish(countReferences(s, true))
+  return s.deltas
 }
 
 function tableOf(overlay: Overlay, name: string): Table {
@@ -43,12 +91,10 @@ function tableOf(overlay: Overlay, name: string): Table {
   return table
 }
 
-function* dropUnchanged(overlay: Overlay): Steps<void> {
-  let seen = 0
-  for (const [name, changes] of overlay.changes) {
+function dropUnchanged({ overlay }: Settlement): Work<void> {
+  return inGroups(overlay.changes, (name, rows) => {
     const { columns } = tableOf(overlay, name).schema
-    for (const [uuid, { old, new: now }] of changes) {
-      if (++seen % STEP_ROWS === 0) yield
+    for (const [uuid, { old, new: now }] of rows) {
       if (!old || !now) continue
       let same = true
       for (const column of columns.keys()) {
@@ -56,10 +102,9 @@ function* dropUnchanged(overlay: Overlay): Steps<void> {
         same = false
         break
       }
-      if (same) changes.delete(uuid)
+      if (same) overlay.forget(name, uuid)
     }
-    if (!changes.size) overlay.changes.delete(name)
-  }
+  })
 }
 
 function changedColumns(columns: readonly ReferenceColumn[], change: Change): readonly ReferenceColumn[] {
@@ -68,14 +113,11 @@ function changedColumns(columns: readonly ReferenceColumn[], change: Change): re
   return columns.filter(({ column: { name } }) => old[name] !== now[name])
 }
 
-function* countReferences(overlay: Overlay, lenient = false): Steps<ReferenceDeltas> {
-  const deltas: ReferenceDeltas = new Map()
-  let seen = 0
-  for (const [name, changes] of overlay.changes) {
+function countReferences({ overlay, deltas }: Settlement, lenient = false): Work<void> {
+  return inGroups(overlay.changes, (name, rows) => {
     const { strong } = tableOf(overlay, name)
-    if (!strong.length) continue
-    for (const change of changes.values()) {
-      if (++seen % STEP_ROWS === 0) yield
+    if (!strong.length) return
+    for (const [, change] of rows) {
       const columns = changedColumns(strong, change)
       const { old } = change
       // A row's reference to its own uuid is not looked at, and keeps nothing alive.
@@ -98,8 +140,7 @@ function* countReferences(overlay: Overlay, lenient = false): Steps<ReferenceDel
         adjust(deltas, target, uuid, 1)
       })
     }
-  }
-  return deltas
+  })
 }
 
 function adjust(deltas: ReferenceDeltas, table: Table, uuid: string, by: number): void {
@@ -115,12 +156,10 @@ function references(deltas: ReferenceDeltas, table: Table, uuid: string): number
   return (table.references.get(uuid) ?? 0) + (deltas.get(table)?.get(uuid) ?? 0)
 }
 
-function* checkDeleted(overlay: Overlay, deltas: ReferenceDeltas): Steps<void> {
-  let seen = 0
-  for (const [name, changes] of overlay.changes) {
+function checkDeleted({ overlay, deltas }: Settlement): Work<void> {
+  return inGroups(overlay.changes, (name, rows) => {
     const table = tableOf(overlay, name)
-    for (const [uuid, change] of changes) {
-      if (++seen % STEP_ROWS === 0) yield
+    for (const [uuid, change] of rows) {
       if (change.new) continue
       const n = references(deltas, table, uuid)
       if (n > 0) {
@@ -130,52 +169,51 @@ function* checkDeleted(overlay: Overlay, deltas: ReferenceDeltas): Steps<void> {
         )
       }
     }
-  }
+  })
 }
 
-function* collectGarbage(overlay: Overlay, deltas: ReferenceDeltas): Steps<void> {
-  const work: [Table, string][] = []
-  let seen = 0
-  for (const [name, changes] of overlay.changes) {
+function findUnreferenced({ overlay, deltas, unreferenced }: Settlement): Work<void> {
+  const ofRows = inGroups(overlay.changes, (name, rows) => {
     const table = tableOf(overlay, name)
-    if (table.schema.isRoot) continue
-    for (const [uuid, change] of changes) {
-      if (++seen % STEP_ROWS === 0) yield
-      if (change.new) work.push([table, uuid])
-    }
-  }
-  for (const [table, counts] of deltas) {
-    if (table.schema.isRoot) continue
-    for (const uuid of counts.keys()) {
-      if (++seen % STEP_ROWS === 0) yield
-      work.push([table, uuid])
-    }
-  }
-  for (let next = work.pop(); next; next = work.pop()) {
-    if (++seen % STEP_ROWS === 0) yield
-    const [table, uuid] = next
-    const row = overlay.get(table, uuid)
-    if (!row || references(deltas, table, uuid) > 0) continue
-    eachReference(row, table.strong, (t, target) => {
-      if (target === uuid) return
-      const to = tableOf(overlay, t)
-      adjust(deltas, to, target, -1)
-      if (!to.schema.isRoot) work.push([to, target])
-    })
-    overlay.put(table, uuid, undefined)
-  }
+    if (table.schema.isRoot) return
+    for (const [uuid, change] of rows) if (change.new) unreferenced.push([table, uuid])
+  })
+  return andThen(ofRows, () =>
+    inGroups(deltas, (table, counts) => {
+      if (table.schema.isRoot) return
+      for (const [uuid] of counts) unreferenced.push([table, uuid])
+    }),
+  )
 }
 
-function* checkMaxRows(overlay: Overlay): Steps<void> {
-  let seen = 0
+function collectGarbage({ overlay, deltas, unreferenced }: Settlement): Work<void> {
+  return repeat(() => {
+    for (let n = 0; n < STEP_ROWS; n++) {
+      const next = unreferenced.pop()
+      if (!next) return true
+      const [table, uuid] = next
+      const row = overlay.get(table, uuid)
+      if (!row || references(deltas, table, uuid) > 0) continue
+      eachReference(row, table.strong, (t, target) => {
+        if (target === uuid) return
+        const to = tableOf(overlay, t)
+        adjust(deltas, to, target, -1)
+        if (!to.schema.isRoot) unreferenced.push([to, target])
+      })
+      overlay.put(table, uuid, undefined)
+    }
+    return false
+  })
+}
+
+function checkMaxRows({ overlay }: Settlement): void {
   for (const [name, changes] of overlay.changes) {
     const table = tableOf(overlay, name)
     const { maxRows } = table.schema
+    // There can not be too many even if all were new.
+    if (table.rows.size + changes.size <= maxRows) continue
     let n = table.rows.size
-    for (const change of changes.values()) {
-      if (++seen % STEP_ROWS === 0) yield
-      n += (change.new ? 1 : 0) - (change.old ? 1 : 0)
-    }
+    for (const change of changes.values()) n += (change.new ? 1 : 0) - (change.old ? 1 : 0)
     if (n > maxRows) {
       fail(
         'constraint violation',
@@ -185,33 +223,40 @@ function* checkMaxRows(overlay: Overlay): Steps<void> {
   }
 }
 
-function* cleanWeakReferences(overlay: Overlay): Steps<void> {
-  let seen = 0
-  const work = new Map<string, readonly [Table, string, readonly ReferenceColumn[]]>()
-  for (const [name, changes] of overlay.changes) {
+function findDangling({ overlay, dangling }: Settlement): Work<void> {
+  return inGroups(overlay.changes, (name, rows) => {
     const table = tableOf(overlay, name)
-    if (!table.weak.length && !table.referrers.size) continue
-    for (const [uuid, change] of changes) {
-      if (++seen % STEP_ROWS === 0) yield
+    if (!table.weak.length && !table.referrers.size) return
+    for (const [uuid, change] of rows) {
       if (change.new) {
         const columns = changedColumns(table.weak, change)
         if (!columns.length) continue
         const key = `${name} ${uuid}`
-        if (!work.has(key)) work.set(key, [table, uuid, columns])
+        if (!dangling.has(key)) dangling.set(key, [table, uuid, columns])
       } else {
         for (const key of table.referrers.get(uuid) ?? []) {
           const space = key.indexOf(' ')
           const from = tableOf(overlay, key.slice(0, space))
-          work.set(key, [from, key.slice(space + 1), from.weak])
+          dangling.set(key, [from, key.slice(space + 1), from.weak])
         }
       }
     }
-  }
-  for (const [table, uuid, columns] of work.values()) {
-    if (++seen % STEP_ROWS === 0) yield
-    const row = overlay.get(table, uuid)
-    if (row) cleanRow(overlay, table, row, columns)
-  }
+  })
+}
+
+function cleanWeakReferences({ overlay, dangling }: Settlement): Work<void> {
+  if (!dangling.size) return
+  const rest = dangling.values()
+  return repeat(() => {
+    for (let n = 0; n < STEP_ROWS; n++) {
+      const next = rest.next()
+      if (next.done) return true
+      const [table, uuid, columns] = next.value
+      const row = overlay.get(table, uuid)
+      if (row) cleanRow(overlay, table, row, columns)
+    }
+    return false
+  })
 }
 
 function cleanRow(overlay: Overlay, table: Table, row: Row, columns: readonly ReferenceColumn[]): void {
@@ -258,22 +303,44 @@ function refuseEmpty(overlay: Overlay, table: Table, row: Row, column: string, g
   )
 }
 
-function* checkIndexes(overlay: Overlay): Steps<void> {
-  let seen = 0
+function checkIndexes({ overlay }: Settlement): Work<void> {
+  if (countEntries(overlay.changes) > STEP_ROWS) return checkIndexesInSteps(overlay)
   for (const [name, changes] of overlay.changes) {
     const table = tableOf(overlay, name)
     for (const index of table.indexes) {
       // Of one row no other of this transaction can be the same.
-      const mine = changes.size > 1 ? new Map<string, string>() : undefined
-      for (const [uuid, change] of changes) {
-        if (++seen % STEP_ROWS === 0) yield
-        if (!change.new) continue
-        const key = index.key(change.new)
-        const other = mine?.get(key) ?? conflicting(index, changes, key, uuid)
-        if (other !== undefined) refuseDuplicate(table, index, changes, uuid, other)
-        mine?.set(key, uuid)
+      checkIndex(table, index, changes, changes, changes.size > 1 ? new Map() : undefined)
+    }
+  }
+}
+
+function* checkIndexesInSteps(overlay: Overlay): Steps<void> {
+  for (const [name, changes] of overlay.changes) {
+    const table = tableOf(overlay, name)
+    for (const index of table.indexes) {
+      const seen = new Map<string, string>()
+      for (const rows of groups(changes)) {
+        checkIndex(table, index, changes, rows, seen)
+        yield
       }
     }
+  }
+}
+
+/** @param seen the rows of this transaction that were looked at, by their key */
+function checkIndex(
+  table: Table,
+  index: Index,
+  changes: ReadonlyMap<string, Change>,
+  rows: Entries<Change>,
+  seen: Map<string, string> | undefined,
+): void {
+  for (const [uuid, change] of rows) {
+    if (!change.new) continue
+    const key = index.key(change.new)
+    const other = seen?.get(key) ?? conflicting(index, changes, key, uuid)
+    if (other !== undefined) refuseDuplicate(table, index, changes, uuid, other)
+    seen?.set(key, uuid)
   }
 }
 
@@ -325,62 +392,83 @@ function referrerKeys(table: Table, row: Row | undefined, visit: (target: string
   eachReference(row, table.weak, (target, uuid) => visit(target, uuid, key))
 }
 
-/**
- * Makes a settled transaction the committed state. While it is put aside, and the rows, indexes and counts are
- * half of it, `rows` are read as they were before; nothing else may run on these tables.
- */
-export function* apply(overlay: Overlay, deltas: ReferenceDeltas): Steps<void> {
-  const hidden = isLarge(overlay, deltas)
-  if (hidden) for (const [name, changes] of overlay.changes) tableOf(overlay, name).rows.hide(changes)
-  let seen = 0
+/** Makes a settled transaction the committed state. */
+export function apply(overlay: Overlay, deltas: ReferenceDeltas): Work<void> {
+  if (countEntries(overlay.changes) + countEntries(deltas) > STEP_ROWS) return applyInSteps(overlay, deltas)
   for (const [name, changes] of overlay.changes) {
     const table = tableOf(overlay, name)
     for (const index of table.indexes) {
-      for (const change of changes.values()) {
-        if (hidden && ++seen % STEP_ROWS === 0) yield
-        if (change.old) index.rows.delete(index.key(change.old))
+      removeFromIndex(index, changes)
+      addToIndex(index, changes)
+    }
+    storeRows(overlay, table, changes)
+  }
+  for (const [table, counts] of deltas) addReferences(table, counts)
+}
+
+/**
+ * While it is put aside, and the rows, indexes and counts are half of it, `rows` are read as they were before;
+ * nothing else may run on these tables.
+ */
+function* applyInSteps(overlay: Overlay, deltas: ReferenceDeltas): Steps<void> {
+  for (const [name, changes] of overlay.changes) tableOf(overlay, name).rows.hide(changes)
+  for (const [name, changes] of overlay.changes) {
+    const table = tableOf(overlay, name)
+    for (const index of table.indexes) {
+      for (const rows of groups(changes)) {
+        removeFromIndex(index, rows)
+        yield
       }
-      for (const [uuid, change] of changes) {
-        if (hidden && ++seen % STEP_ROWS === 0) yield
-        if (change.new) index.rows.set(index.key(change.new), uuid)
+      for (const rows of groups(changes)) {
+        addToIndex(index, rows)
+        yield
       }
     }
-    for (const [uuid, change] of changes) {
-      if (hidden && ++seen % STEP_ROWS === 0) yield
-      if (change.new) table.rows.set(uuid, change.new)
-      else {
-        table.rows.delete(uuid)
-        table.references.delete(uuid)
-      }
-      if (table.weak.length && changedColumns(table.weak, change).length) {
-        referrerKeys(table, change.old, (t, target, key) => {
-          const { referrers } = tableOf(overlay, t)
-          const keys = referrers.get(target)
-          keys?.delete(key)
-          if (keys && !keys.size) referrers.delete(target)
-        })
-        addReferrers(overlay.tables, table, change.new)
-      }
+    for (const rows of groups(changes)) {
+      storeRows(overlay, table, rows)
+      yield
     }
   }
   for (const [table, counts] of deltas) {
-    for (const [uuid, by] of counts) {
-      if (hidden && ++seen % STEP_ROWS === 0) yield
-      addReferences(table, uuid, by)
+    for (const some of groups(counts)) {
+      addReferences(table, some)
+      yield
     }
   }
-  if (hidden) for (const name of overlay.changes.keys()) tableOf(overlay, name).rows.show()
+  for (const name of overlay.changes.keys()) tableOf(overlay, name).rows.show()
 }
 
-/** Whether it may take so long to take over that others should be served meanwhile. */
-function isLarge(overlay: Overlay, deltas: ReferenceDeltas): boolean {
-  let n = 0
-  for (const changes of overlay.changes.values()) n += changes.size
-  for (const counts of deltas.values()) n += counts.size
-  return n > STEP_ROWS
+function removeFromIndex(index: Index, rows: Entries<Change>): void {
+  for (const [, change] of rows) if (change.old) index.rows.delete(index.key(change.old))
 }
 
-function addReferences(table: Table, uuid: string, by: number): void {
+function addToIndex(index: Index, rows: Entries<Change>): void {
+  for (const [uuid, change] of rows) if (change.new) index.rows.set(index.key(change.new), uuid)
+}
+
+function storeRows(overlay: Overlay, table: Table, rows: Entries<Change>): void {
+  for (const [uuid, change] of rows) {
+    if (change.new) table.rows.set(uuid, change.new)
+    else {
+      table.rows.delete(uuid)
+      table.references.delete(uuid)
+    }
+    if (!table.weak.length || !changedColumns(table.weak, change).length) continue
+    referrerKeys(table, change.old, (t, target, key) => {
+      const { referrers } = tableOf(overlay, t)
+      const keys = referrers.get(target)
+      keys?.delete(key)
+      if (keys && !keys.size) referrers.delete(target)
+    })
+    addReferrers(overlay.tables, table, change.new)
+  }
+}
+
+function addReferences(table: Table, counts: Entries<number>): void {
+  for (const [uuid, by] of counts) addReference(table, uuid, by)
+}
+
+function addReference(table: Table, uuid: string, by: number): void {
   const n = (table.references.get(uuid) ?? 0) + by
   if (n > 0) table.references.set(uuid, n)
   else table.references.delete(uuid)
@@ -407,7 +495,7 @@ export function rebuild(tables: ReadonlyMap<string, Table>): void {
       for (const index of table.indexes) index.rows.set(index.key(row), row._uuid)
       eachReference(row, table.strong, (t, uuid) => {
         const target = tables.get(t)
-        if (target && uuid !== row._uuid) addReferences(target, uuid, 1)
+        if (target && uuid !== row._uuid) addReference(target, uuid, 1)
       })
       addReferrers(tables, table, row)
     }

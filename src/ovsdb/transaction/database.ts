@@ -2,16 +2,16 @@ import type { Clock, Timer } from '../../base/clock.ts'
 import { type Random, uuid4 } from '../../base/random.ts'
 import { type DatabaseSchema, Failure, type OvsdbError, type Row } from '../schema/index.ts'
 import { apply, type ReferenceDeltas, rebuild, settle, settleUnchecked } from './commit.ts'
-import type { Delta, Operation, OperationResult, Requester } from './operation.ts'
+import type { Delta, Operation, OperationResult, Requester, RowChange } from './operation.ts'
 import { Overlay } from './overlay.ts'
-import { finish, STEP_ROWS, type Steps } from './steps.ts'
+import { andThen, finish, inGroups, isSteps, type Steps, type Work } from './steps.ts'
 import { Table } from './table.ts'
 import { Blocked, Transaction } from './transaction.ts'
 
 /** Where commits go to outlive the process. */
 export interface Journal {
-  /** The steps of taking a transaction before it becomes visible; a text says why it can not. */
-  append(delta: Delta, date: number): Steps<string | undefined>
+  /** Takes a transaction before it becomes visible; a text says why it can not. */
+  append(delta: Delta, date: number): Work<string | undefined>
   /** Calls `done` when all that was appended so far is safe from a crash of the machine. */
   sync(done: (error?: string) => void): void
 }
@@ -41,7 +41,7 @@ export const anyone: Requester = { owns: () => false }
 
 /** A transaction that somebody waits for. */
 interface Submission {
-  attempt(): Steps<Outcome>
+  attempt(): Work<Outcome>
   ended(outcome: Outcome): void
   abandon(error: OvsdbError): void
   timer: Timer | undefined
@@ -202,8 +202,11 @@ export class Database {
   }
 
   private begin(submission: Submission): void {
-    this.running = { submission, steps: submission.attempt() }
-    this.goOn()
+    const work = submission.attempt()
+    if (isSteps(work)) {
+      this.running = { submission, steps: work }
+      this.goOn()
+    } else this.end(submission, work)
   }
 
   /** Goes on with the transaction under way, until it ends or has taken its time. */
@@ -277,35 +280,61 @@ export class Database {
     }
   }
 
-  private *attempt(source: OperationSource, requester: Requester, elapsed: number): Steps<Outcome> {
+  private attempt(source: OperationSource, requester: Requester, elapsed: number): Work<Outcome> {
     const transaction = new Transaction(this.tables, this.random, requester, this.readOnly, elapsed)
     this.current = transaction
     const results: OperationResult[] = []
     try {
-      for (let i = 0; i < source.length; i++) {
-        if (i && i % STEP_OPERATIONS === 0) yield
-        results.push(yield* transaction.execute(source.at(i), source.trusted))
-      }
-      const delta = yield* this.commit(transaction)
-      return delta ? { results, delta } : { results }
+      const work = this.operate(transaction, source, results)
+      return isSteps(work) ? attemptInSteps(work, results) : committed(results, work)
     } catch (e) {
-      if (e instanceof Blocked) return e
-      if (e instanceof Failure) return { results, error: e.error }
-      // RFC 7047 §5.2: a text of it would be longer than any string can be.
-      if (e instanceof RangeError) return { results, error: { error: 'resources exhausted', details: e.message } }
-      throw e
+      return failed(results, e)
     }
   }
 
-  private *commit(transaction: Transaction): Steps<Delta | undefined> {
+  /** Runs operations and commits what they did. */
+  private operate(
+    transaction: Transaction,
+    source: OperationSource,
+    results: OperationResult[],
+  ): Work<Delta | undefined> {
+    const atOnce = Math.min(source.length, STEP_OPERATIONS)
+    while (results.length < atOnce) {
+      const work = transaction.execute(source.at(results.length), source.trusted)
+      if (isSteps(work)) return this.operateInSteps(transaction, source, results, work)
+      results.push(work)
+    }
+    if (atOnce < source.length) return this.operateInSteps(transaction, source, results)
+    return this.commit(transaction)
+  }
+
+  /** @param operation what is left of the operation under way */
+  private *operateInSteps(
+    transaction: Transaction,
+    source: OperationSource,
+    results: OperationResult[],
+    operation?: Steps<OperationResult>,
+  ): Steps<Delta | undefined> {
+    if (operation) results.push(yield* operation)
+    while (results.length < source.length) {
+      if (results.length % STEP_OPERATIONS === 0) yield
+      const work = transaction.execute(source.at(results.length), source.trusted)
+      results.push(isSteps(work) ? yield* work : work)
+    }
+    const work = this.commit(transaction)
+    return isSteps(work) ? yield* work : work
+  }
+
+  private commit(transaction: Transaction): Work<Delta | undefined> {
     const { overlay } = transaction
     if (!overlay.changes.size) return undefined
-    const deltas = yield* settle(overlay)
-    const { durable } = transaction
-    return yield* this.publish(overlay, deltas, {
-      comment: transaction.comments.join('\n'),
-      durable,
-      id: uuid4(this.random),
+    return andThen(settle(overlay), (deltas) => {
+      const note = {
+        comment: transaction.comments.join('\n'),
+        durable: transaction.durable,
+        id: uuid4(this.random),
+      }
+      return this.publish(overlay, deltas, note)
     })
   }
 
@@ -329,29 +358,27 @@ export class Database {
   }
 
   /** Makes a settled transaction the committed state; it is yet to be announced. */
-  private *publish(
+  private publish(
     overlay: Overlay,
     deltas: ReferenceDeltas,
     note: { readonly comment: string; readonly durable: boolean; readonly id: string },
-  ): Steps<Delta | undefined> {
-    const { id } = note
-    let seen = 0
-    const tables = new Map<string, ReadonlyMap<string, { old?: Row; new?: Row }>>()
-    for (const [name, changes] of overlay.changes) {
-      if (!changes.size) continue
-      tables.set(name, changes as ReadonlyMap<string, { old?: Row; new?: Row }>)
-      for (const change of changes.values()) {
-        if (++seen % STEP_ROWS === 0) yield
-        // The row is the transaction's own until it is committed.
-        if (change.new) (change.new as { _version: string })._version = id
+  ): Work<Delta | undefined> {
+    const tables = new Map<string, ReadonlyMap<string, RowChange>>()
+    const stamped = inGroups(overlay.changes, (_, rows) => {
+      // A row is the transaction's own until it is committed.
+      for (const [, change] of rows) if (change.new) (change.new as { _version: string })._version = note.id
+    })
+    return andThen(stamped, () => {
+      for (const [name, changes] of overlay.changes) {
+        if (changes.size) tables.set(name, changes as ReadonlyMap<string, RowChange>)
       }
-    }
-    if (!tables.size) return undefined
-    const delta: Delta = { ...note, tables }
-    const error = this.journal ? yield* this.journal.append(delta, this.clock.now()) : undefined
-    if (error !== undefined) throw new Failure({ error: 'I/O error', details: error })
-    yield* apply(overlay, deltas)
-    return delta
+      if (!tables.size) return undefined
+      const delta: Delta = { ...note, tables }
+      return andThen(this.journal?.append(delta, this.clock.now()), (error) => {
+        if (error !== undefined) throw new Failure({ error: 'I/O error', details: error })
+        return andThen(apply(overlay, deltas), () => delta)
+      })
+    })
   }
 
   /** Keeps the rows as they were, for clients that come back: never more of them than there are rows. */
@@ -412,6 +439,26 @@ export class Database {
       if (this.forget(waiting)) waiting.abandon(error)
     }
   }
+}
+
+function* attemptInSteps(work: Steps<Delta | undefined>, results: readonly OperationResult[]): Steps<Outcome> {
+  try {
+    return committed(results, yield* work)
+  } catch (e) {
+    return failed(results, e)
+  }
+}
+
+function committed(results: readonly OperationResult[], delta: Delta | undefined): Outcome {
+  return delta ? { results, delta } : { results }
+}
+
+function failed(results: readonly OperationResult[], e: unknown): Outcome {
+  if (e instanceof Blocked) return e
+  if (e instanceof Failure) return { results, error: e.error }
+  // RFC 7047 §5.2: a text of it would be longer than any string can be.
+  if (e instanceof RangeError) return { results, error: { error: 'resources exhausted', details: e.message } }
+  throw e
 }
 
 function changedRows(delta: Delta): number {

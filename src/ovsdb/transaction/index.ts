@@ -21,5 +21,5 @@ export type {
   Requester,
   RowChange,
 } from './operation.ts'
-export { STEP_ROWS, type Steps } from './steps.ts'
+export { STEP_ROWS, type Steps, type Work } from './steps.ts'
 export type { MutableRow, Table } from './table.ts'

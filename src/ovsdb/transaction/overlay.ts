@@ -1,5 +1,5 @@
 import type { Row } from '../schema/index.ts'
-import { STEP_ROWS, type Steps } from './steps.ts'
+import { type Entries, groups, STEP_ROWS, type Steps, type Work } from './steps.ts'
 import type { Table } from './table.ts'
 
 export interface Change {
@@ -36,27 +36,48 @@ export class Overlay {
     else change.new = row
   }
 
-  /** Calls `visit` for each row; it may change the rows it is called with. */
-  *each(table: Table, visit: (row: Row) => void): Steps<void> {
-    const changes = this.changes.get(table.schema.name)
-    let seen = 0
-    if (!changes?.size) {
-      for (const row of table.rows.values()) {
-        if (++seen % STEP_ROWS === 0) yield
-        visit(row)
-      }
-      return
-    }
-    const before = new Map(changes)
-    for (const [uuid, row] of table.rows) {
-      if (++seen % STEP_ROWS === 0) yield
-      const change = before.get(uuid)
-      if (!change) visit(row)
-      else if (change.new) visit(change.new)
-    }
-    for (const change of before.values()) {
-      if (++seen % STEP_ROWS === 0) yield
-      if (!change.old && change.new) visit(change.new)
-    }
+  /** Takes back what was done to a row. */
+  forget(table: string, uuid: string): void {
+    const changes = this.changes.get(table)
+    changes?.delete(uuid)
+    if (changes && !changes.size) this.changes.delete(table)
   }
+
+  /** Calls `visit` for each row; it may change the rows it is called with. */
+  each(table: Table, visit: (row: Row) => void): Work<void> {
+    const changes = this.changes.get(table.schema.name)
+    // Rows that are visited may join the changes.
+    const before = changes?.size ? new Map(changes) : undefined
+    if (table.rows.size + (before?.size ?? 0) > STEP_ROWS) return eachInSteps(table, before, visit)
+    visitStored(table.rows, before, visit)
+    if (before) visitNew(before, visit)
+  }
+}
+
+function* eachInSteps(
+  table: Table,
+  before: ReadonlyMap<string, Change> | undefined,
+  visit: (row: Row) => void,
+): Steps<void> {
+  for (const rows of groups(table.rows)) {
+    visitStored(rows, before, visit)
+    yield
+  }
+  for (const changes of groups(before ?? [])) {
+    visitNew(changes, visit)
+    yield
+  }
+}
+
+/** Visits committed rows as they are in this transaction. */
+function visitStored(rows: Entries<Row>, before: ReadonlyMap<string, Change> | undefined, visit: (row: Row) => void) {
+  for (const [uuid, row] of rows) {
+    const change = before?.get(uuid)
+    if (!change) visit(row)
+    else if (change.new) visit(change.new)
+  }
+}
+
+function visitNew(changes: Entries<Change>, visit: (row: Row) => void): void {
+  for (const [, change] of changes) if (!change.old && change.new) visit(change.new)
 }

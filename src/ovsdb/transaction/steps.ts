@@ -14,7 +14,7 @@ export type Work<T> = T | Steps<T>
 export const STEP_ROWS = 2048
 
 export function isSteps<T>(work: Work<T>): work is Steps<T> {
-  return typeof work === 'object' && work !== null && 'next' in work && Symbol.iterator in work
+  return typeof work === 'object' && work !== null && 'next' in work
 }
 
 /** Work, and then what follows from its outcome. */
@@ -46,20 +46,46 @@ function* again(some: () => boolean): Steps<void> {
   while (!some())
 }
 
-/** Calls `visit` with the items, all at once or, when there are many, in groups. */
-export function inGroups<T>(items: Iterable<T>, size: number, visit: (group: Iterable<T>) => void): Work<void> {
-  if (size > STEP_ROWS) return groupwise(items, visit)
-  visit(items)
+/**
+ * Calls `visit` with the entries of each map, all at once or, when there are many, in groups. Entries may be
+ * changed and deleted meanwhile.
+ */
+export function inGroups<K, V>(
+  maps: ReadonlyMap<K, ReadonlyMap<string, V>>,
+  visit: (key: K, entries: Entries<V>) => void,
+): Work<void> {
+  if (countEntries(maps) > STEP_ROWS) return groupwise(maps, visit)
+  for (const [key, entries] of maps) visit(key, entries)
 }
 
-function* groupwise<T>(items: Iterable<T>, visit: (group: Iterable<T>) => void): Steps<void> {
+function* groupwise<K, V>(
+  maps: ReadonlyMap<K, ReadonlyMap<string, V>>,
+  visit: (key: K, entries: Entries<V>) => void,
+): Steps<void> {
+  for (const [key, entries] of maps) {
+    for (const group of groups(entries)) {
+      visit(key, group)
+      yield
+    }
+  }
+}
+
+export type Entries<V> = Iterable<readonly [string, V]>
+
+export function countEntries(maps: ReadonlyMap<unknown, ReadonlyMap<string, unknown>>): number {
+  let n = 0
+  for (const entries of maps.values()) n += entries.size
+  return n
+}
+
+/** Items in groups of which each is worth a step. */
+export function* groups<T>(items: Iterable<T>): Generator<readonly T[]> {
   let group: T[] = []
   for (const item of items) {
     group.push(item)
     if (group.length < STEP_ROWS) continue
-    visit(group)
+    yield group
     group = []
-    yield
   }
-  visit(group)
+  if (group.length) yield group
 }

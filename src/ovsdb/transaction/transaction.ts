@@ -16,7 +16,7 @@ import { mutateDatum, mutationArgument } from './mutation.ts'
 import type { ColumnValues, Condition, Operation, OperationResult, Requester } from './operation.ts'
 import { Overlay } from './overlay.ts'
 import { allowAnyone, allowDelete, allowInsert, allowModify, type Permission, permissionOf } from './permission.ts'
-import type { Steps } from './steps.ts'
+import { andThen, type Work } from './steps.ts'
 import type { MutableRow, Table } from './table.ts'
 
 /** Thrown by a `wait` whose test fails and whose time is not yet over. */
@@ -49,8 +49,8 @@ export class Transaction {
     this.overlay = new Overlay(tables)
   }
 
-  /** The steps of one operation; throws Failure, or Blocked. `trusted`: its values are canonical and within constraints. */
-  *execute(op: Operation, trusted: boolean): Steps<OperationResult> {
+  /** Runs one operation; throws Failure, or Blocked. `trusted`: its values are canonical and within constraints. */
+  execute(op: Operation, trusted: boolean): Work<OperationResult> {
     if ((this.readOnly || this.requester.readOnly) && !this.requester.internal && CHANGING.has(op.op)) {
       fail('not allowed', `${op.op} operation not allowed when database server is in read only mode`)
     }
@@ -58,15 +58,15 @@ export class Transaction {
       case 'insert':
         return this.insert(op, trusted)
       case 'select':
-        return yield* this.select(op, trusted)
+        return this.select(op, trusted)
       case 'update':
-        return yield* this.update(op, trusted)
+        return this.update(op, trusted)
       case 'mutate':
-        return yield* this.mutate(op, trusted)
+        return this.mutate(op, trusted)
       case 'delete':
-        return yield* this.delete(op, trusted)
+        return this.delete(op, trusted)
       case 'wait':
-        return yield* this.wait(op, trusted)
+        return this.wait(op, trusted)
       case 'commit':
         this.durable ||= op.durable
         return {}
@@ -132,12 +132,7 @@ export class Transaction {
   }
 
   /** Calls `visit` for each row that satisfies `where`. */
-  private *matching(
-    table: Table,
-    where: readonly Condition[],
-    trusted: boolean,
-    visit: (row: Row) => void,
-  ): Steps<void> {
+  private matching(table: Table, where: readonly Condition[], trusted: boolean, visit: (row: Row) => void): Work<void> {
     const tests = where.map((condition) => compileCondition(table.schema, condition, trusted))
     const pinned = pinnedUuid(where)
     if (pinned !== undefined) {
@@ -146,16 +141,15 @@ export class Transaction {
       return
     }
     const [first] = tests
-    if (!first) yield* this.overlay.each(table, visit)
-    else if (tests.length === 1) {
-      yield* this.overlay.each(table, (row) => {
+    if (!first) return this.overlay.each(table, visit)
+    if (tests.length === 1) {
+      return this.overlay.each(table, (row) => {
         if (first(row)) visit(row)
       })
-    } else {
-      yield* this.overlay.each(table, (row) => {
-        if (tests.every((test) => test(row))) visit(row)
-      })
     }
+    return this.overlay.each(table, (row) => {
+      if (tests.every((test) => test(row))) visit(row)
+    })
   }
 
   private columns(table: Table, names: readonly string[] | undefined): readonly string[] {
@@ -166,13 +160,13 @@ export class Transaction {
     return names
   }
 
-  private *select(op: Operand<'select'>, trusted: boolean): Steps<OperationResult> {
+  private select(op: Operand<'select'>, trusted: boolean): Work<OperationResult> {
     const table = this.table(op.table)
     const columns = this.columns(table, op.columns)
     const rows: Row[] = []
     const seen = columns.includes('_uuid') ? undefined : new Set<string>()
     const key = rowKey(table.schema, columns)
-    yield* this.matching(table, op.where, trusted, (row) => {
+    const matched = this.matching(table, op.where, trusted, (row) => {
       if (seen) {
         const k = key(row)
         if (seen.has(k)) return
@@ -180,25 +174,25 @@ export class Transaction {
       }
       rows.push(row)
     })
-    return { rows, columns }
+    return andThen(matched, () => ({ rows, columns }))
   }
 
-  private *update(op: Operand<'update'>, trusted: boolean): Steps<OperationResult> {
+  private update(op: Operand<'update'>, trusted: boolean): Work<OperationResult> {
     const table = this.table(op.table)
     const values = this.values(table.schema, op.row, trusted, true)
     const names = Object.keys(values)
     const permission = this.permission(table)
     if (permission) allowAnyone(permission, 'modification of')
     let count = 0
-    yield* this.matching(table, op.where, trusted, (row) => {
+    const matched = this.matching(table, op.where, trusted, (row) => {
       count++
       if (permission) allowModify(permission, row, names, 'modification of')
       if (names.length) this.overlay.put(table, row._uuid, { ...row, ...values })
     })
-    return { count }
+    return andThen(matched, () => ({ count }))
   }
 
-  private *mutate(op: Operand<'mutate'>, trusted: boolean): Steps<OperationResult> {
+  private mutate(op: Operand<'mutate'>, trusted: boolean): Work<OperationResult> {
     const table = this.table(op.table)
     const mutations = op.mutations.map(([name, mutator, value]) => {
       const column = columnOf(table.schema, name)
@@ -210,7 +204,7 @@ export class Transaction {
     if (permission) allowAnyone(permission, 'mutate operation on')
     const names = mutations.map((m) => m.column.name)
     let count = 0
-    yield* this.matching(table, op.where, trusted, (row) => {
+    const matched = this.matching(table, op.where, trusted, (row) => {
       count++
       if (permission) allowModify(permission, row, names, 'mutate operation on')
       let next: MutableRow | undefined
@@ -223,30 +217,34 @@ export class Transaction {
       }
       if (next) this.overlay.put(table, row._uuid, next)
     })
-    return { count }
+    return andThen(matched, () => ({ count }))
   }
 
-  private *delete(op: Operand<'delete'>, trusted: boolean): Steps<OperationResult> {
+  private delete(op: Operand<'delete'>, trusted: boolean): Work<OperationResult> {
     const table = this.table(op.table)
     const permission = this.permission(table)
     if (permission) allowAnyone(permission, 'row deletion from')
     let count = 0
-    yield* this.matching(table, op.where, trusted, (row) => {
+    const matched = this.matching(table, op.where, trusted, (row) => {
       count++
       if (permission) allowDelete(permission, row)
       this.overlay.put(table, row._uuid, undefined)
     })
-    return { count }
+    return andThen(matched, () => ({ count }))
   }
 
-  private *wait(op: Operand<'wait'>, trusted: boolean): Steps<OperationResult> {
+  private wait(op: Operand<'wait'>, trusted: boolean): Work<OperationResult> {
     const table = this.table(op.table)
     const columns = this.columns(table, op.columns)
     const key = rowKey(table.schema, columns)
     const blank = table.blank(table.blank('')._version)
     const wanted = new Set(op.rows.map((row) => key({ ...blank, ...this.values(table.schema, row, trusted, false) })))
     const found = new Set<string>()
-    yield* this.matching(table, op.where, trusted, (row) => void found.add(key(row)))
+    const matched = this.matching(table, op.where, trusted, (row) => void found.add(key(row)))
+    return andThen(matched, () => this.waited(op, found, wanted))
+  }
+
+  private waited(op: Operand<'wait'>, found: ReadonlySet<string>, wanted: ReadonlySet<string>): OperationResult {
     const equal = found.size === wanted.size && [...found].every((k) => wanted.has(k))
     if (equal === (op.until === '==')) return {}
     if (op.timeout === undefined || this.elapsed < op.timeout) throw new Blocked(op.timeout)
