@@ -232,3 +232,17 @@ function format(pattern: string, t: BrokenTime, ms: number): string {
 export function strftime(pattern: string, ms: number, utc: boolean): string {
   return format(pattern, breakTime(ms, utc), ms)
 }
+
+/** A format by strftime(3), in the time zone of the process, that is filled once for each second. */
+export function secondsFormat(pattern: string): (time: number) => string {
+  let second = Number.NaN
+  let text = ''
+  return (time) => {
+    const now = Math.floor(time / 1000)
+    if (now !== second) {
+      second = now
+      text = strftime(pattern, now * 1000, false)
+    }
+    return text
+  }
+}

@@ -1,22 +1,20 @@
 import { readFileSync, statSync } from 'node:fs'
 import { err, ok, type Result } from '../../base/result.ts'
 import { errorText } from '../../io/errors.ts'
+import type { LoggingContext } from '../context.ts'
 import type { Backend } from '../event.ts'
 import { Log4cplusBackend } from '../log4cplus/backend.ts'
 import { parseLog4cplus } from '../log4cplus/config.ts'
 import { osloBackend } from '../oslo/backend.ts'
+import { osloClasses } from '../oslo/classes.ts'
 import { parseOsloOptions } from '../oslo/options.ts'
 import { loadOwnLogger } from '../own/load.ts'
 import { PythonBackend } from '../python/backend.ts'
 import { parsePythonConfig } from '../python/config.ts'
 import { type OtherFile, type OwnLogger, parseParameters } from './parameters.ts'
-import { PlainBackend, type PlainContext } from './plain.ts'
+import { PlainBackend } from './plain.ts'
 
-export interface LoadContext extends PlainContext {
-  /** The program: `ovn-northd`. */
-  readonly component: string
-  /** Milliseconds since 1970. */
-  now(): number
+export interface LoadContext extends LoggingContext {
   /** Called when a logger of one's own changed its levels while it runs. */
   onLevels?(): void
 }
@@ -35,7 +33,7 @@ type Dialect = (text: string, file: OtherFile, context: LoadContext) => Result<L
 
 const DIALECTS: Readonly<Record<OtherFile['kind'], Dialect>> = {
   python(text, { file }, context) {
-    const config = parsePythonConfig(text, file, context.pid)
+    const config = parsePythonConfig(text, file, context.pid, osloClasses(context))
     return config.ok ? ok({ backend: new PythonBackend(config.value, context), warnings: [] }) : config
   },
   oslo: osloLogging,
@@ -62,7 +60,7 @@ function osloLogging(text: string, { file }: OtherFile, context: LoadContext): R
   if (options.configFile !== undefined) {
     const conf = read(context.resolve(options.configFile))
     if (!conf.ok) return conf
-    const config = parsePythonConfig(conf.value, options.configFile, context.pid)
+    const config = parsePythonConfig(conf.value, options.configFile, context.pid, osloClasses(context, options))
     return config.ok ? ok({ backend: new PythonBackend(config.value, context), warnings }) : config
   }
   return ok({ backend: osloBackend(options, context), warnings })

@@ -2,17 +2,11 @@ import { LEVELS, type Level } from '../../base/log.ts'
 import { ConsoleAppender } from '../appenders/console.ts'
 import { RollingFileAppender, rollBySize } from '../appenders/rolling.ts'
 import { SYSLOG_SEVERITY, SyslogAppender } from '../appenders/syslog.ts'
+import type { LoggingContext } from '../context.ts'
 import type { Appender, Backend, Layout, LogEvent } from '../event.ts'
 import { DEFAULT_PATTERNS } from '../vlog/backend.ts'
 import { patternLayout } from '../vlog/pattern.ts'
 import type { PlainParameters } from './parameters.ts'
-
-export interface PlainContext {
-  readonly hostname: string
-  readonly pid: number
-  resolve(path: string): string
-  onTrouble(message: string): void
-}
 
 /** A message as one line of JSON, as `ovn logs` reads it. */
 export function jsonLayout(event: LogEvent): string {
@@ -33,7 +27,7 @@ export class PlainBackend implements Backend {
 
   constructor(
     private readonly parameters: PlainParameters,
-    context: PlainContext,
+    context: LoggingContext,
   ) {
     this.depth = parameters.disabled ? -1 : LEVELS.indexOf(parameters.level)
     if (parameters.disabled) return

@@ -3,6 +3,7 @@ import { ConsoleAppender } from '../appenders/console.ts'
 import { FileAppender, type FileOptions } from '../appenders/file.ts'
 import { RollingFileAppender } from '../appenders/rolling.ts'
 import { MessageSocket } from '../appenders/socket.ts'
+import type { LoggingContext } from '../context.ts'
 import { type Appender, type Backend, type LogEvent, loggerName } from '../event.ts'
 import type { AppenderConfig, Log4cplusConfig, LoggerConfig } from './config.ts'
 import { passes } from './filter.ts'
@@ -10,20 +11,6 @@ import type { FileSettings } from './kinds.ts'
 import { levelNumber } from './levels.ts'
 import { HistoryAppender, rollByPeriod, rollBySizeReached, rollToHistory } from './rolling.ts'
 import { syslogMessage } from './syslog.ts'
-
-export interface Log4cplusContext {
-  /** The program: what syslog's messages are from where the file does not say. */
-  readonly component: string
-  readonly hostname: string
-  readonly pid: number
-  /** Milliseconds since 1970. */
-  now(): number
-  /** An absolute path from one of the configuration. */
-  resolve(path: string): string
-  onTrouble(message: string): void
-  /** Another console than the process's. */
-  console?(fd: 1 | 2): Appender
-}
 
 /** An appender with what its events go through first. */
 interface Output {
@@ -48,7 +35,7 @@ export class Log4cplusBackend implements Backend {
 
   constructor(
     private readonly config: Log4cplusConfig,
-    context: Log4cplusContext,
+    context: LoggingContext,
   ) {
     for (const l of config.loggers) this.loggers.set(l.name, l)
     // Also those that no logger has: log4cplus opens them all.
@@ -129,7 +116,7 @@ function begins(path: string): boolean {
   return first
 }
 
-function appender(config: AppenderConfig, context: Log4cplusContext): Appender {
+function appender(config: AppenderConfig, context: LoggingContext): Appender {
   const { what } = config
   const options = (file: Omit<FileSettings, 'path'>, path: string): Omit<FileOptions, 'path'> => ({
     ...{ truncate: file.truncate && begins(path), createFolders: file.createFolders, retry: file.retry },

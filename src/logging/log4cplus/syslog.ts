@@ -1,6 +1,6 @@
 import type { Level } from '../../base/log.ts'
 import { type LogEvent, loggerName } from '../event.ts'
-import { strftime } from '../strftime.ts'
+import { secondsFormat } from '../strftime.ts'
 
 const SEVERITY: Readonly<Record<Level, number>> = { emer: 2, err: 3, warn: 4, info: 6, dbg: 7 }
 
@@ -21,10 +21,10 @@ export interface SyslogSettings {
  */
 export function syslogMessage(settings: SyslogSettings): (line: string, event: LogEvent) => Uint8Array {
   const { component, hostname, pid, ident, facility, remote } = settings
+  const date = secondsFormat('%b %e %H:%M:%S')
   return (line, event) => {
     const priority = `<${facility * 8 + SEVERITY[event.level]}>`
-    if (remote === 'unix')
-      return Buffer.from(`${priority}${strftime('%b %e %H:%M:%S', event.time, false)} ${ident || component}: ${line}`)
+    if (remote === 'unix') return Buffer.from(`${priority}${date(event.time)} ${ident || component}: ${line}`)
     const time = new Date(event.time).toISOString()
     const message = Buffer.from(`${priority}1 ${time} ${hostname} ${ident} ${pid} ${loggerName(event)} - ${line}`)
     return remote === 'udp' ? message : Buffer.concat([Buffer.from(`${message.length} `), message])

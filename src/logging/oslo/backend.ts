@@ -1,20 +1,14 @@
 import { MessageSocket } from '../appenders/socket.ts'
+import type { LoggingContext } from '../context.ts'
 import type { Appender, Backend, Layout, LogEvent } from '../event.ts'
-import { type BackendContext, PythonBackend } from '../python/backend.ts'
+import { PythonBackend } from '../python/backend.ts'
 import type { HandlerConfig, LoggerConfig } from '../python/config.ts'
 import type { HandlerKind } from '../python/handler.ts'
-import { strftime } from '../strftime.ts'
+import { secondsFormat } from '../strftime.ts'
 import { contextLayout, journalFields, jsonLayout, reset, severity } from './formatter.ts'
 import { JOURNAL_SOCKET, journalDatagram } from './journal.ts'
 import type { OsloOptions } from './options.ts'
 import { RateLimited } from './rate-limit.ts'
-
-export interface OsloContext extends BackendContext {
-  /** The program. */
-  readonly component: string
-  readonly hostname: string
-  readonly pid: number
-}
 
 const MEGABYTE = 1024 * 1024
 
@@ -41,7 +35,7 @@ function fileHandler(options: OsloOptions, path: string): HandlerKind {
 }
 
 /** Logging as oslo.log's options say. */
-export function osloBackend(options: OsloOptions, context: OsloContext): Backend {
+export function osloBackend(options: OsloOptions, context: LoggingContext): Backend {
   const { useJson, color } = options
   const plain = useJson ? jsonLayout(options, context) : contextLayout(options, context, false)
   const terminal = !color ? plain : useJson ? reset(plain) : contextLayout(options, context, true)
@@ -67,20 +61,20 @@ export function osloBackend(options: OsloOptions, context: OsloContext): Backend
 }
 
 /** As syslog(3) sends a line: `<PRI>TIME PROGRAM: LINE`. */
-class SyslogLines implements Appender {
+export class SyslogLines implements Appender {
   private readonly socket: MessageSocket
+  private readonly date = secondsFormat('%b %e %H:%M:%S')
 
   constructor(
     private readonly facility: number,
-    context: BackendContext,
+    context: LoggingContext,
   ) {
     this.socket = new MessageSocket({ kind: 'unix', path: '/dev/log' }, context.onTrouble)
   }
 
   append(line: string, event: LogEvent): void {
     const priority = this.facility * 8 + severity(event)
-    const time = strftime('%b %e %H:%M:%S', event.time, false)
-    this.socket.send(Buffer.from(`<${priority}>${time} ${event.component}: ${line}`), event.time)
+    this.socket.send(Buffer.from(`<${priority}>${this.date(event.time)} ${event.component}: ${line}`), event.time)
   }
 
   reopen(): void {}
@@ -92,12 +86,12 @@ class SyslogLines implements Appender {
 }
 
 /** Messages with their fields to systemd's journal. */
-class JournalMessages implements Appender {
+export class JournalMessages implements Appender {
   private readonly socket: MessageSocket
 
   constructor(
     private readonly facility: number,
-    context: BackendContext,
+    context: LoggingContext,
   ) {
     this.socket = new MessageSocket({ kind: 'unix', path: JOURNAL_SOCKET }, context.onTrouble)
   }

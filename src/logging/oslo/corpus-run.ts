@@ -8,6 +8,7 @@ import type { Appender, Backend, LogEvent } from '../event.ts'
 import { PythonBackend } from '../python/backend.ts'
 import { parsePythonConfig } from '../python/config.ts'
 import { osloBackend } from './backend.ts'
+import { osloClasses } from './classes.ts'
 import { PYTHON_FILE, recordOf } from './corpus.ts'
 import { parseOsloOptions } from './options.ts'
 
@@ -98,7 +99,12 @@ export function ours(text: string, dir: string, between?: (i: number) => void): 
   let backend: Backend
   if (options.configFile === undefined) backend = osloBackend(options, context)
   else {
-    const config = parsePythonConfig(readFileSync(options.configFile, 'utf8'), options.configFile, PID)
+    const config = parsePythonConfig(
+      readFileSync(options.configFile, 'utf8'),
+      options.configFile,
+      PID,
+      osloClasses(context, options),
+    )
     if (!config.ok) return config
     backend = new PythonBackend(config.value, context)
   }

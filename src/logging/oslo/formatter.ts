@@ -1,14 +1,11 @@
+import type { LoggingContext } from '../context.ts'
 import { type Layout, type LogEvent, loggerName } from '../event.ts'
-import { levelNumber, recordAttribute } from '../python/formatter.ts'
+import { levelNumber, recordAttribute, recordOptions } from '../python/formatter.ts'
 import { type Attribute, Float, text } from '../python/number-format.ts'
 import type { Lookup } from '../python/style.ts'
 import type { OsloOptions } from './options.ts'
 
-interface FormatContext {
-  readonly component: string
-  readonly hostname: string
-  readonly pid: number
-}
+type FormatContext = Pick<LoggingContext, 'component' | 'hostname' | 'pid'>
 
 const COLORS = { emer: '01;31', err: '01;31', warn: '01;33', info: '00;36', dbg: '00;32' } as const
 
@@ -19,7 +16,7 @@ const RESET = '\x1b[00m'
  * the format for events with a context. With `color`, %(color)s is the level's, and a line ends without one.
  */
 export function contextLayout(options: OsloOptions, context: FormatContext, color: boolean): Layout {
-  const record = { dateFormat: options.dateFormat, pid: context.pid }
+  const record = recordOptions(options.dateFormat, context.pid)
   const attribute = (name: string, event: LogEvent): Attribute | undefined => {
     const value = recordAttribute(name, event, record)
     if (name === 'color') return color ? `\x1b[${COLORS[event.level]}m` : ''
@@ -55,7 +52,7 @@ function json(value: string | number | boolean | Float): string {
 
 /** The layout of oslo_log.formatters.JSONFormatter; an event's fields are its `extra`. */
 export function jsonLayout(options: OsloOptions, context: FormatContext): Layout {
-  const record = { dateFormat: options.dateFormat, pid: context.pid }
+  const record = recordOptions(options.dateFormat, context.pid)
   return (event) => {
     const a = (name: string) => json(recordAttribute(name, event, record) ?? '')
     const message = quote(event.message)
@@ -81,9 +78,11 @@ export function reset(layout: Layout): Layout {
   return (event) => layout(event) + RESET
 }
 
+const NO_DATES = recordOptions(undefined, 0)
+
 /** Fields of systemd.journal-fields(7) and those that oslo.log adds. */
 export function journalFields(event: LogEvent, message: string, facility: number): [string, string][] {
-  const record = { dateFormat: undefined, pid: 0 }
+  const record = NO_DATES
   const a = (name: string) => text(recordAttribute(name, event, record) ?? '')
   const request = event.fields?.['request_id']
   const own = Object.entries(event.fields ?? {}).flatMap(([key, value]): [string, string][] =>

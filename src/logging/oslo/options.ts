@@ -8,7 +8,7 @@ import { type OsloFile, parseOsloFile, substitute } from './file.ts'
 export interface OsloOptions {
   readonly debug: boolean
   readonly configFile: string | undefined
-  readonly dateFormat: string
+  readonly dateFormat: string | undefined
   /** Undefined: no file. */
   readonly file: string | undefined
   readonly useSyslog: boolean

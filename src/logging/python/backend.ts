@@ -4,20 +4,11 @@ import { FileAppender, type FileOptions } from '../appenders/file.ts'
 import { RollingFileAppender, rollBySize, rollByTime } from '../appenders/rolling.ts'
 import { MessageSocket } from '../appenders/socket.ts'
 import { SYSLOG_SEVERITY } from '../appenders/syslog.ts'
+import type { LoggingContext } from '../context.ts'
 import { type Appender, type Backend, type LogEvent, loggerName } from '../event.ts'
 import type { HandlerConfig, LoggerConfig, PythonConfig } from './config.ts'
 import { levelNumber } from './formatter.ts'
 import { pythonSchedule } from './schedule.ts'
-
-export interface BackendContext {
-  /** Milliseconds since 1970. */
-  now(): number
-  /** An absolute path from one of the configuration. */
-  resolve(path: string): string
-  onTrouble(message: string): void
-  /** Another console than the process's. */
-  console?(fd: 1 | 2): Appender
-}
 
 /** An appender with the layout of its handler. */
 interface Handler {
@@ -42,7 +33,7 @@ export class PythonBackend implements Backend {
   /** Where no handler is found on the way up, warnings are not lost: they go to standard error, bare. */
   private readonly lastResort: Handler
 
-  constructor(config: PythonConfig, context: BackendContext) {
+  constructor(config: PythonConfig, context: LoggingContext) {
     for (const h of config.handlers)
       if (h.what.kind !== 'memory') this.handlers.set(h.name, new Plain(h, appender(h, context)))
     for (const h of config.handlers)
@@ -186,7 +177,7 @@ class Memory implements Handler {
 
 const nowhere: Appender = { append() {}, reopen() {}, flush() {}, close() {} }
 
-function appender(h: HandlerConfig, context: BackendContext): Appender {
+function appender(h: HandlerConfig, context: LoggingContext): Appender {
   const { what } = h
   const options = (file: { path: string; truncate: boolean; delay: boolean }): FileOptions => ({
     ...{ path: context.resolve(file.path), truncate: file.truncate, delay: file.delay },

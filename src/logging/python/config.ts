@@ -31,12 +31,25 @@ export interface PythonConfig {
   readonly loggers: readonly LoggerConfig[]
 }
 
+/** Classes that are not of Python's logging, by their whole names; undefined for one that is not known. */
+export interface PythonClasses {
+  formatter?(name: string, dateFormat: string | undefined): Layout | undefined
+  handler?(name: string): HandlerKind | undefined
+}
+
 /** Reads the text of a file for logging.config.fileConfig; an error says `FILE:LINE: reason`. */
-export function parsePythonConfig(text: string, file: string, pid: number): Result<PythonConfig> {
+export function parsePythonConfig(
+  text: string,
+  file: string,
+  pid: number,
+  classes: PythonClasses = {},
+): Result<PythonConfig> {
   const ini = parseIni(text, file)
   if (!ini.ok) return ini
-  return new Config(ini.value, pid).read()
+  return new Config(ini.value, pid, classes).read()
 }
+
+type Layouts = ReadonlyMap<string, Layout>
 
 class Refusal extends Error {}
 
@@ -44,6 +57,7 @@ class Config {
   constructor(
     private readonly ini: IniFile,
     private readonly pid: number,
+    private readonly classes: PythonClasses,
   ) {}
 
   read(): Result<PythonConfig> {
@@ -105,8 +119,10 @@ class Config {
   private formatter(name: string): Layout {
     const section = this.section('formatter', name)
     const kind = this.get(section, 'class')
-    if (kind !== undefined && kind !== '' && kind !== 'logging.Formatter' && kind !== 'Formatter')
-      this.refuse(section, 'class', `no formatter class '${kind}'`)
+    if (kind !== undefined && kind !== '' && kind !== 'logging.Formatter' && kind !== 'Formatter') {
+      const own = this.classes.formatter?.(kind, this.ini.raw(section, 'datefmt')?.text)
+      return own ?? this.refuse(section, 'class', `no formatter class '${kind}'`)
+    }
     const layout = pythonLayout({
       format: this.ini.raw(section, 'format')?.text,
       dateFormat: this.ini.raw(section, 'datefmt')?.text,
@@ -131,21 +147,27 @@ class Config {
     return r.value
   }
 
-  private handler(name: string, layouts: ReadonlyMap<string, Layout>): HandlerConfig {
+  private handler(name: string, layouts: Layouts): HandlerConfig {
     const section = this.section('handler', name)
     const given = this.get(section, 'class')
     if (given === undefined) this.refuse(section, 'class', "'class' is missing")
+    const other = this.classes.handler?.(given)
+    if (other) return this.handlerOf(name, section, other, layouts)
     const kind = className(given)
     if (!Object.hasOwn(HANDLER_PARAMETERS, kind)) this.refuse(section, 'class', `no handler class '${given}'`)
     const args = bind(kind, this.literal(section, 'args', '()'), this.literal(section, 'kwargs', '{}'))
     if (!args.ok) this.refuse(section, 'args', args.error)
     const what = handlerKind(kind, args.value)
     if (!what.ok) this.refuse(section, 'args', what.error)
+    const target = kind === 'MemoryHandler' ? this.get(section, 'target') || undefined : undefined
+    return { ...this.handlerOf(name, section, what.value, layouts), target }
+  }
+
+  private handlerOf(name: string, section: string, what: HandlerKind, layouts: Layouts): HandlerConfig {
     const formatter = this.get(section, 'formatter')
     const layout = formatter ? layouts.get(formatter) : (e: { message: string }) => e.message
     if (!layout) this.refuse(section, 'formatter', `no formatter '${formatter}'`)
-    const target = kind === 'MemoryHandler' ? this.get(section, 'target') || undefined : undefined
-    return { name, level: this.level(section) ?? 0, layout, what: what.value, target }
+    return { name, level: this.level(section) ?? 0, layout, what, target: undefined }
   }
 
   private logger(key: string, handlers: readonly string[]): LoggerConfig {

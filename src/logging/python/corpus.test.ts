@@ -17,6 +17,7 @@ afterAll(() => rmSync(root, { recursive: true }))
 
 const START = Date.UTC(2026, 10, 22, 21, 29, 58, 0)
 const PID = 4242
+const AROUND = { component: 'ovn-northd', hostname: 'host', pid: PID, now: () => START, resolve: (p: string) => p }
 const NAMES = { emer: 'CRITICAL', err: 'ERROR', warn: 'WARNING', info: 'INFO', dbg: 'DEBUG' } as const
 
 /** Events over nine days: dense at first, then hours and days apart; all levels and several loggers. */
@@ -79,7 +80,7 @@ function ours(text: string, dir: string, given: readonly LogEvent[], between?: (
   const fail = (message: string) => {
     throw new Error(message)
   }
-  const backend = new PythonBackend(config.value, { now: () => START, resolve: (p) => p, onTrouble: fail, console })
+  const backend = new PythonBackend(config.value, { ...AROUND, onTrouble: fail, console })
   for (const [i, event] of given.entries()) {
     between?.(i)
     if (backend.enabled(event.level, event.component, event.module)) backend.write(event)
@@ -185,7 +186,7 @@ describe.skipIf(!python)('the same bytes as CPython (needs python3)', () => {
       const expected = got.splice(0)
       const config = parsePythonConfig(text, 'x', PID)
       if (!config.ok) throw new Error(config.error)
-      const backend = new PythonBackend(config.value, { now: () => START, resolve: (p) => p, onTrouble() {} })
+      const backend = new PythonBackend(config.value, { ...AROUND, onTrouble() {} })
       for (const e of EVENTS.slice(0, 10)) backend.write(e)
       await until(10)
       backend.close()

@@ -1,7 +1,7 @@
 import type { Level } from '../../base/log.ts'
 import { ok, type Result } from '../../base/result.ts'
 import { type Layout, type LogEvent, loggerName } from '../event.ts'
-import { strftime } from '../strftime.ts'
+import { secondsFormat } from '../strftime.ts'
 import { type Attribute, Float } from './number-format.ts'
 import { compileStyle } from './style.ts'
 
@@ -37,21 +37,31 @@ export function pythonLayout(options: FormatOptions): Result<Layout> {
   const style = compileStyle(format ?? '', options.style)
   if (!style.ok) return style
   const { fill } = style.value
-  return ok((event) => fill((name) => recordAttribute(name, event, options)))
+  const around = recordOptions(options.dateFormat, options.pid)
+  return ok((event) => fill((name) => recordAttribute(name, event, around)))
+}
+
+/** What a record has that its event does not say. */
+export interface RecordOptions {
+  readonly pid: number
+  /** The text of a moment, as far as the whole second. */
+  readonly date: (time: number) => string
+  /** Whether milliseconds are behind it: where no other format of dates is given. */
+  readonly milliseconds: boolean
+}
+
+export function recordOptions(dateFormat: string | undefined, pid: number): RecordOptions {
+  return { pid, date: secondsFormat(dateFormat || '%Y-%m-%d %H:%M:%S'), milliseconds: !dateFormat }
 }
 
 /** An attribute of an event's `logging.LogRecord`; undefined where it has none. */
-export function recordAttribute(
-  name: string,
-  event: LogEvent,
-  options: Pick<FormatOptions, 'dateFormat' | 'pid'>,
-): Attribute | undefined {
+export function recordAttribute(name: string, event: LogEvent, options: RecordOptions): Attribute | undefined {
   switch (name) {
     case 'message':
     case 'msg':
       return event.message
     case 'asctime':
-      return asctime(event, options.dateFormat)
+      return asctime(event.time, options)
     case 'name':
       return loggerName(event)
     case 'levelname':
@@ -87,8 +97,7 @@ export function recordAttribute(
   }
 }
 
-function asctime(event: LogEvent, format: string | undefined): string {
-  if (format) return strftime(format, event.time, false)
-  const ms = String(Math.floor(event.time % 1000)).padStart(3, '0')
-  return `${strftime('%Y-%m-%d %H:%M:%S', event.time, false)},${ms}`
+function asctime(time: number, options: RecordOptions): string {
+  const date = options.date(time)
+  return options.milliseconds ? `${date},${String(Math.floor(time % 1000)).padStart(3, '0')}` : date
 }

@@ -1,7 +1,7 @@
 import { err, ok, type Result } from '../../base/result.ts'
+import type { LoggingContext } from '../context.ts'
 import type { Appender } from '../event.ts'
 import { type Arguments, isList, nameArgument, numberArgument, SYSLOG_FACILITIES, stringArgument } from './arguments.ts'
-import type { BackendContext } from './backend.ts'
 import type { Literal } from './literal.ts'
 import { pythonSchedule } from './schedule.ts'
 
@@ -22,7 +22,7 @@ export type HandlerKind =
   | { readonly kind: 'memory'; readonly capacity: number; readonly flushLevel: number; readonly flushOnClose: boolean }
   | { readonly kind: 'syslog'; readonly address: SyslogAddress; readonly facility: number }
   /** An appender that is no handler of Python's. */
-  | { readonly kind: 'other'; readonly open: (context: BackendContext) => Appender }
+  | { readonly kind: 'other'; readonly open: (context: LoggingContext) => Appender }
 
 interface File {
   readonly path: string

@@ -100,9 +100,12 @@ function exponential(value: number, fraction: number): string {
 
 /** The precision of a whole number is its least number of digits. */
 function whole(value: number, base: number, precision: number | undefined, prefix = ''): string {
-  return Math.trunc(value)
-    .toString(base)
-    .replace(/^(-?)(\w+)$/, (_, sign: string, text: string) => sign + prefix + text.padStart(precision ?? 0, '0'))
+  const digits = Math.trunc(value).toString(base)
+  if (prefix === '' && digits.length >= (precision ?? 0)) return digits
+  return digits.replace(
+    /^(-?)(\w+)$/,
+    (_, sign: string, text: string) => sign + prefix + text.padStart(precision ?? 0, '0'),
+  )
 }
 
 function general(value: number, precision: number, alternate: boolean): string {

@@ -91,6 +91,7 @@ function printf(letter: string, flags: string, value: Attribute, precision: numb
 }
 
 function pad(value: string, flags: string, width: number): string {
+  if (width === 0) return value
   const missing = width - size(value)
   if (missing <= 0) return value
   if (flags.includes('-')) return value + ' '.repeat(missing)
