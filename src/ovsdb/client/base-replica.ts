@@ -21,9 +21,9 @@ import { type ChangeSet, makeTables, type TableData } from './tables.ts'
 export abstract class BaseReplica<T> implements Replica<T> {
   protected readonly tables: Map<string, TableData>
   protected readonly requests = new Map<string, TableRequest>()
-  protected readonly changes = new Listeners<[ReplicaChange<T>]>()
-  private readonly syncs = new Listeners<[]>()
-  private readonly states = new Listeners<[ReplicaState]>()
+  protected readonly changes: Listeners<[ReplicaChange<T>]>
+  private readonly syncs: Listeners<[]>
+  private readonly states: Listeners<[ReplicaState]>
   private now: ReplicaState = 'connecting'
 
   constructor(
@@ -31,6 +31,9 @@ export abstract class BaseReplica<T> implements Replica<T> {
     protected readonly clock: Clock,
     requests: TableRequests<T> | undefined,
   ) {
+    this.changes = new Listeners(clock)
+    this.syncs = new Listeners(clock)
+    this.states = new Listeners(clock)
     for (const [name, request] of Object.entries<TableRequest | true | undefined>(requests ?? {})) {
       if (request !== undefined) this.requests.set(name, request === true ? {} : request)
     }

@@ -50,7 +50,10 @@ export class OvsdbConnection<T> {
     return new Changes(this.replica)
   }
 
-  /** Resolves when `test` holds, now or after some change; rejects after `timeout` milliseconds, if given. */
+  /**
+   * Resolves when `test` holds, now or after some change; rejects after `timeout` milliseconds, if given, with
+   * what `test` throws, and when the connection is closed.
+   */
   until(test: () => boolean, options: { readonly timeout?: number } = {}): Promise<void> {
     return new Promise((resolve, reject) => {
       if (test()) {
@@ -63,7 +66,11 @@ export class OvsdbConnection<T> {
         finish()
       }
       const look = () => {
-        if (test()) end(resolve)
+        try {
+          if (test()) end(resolve)
+        } catch (e) {
+          end(() => reject(e))
+        }
       }
       stops.push(
         this.replica.onChange(look),

@@ -127,7 +127,6 @@ export class RemoteReplica<T> extends BaseReplica<T> {
     this.asked = false
     this.connectedAt = this.clock.monotonic()
     this.log.info(`${this.remote}: connected`)
-    this.setState('syncing')
     rpc.onNotification = (method, params) => this.notified(method, params)
     rpc.onEnd = (reason) => this.ended(rpc, reason)
     if (this.options.leaderOnly) this.watchServer(rpc)
@@ -135,6 +134,8 @@ export class RemoteReplica<T> extends BaseReplica<T> {
     this.learnSchema(rpc)
     for (const lock of this.locks.values()) lock.connected(rpc)
     this.probeTimer = this.clock.after(this.options.probeInterval ?? 5000, () => this.probe(rpc))
+    // the last: a listener may close us
+    this.setState('syncing')
   }
 
   private ended(rpc: RpcClient, reason: string): void {
@@ -149,12 +150,13 @@ export class RemoteReplica<T> extends BaseReplica<T> {
     const short = this.clock.monotonic() - this.connectedAt < STEADY
     const worked = this.monitored && !(short && this.shortBefore)
     if (this.monitored) this.shortBefore = short
-    this.setState('connecting')
     if (worked) {
       this.log.info(`${this.remote}: ${reason}`)
       ;[this.failures, this.backoff] = [0, 0]
       this.timer = this.clock.after(0, () => this.connect())
     } else this.failed(`${this.remote}: ${reason}`)
+    // the last: a listener may close us
+    this.setState('connecting')
   }
 
   /** Asks for a sign of life after an interval without one, and hangs up after another; `asked`: when the last came before. */
