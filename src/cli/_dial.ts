@@ -1,7 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { err } from '../base/result.ts'
-import { dial, type Endpoint, parseActive } from '../io/socket.ts'
+import { dial, type Endpoint } from '../io/socket.ts'
+import type { TlsKeys } from '../io/tls.ts'
 import type { Dial } from '../ovsdb/client/remote.ts'
+import { NOT_SUPPORTED, readActive } from './_connection-method.ts'
+import { toolLog } from './_tool-log.ts'
 
 type Options = ReadonlyMap<string, string>
 
@@ -15,21 +18,32 @@ const NEEDED = [
 /** Opens `unix:FILE`, `tcp:HOST:PORT` and `ssl:HOST:PORT`; keys for TLS come from the tools' options. */
 export function dialer(options: Options): Dial {
   return (remote, done) => {
-    const endpoint = parseActive(remote)
-    if (!endpoint) {
-      done(err('Address family not supported by protocol'))
+    const read = readActive(remote)
+    if (!read.ok) {
+      done(read)
       return () => {}
     }
-    if (endpoint.kind !== 'ssl') return dial(endpoint, done)
+    const endpoint = read.value
+    if (endpoint.kind !== 'ssl')
+      return dial(endpoint, (result) => done(result.ok ? result : refused(endpoint, result.error)))
     const missing = NEEDED.filter(([option]) => !options.has(option) && !options.has(`bootstrap-${option}`))
     if (!missing.length) return dialSsl({ ...endpoint, kind: 'ssl' }, options, done)
-    const time = new Date().toISOString().replace(/\.\d+Z$/, 'Z')
-    missing.forEach(([, what], i) => {
-      process.stderr.write(`${time}|0000${i + 1}|stream_ssl|ERR|${what} must be configured to use SSL\n`)
-    })
+    for (const [, what] of missing) toolLog('stream_ssl', 'ERR', `${what} must be configured to use SSL`)
     done(err('Protocol not available'))
     return () => {}
   }
+}
+
+/** Of what connect(2) itself refuses, and of a name that no resolver knows, the real tools have a line. */
+const AT_ONCE = ['Network is unreachable', 'Invalid argument', NOT_SUPPORTED]
+
+function refused(endpoint: Endpoint, error: string): ReturnType<typeof err<string>> {
+  if (endpoint.kind === 'unix') return err(error)
+  const why = error.startsWith('getaddrinfo') ? NOT_SUPPORTED : error
+  const host = endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host
+  if (AT_ONCE.includes(why))
+    toolLog(`stream_${endpoint.kind}`, 'ERR', `${endpoint.kind}:${host}:${endpoint.port}: connect: ${why}`)
+  return err(why)
 }
 
 /** TLS takes long to load, and few connections need it: it comes when it is used. */
@@ -61,7 +75,8 @@ function readFile(options: Options, option: string): string | undefined {
   return path === undefined || path === 'none' ? undefined : readFileSync(path, 'utf8')
 }
 
-function readKeys(options: Options) {
+/** The keys that the tools' options name; throws the system's error for a file that can not be read. */
+export function readKeys(options: Options): TlsKeys {
   return {
     key: readFile(options, 'private-key') ?? '',
     certificate: readFile(options, 'certificate') ?? '',

@@ -1,9 +1,14 @@
+import { err, ok, type Result } from '../base/result.ts'
 import type { ByteStream } from '../base/stream.ts'
+import { errorText } from '../io/errors.ts'
 import { systemRandom } from '../io/random.ts'
-import { listen, parsePassive } from '../io/socket.ts'
+import { type Listener, listen } from '../io/socket.ts'
+import type { TlsKeys } from '../io/tls.ts'
 import { isArray, isObject, type Json } from '../jsonrpc/json.ts'
 import type { Dial } from '../ovsdb/client/remote.ts'
 import { RpcClient } from '../ovsdb/client/rpc.ts'
+import { NOT_SUPPORTED, readPassive } from './_connection-method.ts'
+import { toolLog } from './_tool-log.ts'
 
 export interface ConnectRequest {
   /** `unix:FILE` and the like, or several of them with commas between, or one that waits: `punix:FILE`. */
@@ -12,6 +17,8 @@ export interface ConnectRequest {
   readonly database: string | undefined
   readonly leaderOnly: boolean
   readonly dial: Dial
+  /** For TLS connections that are awaited. */
+  readonly keys: () => TlsKeys
   readonly monotonic: () => number
 }
 
@@ -26,47 +33,69 @@ export function connectClient(request: ConnectRequest, done: (result: RpcClient 
     tryEach(request, shuffled(remotes), session, done)
     return
   }
-  if (/^p(unix|tcp):/.test(request.server)) {
-    awaitServer(request.server, session, done)
-    return
-  }
   request.dial(request.server, (result) => {
     if (result.ok) done(session(result.value))
+    else if (result.error === NOT_SUPPORTED) awaitServer(request, (stream) => done(session(stream)), done)
     else done(`failed to connect to "${request.server}" (${result.error})`)
   })
 }
 
 /** Waits for a server that connects by itself. */
 function awaitServer(
-  server: string,
-  session: (stream: ByteStream) => RpcClient,
-  done: (result: RpcClient | string) => void,
+  { server, keys }: ConnectRequest,
+  accepted: (stream: ByteStream) => void,
+  failed: (error: string) => void,
 ): void {
-  const failed = (why: string) => done(`failed to connect or listen to "${server}" (${why})`)
-  const endpoint = parsePassive(server)
-  if (!endpoint) {
-    failed('Address family not supported by protocol')
+  const fail = (why: string) => failed(`failed to connect or listen to "${server}" (${why})`)
+  const read = readPassive(server)
+  if (!read.ok) {
+    fail(read.error)
     return
   }
+  const endpoint = read.value
   let close: (() => void) | undefined
   let taken = false
-  listen(
-    endpoint,
-    (stream) => {
-      if (taken) {
-        stream.close()
-        return
+  const take = (stream: ByteStream) => {
+    if (taken) {
+      stream.close()
+      return
+    }
+    taken = true
+    close?.()
+    accepted(stream)
+  }
+  const ready = (result: Result<Listener>) => {
+    if (!result.ok) {
+      if (endpoint.kind === 'unix') toolLog('stream_unix', 'ERR', `${endpoint.path}: binding failed: ${result.error}`)
+      else toolLog('socket_util', 'ERR', `${server.replace(/^p\w+:/, '')}: bind: ${result.error}`)
+      fail(result.error)
+    } else if (taken) result.value.close()
+    else {
+      close = () => result.value.close()
+      toolLog('ovsdb_client', 'INFO', `${server}: waiting for connection...`)
+    }
+  }
+  if (endpoint.kind !== 'ssl') {
+    listen(endpoint, take, ready)
+    return
+  }
+  import('../io/tls.ts')
+    .then(({ listenTls }) => {
+      const tls = {
+        keys: () => readable(keys),
+        refused: (peer: string, error: string) => toolLog('stream_ssl', 'WARN', `${peer}: ${error}`),
       }
-      taken = true
-      close?.()
-      done(session(stream))
-    },
-    (result) => {
-      if (!result.ok) failed(result.error)
-      else if (taken) result.value.close()
-      else close = () => result.value.close()
-    },
-  )
+      listenTls(endpoint, tls, take, ready)
+    })
+    .catch((e: unknown) => fail(errorText(e)))
+}
+
+function readable(keys: () => TlsKeys): Result<TlsKeys> {
+  try {
+    return ok(keys())
+  } catch (e) {
+    return err(errorText(e))
+  }
 }
 
 function tryEach(

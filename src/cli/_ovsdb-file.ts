@@ -7,7 +7,14 @@ import { systemRandom } from '../io/random.ts'
 import type { Json } from '../jsonrpc/json.ts'
 import { JsonError, parseJson } from '../jsonrpc/parser.ts'
 import { type DatabaseSchema, describeError, Failure, readSchema } from '../ovsdb/schema/index.ts'
-import { type LogProblem, type LogRecord, loadTransaction, logKind, readRecord } from '../ovsdb/storage/index.ts'
+import {
+  type LogFile,
+  type LogProblem,
+  type LogRecord,
+  loadTransaction,
+  logKind,
+  readRecord,
+} from '../ovsdb/storage/index.ts'
 import { Database } from '../ovsdb/transaction/index.ts'
 
 /** A database file read without touching it. */
@@ -50,12 +57,22 @@ export function eachRecord(
   visit: (record: LogRecord, index: number) => void,
   clustered = false,
 ): Result<void> {
-  let file: ReturnType<typeof systemFiles.open>
+  let file: LogFile
   try {
     file = systemFiles.open(path, 'read')
   } catch (e) {
     return err(`I/O error: ${path}: open failed (${errorText(e)})`)
   }
+  return recordsOf(file, path, visit, clustered)
+}
+
+/** Closes the file in the end. */
+function recordsOf(
+  file: LogFile,
+  path: string,
+  visit: (record: LogRecord, index: number) => void,
+  clustered: boolean,
+): Result<void> {
   try {
     let offset = 0
     for (let index = 0; index === 0 || offset < file.size; index++) {
@@ -83,7 +100,7 @@ function problemText({ kind, message }: LogProblem): string {
 
 /** Whether a file is that of a cluster's server, by its first bytes. */
 export function isClusterFile(path: string): Result<boolean> {
-  let file: ReturnType<typeof systemFiles.open>
+  let file: LogFile
   try {
     file = systemFiles.open(path, 'read')
   } catch (e) {
@@ -115,9 +132,15 @@ export function readFileSchema(path: string): Result<DatabaseSchema> {
 }
 
 /** Everything in a database file. */
-export function readDatabaseFile(path: string): Result<ReadFile> {
+export const readDatabaseFile = (path: string): Result<ReadFile> => collect(path, (visit) => eachRecord(path, visit))
+
+/** Everything in a file that is open already, which is closed in the end. */
+export const readDatabase = (file: LogFile, name: string): Result<ReadFile> =>
+  collect(name, (visit) => recordsOf(file, name, visit, false))
+
+function collect(name: string, each: (visit: (record: LogRecord) => void) => Result<void>): Result<ReadFile> {
   let found: ReadFile | undefined
-  const read = eachRecord(path, (record) => {
+  const read = each((record) => {
     if (found) loadTransaction(found.database, record.json)
     else {
       const schema = readSchema(record.json)
@@ -125,7 +148,7 @@ export function readDatabaseFile(path: string): Result<ReadFile> {
     }
   })
   if (!read.ok) return read
-  if (!found) return err(`${path}: no schema`)
+  if (!found) return err(`${name}: no schema`)
   found.database.loaded()
   return ok(found)
 }

@@ -20,10 +20,12 @@ import { errorText } from '../io/errors.ts'
 import { isArray } from '../jsonrpc/json.ts'
 import type { RpcClient } from '../ovsdb/client/rpc.ts'
 import { Failure } from '../ovsdb/schema/index.ts'
-import { encodeRecord } from '../ovsdb/storage/log.ts'
-import { dialer } from './_dial.ts'
+import { bytesFile, encodeRecord } from '../ovsdb/storage/index.ts'
+import { dialer, readKeys } from './_dial.ts'
 import { type ConnectRequest, connectClient } from './_ovsdb-client-connect.ts'
 import type { Background } from './_ovsdb-client-daemon.ts'
+import { readDatabase } from './_ovsdb-file.ts'
+import { toolLog } from './_tool-log.ts'
 
 const OPTIONS = [
   ...TABLE_OPTIONS,
@@ -37,6 +39,8 @@ const OPTIONS = [
 const VERSION = 'ovsdb-client (Open vSwitch) 4.0.0'
 
 const clock = new SystemClock()
+
+const STDIN = '/dev/stdin'
 
 function leave(status: number, message?: string): void {
   const end = () => process.exit(status)
@@ -122,6 +126,7 @@ function connect(
   const request: ConnectRequest = {
     ...{ server, database, leaderOnly: !options.has('no-leader-only') },
     dial: dialer(options),
+    keys: () => readKeys(options),
     monotonic: () => clock.monotonic(),
   }
   connectClient(request, (rpc) => {
@@ -155,17 +160,17 @@ function start(
       const names = isArray(reply.result) ? reply.result.map(String) : []
       const [first = ''] = words
       if (words.length > command.args[0] && names.includes(first)) begin(first, words.slice(1))
-      else guard(() => begin(defaultDatabase(command.name, names), words))
+      else guard(() => begin(defaultDatabase(names), words))
     })
   }
 }
 
-function defaultDatabase(command: string, names: readonly string[]): string {
+function defaultDatabase(names: readonly string[]): string {
   if (names.includes('Open_vSwitch')) return 'Open_vSwitch'
   const own = names.filter((n) => !n.startsWith('_'))
   const [only] = own
   if (only !== undefined && own.length === 1) return only
-  return fatal(`no default database for \`${command}' command, please specify a database name`)
+  return fatal(`could not find a default database, please specify a database name`)
 }
 
 /** The contents of a file; throws Error with the system's text. */
@@ -188,6 +193,7 @@ function session(
   const style = styleOf(TABLE_STYLE, options)
   return {
     ...{ rpc, server, database, args, options, clock, guard },
+    spaced: style.format !== 'json' && style.format !== 'html',
     print: (text) => void process.stdout.write(text),
     table: (table) => {
       // As bytes: many strings that wait would be joined to one, which may be too long.
@@ -199,11 +205,19 @@ function session(
         rpc.onEnd = undefined
         rpc.end('exit')
       }),
-    readInput: (done) => {
+    readSnapshot: (done) => {
       const chunks: Buffer[] = []
+      process.stdin.on('error', (e) => leave(1, `I/O error: ${STDIN}: read error (${errorText(e)})`))
       process.stdin.on('data', (chunk) => chunks.push(chunk))
-      process.stdin.on('end', () => done(Buffer.concat(chunks).toString('utf8')))
+      process.stdin.on('end', () =>
+        guard(() => {
+          const read = readDatabase(bytesFile(Buffer.concat(chunks)), STDIN)
+          if (read.ok) done(read.value.database)
+          else leave(1, read.error)
+        }),
+      )
     },
+    inform: (text) => toolLog('ovsdb_client', 'INFO', text),
     record: (text) => Buffer.from(encodeRecord(text)).toString('utf8'),
     fail: (message) => leave(1, message),
     finish: (status) => leave(status),

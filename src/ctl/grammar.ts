@@ -79,12 +79,18 @@ function readLeading(
         if (i >= args.length) fatal(`option '${arg}' requires an argument`)
         value = args[i++] as string
       }
-      if (option.global) globals.set(option.name, value)
+      if (option.global) give(globals, option.name, value)
       else if (local.has(option.name)) fatal(`'--${option.name}' option specified multiple times`)
       else local.set(option.name, value)
     } else i = readShort(arg, args, i, shorts, globals, own)
   }
   return i
+}
+
+/** Options stand in the order in which they were last given: of some, the later one wins over the other. */
+function give(options: Options, name: string, value: string): void {
+  options.delete(name)
+  options.set(name, value)
 }
 
 /** A bundle of one-letter options; returns where to go on. */
@@ -101,14 +107,14 @@ function readShort(
     const option = shorts.get(letter)
     if (!option) fatal(own ? `unrecognized option '${letter}'` : `invalid option -- '${letter}'`)
     if (option.value === 'none') {
-      globals.set(option.name, '')
+      give(globals, option.name, '')
       continue
     }
     const rest = arg.slice(j + 1)
-    if (option.value === 'optional' || rest) globals.set(option.name, rest)
+    if (option.value === 'optional' || rest) give(globals, option.name, rest)
     else {
       if (next >= args.length) fatal(`option requires an argument -- '${letter}'`)
-      globals.set(option.name, args[next++] as string)
+      give(globals, option.name, args[next++] as string)
     }
     return next
   }

@@ -70,17 +70,23 @@ export const COMMON_OPTIONS: readonly GlobalOption[] = [
 
 export const { none: flag, required: withValue, optional: maybeValue } = { none, required, optional }
 
-/** The style of tables under the options given. */
+/** The style of tables under the options given: what is given later counts, so that `--bare -f csv` makes CSV. */
 export function styleOf(base: TableStyle, options: ReadonlyMap<string, string>): TableStyle {
-  const bare = options.has('bare')
-  const format = options.get('format')
-  const data = options.get('data')
+  let { format, data, headings } = base
+  for (const [name, value] of options) {
+    if (name === 'format') format = parseTableFormat(value)
+    else if (name === 'data') data = parseDataFormat(value)
+    else if (name === 'no-headings') headings = false
+    else if (name === 'bare') {
+      format = 'list'
+      data = 'bare'
+      headings = false
+    }
+  }
+  const widest = Number.parseInt(options.get('max-column-width') ?? '', 10)
   return {
-    format: bare ? 'list' : format === undefined ? base.format : parseTableFormat(format),
-    data: bare ? 'bare' : data === undefined ? base.data : parseDataFormat(data),
-    headings: !bare && !options.has('no-headings'),
-    pretty: options.has('pretty'),
-    ...(options.has('max-column-width') ? { maxColumnWidth: Number(options.get('max-column-width')) || 0 } : {}),
+    ...{ format, data, headings, pretty: options.has('pretty') },
+    ...(widest > 0 ? { maxColumnWidth: widest } : {}),
   }
 }
 

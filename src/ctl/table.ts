@@ -57,14 +57,21 @@ function cellJson(cell: Cell): Json {
   return 'json' in cell ? cell.json : jsonDatum(cell.type, cell.value)
 }
 
-/** Columns a text takes on a terminal, by code point. */
-function width(text: string): number {
-  let n = text.length
-  // The first half of a pair of surrogates makes no column of its own.
-  for (let i = 0; i < text.length; i++) if ((text.charCodeAt(i) & 0xfc00) === 0xd800) n--
-  return n
-}
+/** How wide a text counts: its bytes in UTF-8, as the real tools have it. */
+const width = (text: string): number => Buffer.byteLength(text)
 const pad = (text: string, to: number): string => text + ' '.repeat(Math.max(0, to - width(text)))
+
+/** What has room in so many bytes, whole characters only. */
+function cutTo(text: string, most: number): string {
+  if (width(text) <= most) return text
+  let [out, bytes] = ['', 0]
+  for (const character of text) {
+    bytes += width(character)
+    if (bytes > most) break
+    out += character
+  }
+  return out
+}
 
 /** Without the blanks at its end, which say nothing. */
 function withoutEnd(text: string): string {
@@ -80,7 +87,7 @@ function* tableLines(table: Table, style: TableStyle): Generator<string> {
     const widest = cells.reduce((w, row) => Math.max(w, width(row[i] ?? '')), style.headings ? width(h) : 0)
     return most ? Math.min(widest, most) : widest
   })
-  const cut = (text: string) => (most ? [...text].slice(0, most).join('') : text)
+  const cut = (text: string) => (most ? cutTo(text, most) : text)
   const line = (texts: readonly string[]) =>
     `${withoutEnd(texts.map((t, i) => pad(cut(t), widths[i] ?? 0)).join(' '))}\n`
   if (table.caption !== undefined) yield `${table.caption}\n`
@@ -108,20 +115,22 @@ const escapeHtml = (text: string): string => text.replace(/[&<>"]/g, (c) => HTML
 
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g
 
-/** A row's own uuid is where links lead, any other is a link; eight digits of it are shown. */
-const linkUuids = (text: string, heading: string): string =>
-  text.replace(UUID, (uuid) => `<a ${heading === '_uuid' ? `name="` : `href="#`}${uuid}">${uuid.slice(0, 8)}</a>`)
+/** A row's own uuid is where links lead, any other is a link; the first eight characters are shown. */
+function htmlCell(text: string, heading: string): string {
+  if (heading === '_uuid') return `<a name="${escapeHtml(text)}">${escapeHtml(text.slice(0, 8))}</a>`
+  return escapeHtml(text).replace(UUID, (uuid) => `<a href="#${uuid}">${uuid.slice(0, 8)}</a>`)
+}
 
 function asHtml(table: Table, style: TableStyle): string {
   const line = (tag: string, texts: readonly string[]) =>
-    `  <tr>\n${texts.map((t, i) => `    <${tag}>${linkUuids(escapeHtml(t), table.headings[i] ?? '')}</${tag}>\n`).join('')}  </tr>\n`
+    `  <tr>\n${texts.map((t) => `    <${tag}>${t}</${tag}>\n`).join('')}  </tr>\n`
   let out = '<table border=1>\n'
   if (table.caption !== undefined) out += `    <caption>${escapeHtml(table.caption)}</caption>\n`
-  if (style.headings) out += line('th', table.headings)
+  if (style.headings) out += line('th', table.headings.map(escapeHtml))
   for (const row of table.rows) {
     out += line(
       'td',
-      row.map((cell) => cellText(cell, style.data)),
+      row.map((cell, i) => htmlCell(cellText(cell, style.data), table.headings[i] ?? '')),
     )
   }
   return `${out}</table>\n`

@@ -1,5 +1,7 @@
 import { isArray, isObject, type Json, printJson } from '../../jsonrpc/json.ts'
-import { type DatabaseSchema, printSchema, readSchema } from '../../ovsdb/schema/index.ts'
+import { compareDatums, type DatabaseSchema, printSchema, type Row, readSchema } from '../../ovsdb/schema/index.ts'
+import type { Database, Table } from '../../ovsdb/transaction/index.ts'
+import { datumJson } from '../../ovsdb/wire/index.ts'
 import { fatal } from '../error.ts'
 import { ask, readJson, type Session, transact } from './session.ts'
 
@@ -16,7 +18,7 @@ export function backup(session: Session): void {
       ...{ op: 'select', table, where: [], columns: ['_uuid', ...kept(schema, table)] },
     }))
     transact(session, [session.database, ...selects], (results) => {
-      const contents: Record<string, Json> = { _date: Math.floor(session.clock.now()) }
+      const contents: Record<string, Json> = { _date: Math.floor(session.clock.now()), _is_diff: true }
       tables.forEach((table, i) => {
         const rows = rowsOf(isArray(results) ? results[i] : undefined)
         if (rows.length) contents[table] = Object.fromEntries(rows)
@@ -37,78 +39,58 @@ function rowsOf(result: Json | undefined): [string, Json][] {
   })
 }
 
-const HEADER = /^OVSDB JSON (\d+) [0-9a-f]{40}\n/
-
-/** The records of a snapshot. */
-function readRecords(text: string): Json[] {
-  const bytes = new TextEncoder().encode(text)
-  const decoder = new TextDecoder()
-  const records: Json[] = []
-  let at = 0
-  while (at < bytes.length) {
-    const [head, length] = HEADER.exec(decoder.decode(bytes.subarray(at, at + 128))) ?? []
-    if (head === undefined) fatal(`backup: unexpected file format at offset ${at}`)
-    const end = at + head.length + Number(length)
-    if (end > bytes.length) fatal(`backup: unexpected end of file`)
-    records.push(readJson(decoder.decode(bytes.subarray(at + head.length, end))))
-    at = end
-  }
-  return records
-}
-
 /** Makes the database what a snapshot says, in one transaction; the rows get uuids of their own. */
 export function restore(session: Session): void {
-  session.readInput((text) =>
-    session.guard(() => {
-      const [schemaJson, ...transactions] = readRecords(text)
-      const saved = readSchema(schemaJson ?? null)
-      ask(session, 'get_schema', [session.database], (result) => {
-        const schema = readSchema(result)
-        if (!session.options.has('force')) checkSame(saved, schema)
-        restoreInto(session, schema, transactions)
-      })
+  session.readSnapshot((saved) =>
+    ask(session, 'get_schema', [session.database], (result) => {
+      checkSame(session, saved.schema, readSchema(result))
+      restoreInto(session, saved)
     }),
   )
 }
 
 const HINT = '(use --force to override differences, or "ovsdb-client convert" to change the schema)'
 
-function checkSame(saved: DatabaseSchema, now: DatabaseSchema): void {
-  for (const what of ['version', 'cksum'] as const) {
-    if (saved[what] !== now[what]) {
-      fatal(`backup schema has ${what} "${saved[what]}" but database schema has ${what} "${now[what]}" ${HINT}`)
-    }
-  }
+/** With --force a difference is only told. */
+function checkSame(session: Session, saved: DatabaseSchema, now: DatabaseSchema): void {
+  const [a, b] = [saved, now].map((schema) => printJson(printSchema(schema), true))
+  if (a === b) return
+  const difference =
+    saved.version === now.version
+      ? `backup schema and database schema are both version ${now.version} but still differ`
+      : `backup schema has version "${saved.version}" but database schema has version "${now.version}"`
+  if (session.options.has('force')) session.inform(difference)
+  else fatal(`${difference} ${HINT}`)
 }
 
-function restoreInto(session: Session, schema: DatabaseSchema, transactions: readonly Json[]): void {
-  const rows = new Map<string, Map<string, Json>>()
-  for (const transaction of transactions) {
-    for (const [table, changes] of Object.entries(isObject(transaction) ? transaction : {})) {
-      if (table.startsWith('_') || !isObject(changes)) continue
-      if (!schema.tables.has(table)) fatal(`backup has table ${table}, which the database does not have`)
-      const into = rows.get(table) ?? new Map<string, Json>()
-      rows.set(table, into)
-      for (const [uuid, row] of Object.entries(changes)) {
-        if (isObject(row)) into.set(uuid, row)
-        else into.delete(uuid)
-      }
-    }
-  }
-  const known = new Set([...rows.values()].flatMap((list) => [...list.keys()]))
-  const deletes = [...schema.tables.keys()].map((table) => ({ op: 'delete', table, where: [] }))
-  const inserts = [...rows].flatMap(([table, list]) =>
-    [...list].map(([uuid, row]) => ({
-      ...{ op: 'insert', table, 'uuid-name': rowName(uuid) },
-      row: renamed(onlyKnown(schema, table, row), known),
+function restoreInto(session: Session, saved: Database): void {
+  const known = new Set([...saved.tables.values()].flatMap((table) => [...table.rows.keys()]))
+  const operations = [...saved.tables].flatMap(([name, table]) => [
+    { op: 'delete', table: name, where: [] },
+    ...[...table.rows.values()].map((row) => ({
+      ...{ op: 'insert', table: name, 'uuid-name': rowName(row._uuid) },
+      row: rowJson(table, row, known),
     })),
-  )
-  // references that the backup has but not every row it names are for the server to refuse
-  transact(session, [session.database, ...deletes, ...inserts], (results) => {
+  ])
+  // Tables, columns and references that are not there are for the server to refuse.
+  transact(session, [session.database, ...operations], (results) => {
     const failed = (isArray(results) ? results : []).find((r) => isObject(r) && r['error'] !== undefined)
-    if (failed !== undefined) fatal(`transaction returned error: ${printJson(failed, true)}`)
+    if (failed !== undefined) fatal(`server returned error reply: ${printJson(failed, true)}`)
     session.finish(0)
   })
+}
+
+/** The columns of a row that are not as in any new one. */
+function rowJson(table: Table, row: Row, known: ReadonlySet<string>): Json {
+  const blank = table.blank(row._uuid)
+  const columns = [...table.schema.columns].filter(([name]) => compareDatums(row[name], blank[name]) !== 0)
+  return Object.fromEntries(
+    columns.map(([name, { type }]) => {
+      const json = datumJson(type, row[name])
+      const refers = type.key.refTable !== undefined || type.value?.refTable !== undefined
+      return [name, refers ? renamed(json, known) : json]
+    }),
+  )
 }
 
 const rowName = (uuid: string): string => `row${uuid.replaceAll('-', '_')}`
@@ -118,20 +100,10 @@ const rowName = (uuid: string): string => `row${uuid.replaceAll('-', '_')}`
  * it can not be given to a new row.
  */
 function renamed(json: Json, known: ReadonlySet<string>): Json {
-  if (isArray(json)) {
-    const [kind, uuid] = json
-    if (json.length === 2 && kind === 'uuid' && typeof uuid === 'string' && known.has(uuid)) {
-      return ['named-uuid', rowName(uuid)]
-    }
-    return json.map((j) => renamed(j, known))
-  }
-  if (!isObject(json)) return json
-  return Object.fromEntries(Object.entries(json).map(([k, v]) => [k, renamed(v ?? null, known)]))
-}
-
-function onlyKnown(schema: DatabaseSchema, table: string, row: Json): Json {
-  const columns = new Set(kept(schema, table))
-  return Object.fromEntries(Object.entries(isObject(row) ? row : {}).filter(([c]) => columns.has(c)))
+  if (!isArray(json)) return json
+  const [kind, uuid] = json
+  if (kind === 'uuid' && typeof uuid === 'string') return known.has(uuid) ? ['named-uuid', rowName(uuid)] : json
+  return json.map((j) => renamed(j, known))
 }
 
 /** The schema in a file; throws CtlError or Failure. */

@@ -1,9 +1,16 @@
 import { command } from '../../base/command.ts'
 import { isArray, isObject, type Json, printJson } from '../../jsonrpc/json.ts'
-import { type ColumnSchema, columnOf, printSchema, readSchema, type TableSchema } from '../../ovsdb/schema/index.ts'
+import {
+  type ColumnSchema,
+  columnOf,
+  compareDatums,
+  type Datum,
+  printSchema,
+  readSchema,
+  type TableSchema,
+} from '../../ovsdb/schema/index.ts'
 import { readDatum } from '../../ovsdb/wire/datum.ts'
 import { fatal } from '../error.ts'
-import { formatDatum } from '../format.ts'
 import { prettyJson } from '../table.ts'
 import { backup, convert, needsConversion, readSchemaFile, restore } from './backup.ts'
 import { monitor } from './monitor.ts'
@@ -91,7 +98,6 @@ function withoutAbort(results: readonly Json[], operations: number): Json {
   return isObject(abort) && abort['error'] === 'aborted' ? results.slice(0, operations) : results
 }
 
-/** The text that rows are sorted by and compared as. */
 function dump(session: Session): void {
   ask(session, 'get_schema', [session.database], (result) => {
     const schema = readSchema(result)
@@ -109,7 +115,7 @@ function dump(session: Session): void {
     }))
     transact(session, [session.database, ...operations], (results) => {
       wanted.forEach(({ table, columns }, i) => {
-        if (i && session.options.get('format') !== 'json') session.print('\n')
+        if (i && session.spaced) session.print('\n')
         printTable(session, table, columns, isArray(results) ? results[i] : undefined)
       })
       session.finish(0)
@@ -123,17 +129,33 @@ function printTable(
   columns: readonly ColumnSchema[],
   result: Json | undefined,
 ): void {
-  const rows = isObject(result) && isArray(result['rows']) ? result['rows'] : fatal(printJson(result ?? null, true))
-  const keyed = rows.map((row) => {
-    const cells = columns.map((c) => ({
+  if (!isObject(result) || !isArray(result['rows'])) {
+    fatal(`${table.name} table reply is not an object with a "rows" member array: ${printJson(result ?? null, true)}`)
+  }
+  const cells = result['rows'].map((row) =>
+    columns.map((c) => ({
       type: c.type,
       value: readDatum(c.type, (isObject(row) ? row[c.name] : undefined) ?? null),
-    }))
-    return { cells, key: cells.map((c) => formatDatum(c.type, c.value)).join('\0') }
+    })),
+  )
+  session.table({ caption: `${table.name} table`, headings: columns.map((c) => c.name), rows: sorted(cells, columns) })
+}
+
+/** Rows in the order of their columns' values. Uuids, drawn by chance, only decide what nothing else does. */
+function sorted<T extends { readonly value: Datum }>(
+  rows: readonly (readonly T[])[],
+  columns: readonly ColumnSchema[],
+): readonly (readonly T[])[] {
+  const places = [...columns.keys()]
+  const own = places.filter((i) => columns[i]?.name === '_uuid')
+  const others = places.filter((i) => !own.includes(i))
+  return [...rows].sort((a, b) => {
+    for (const i of [...others, ...own]) {
+      const order = compareDatums(a[i]?.value, b[i]?.value)
+      if (order) return order
+    }
+    return 0
   })
-  keyed.sort((a, b) => (a.key < b.key ? -1 : 1))
-  const cells = keyed.map((k) => k.cells)
-  session.table({ caption: `${table.name} table`, headings: columns.map((c) => c.name), rows: cells })
 }
 
 const LOCK_METHODS = ['lock', 'steal', 'unlock'] as const
@@ -144,13 +166,15 @@ function lockCommand(session: Session, method: (typeof LOCK_METHODS)[number]): v
   session.rpc.onNotification = (name, params) => {
     if (name === 'locked' || name === 'stolen') session.print(`${name}\n${json(session, params)}`)
   }
-  ask(session, method, [session.args[0] ?? ''], (result) => {
-    show(result)
+  session.rpc.request(method, [session.args[0] ?? ''], (reply) => {
+    // Of a lock that can not be had the real one says nothing, and goes on.
+    if (reply.error !== null) return
+    show(reply.result)
     session.settled(
       LOCK_METHODS.map((name) =>
         command(name, 'LOCK', [1, 1], ([lock = '']) => {
-          session.rpc.request(name, [lock], (reply) => {
-            if (reply.error === null) show(reply.result)
+          session.rpc.request(name, [lock], (answer) => {
+            if (answer.error === null) show(answer.result)
           })
           return ''
         }),

@@ -198,7 +198,7 @@ class Printer {
         ...(this.watched.length > 1 ? { caption: schema.name } : {}),
         ...(time === undefined ? {} : { time }),
       }
-      if (this.printed && this.session.options.get('format') !== 'json') this.session.print('\n')
+      if (this.printed && this.session.spaced) this.session.print('\n')
       this.printed = true
       this.session.table(table)
     }

@@ -5,6 +5,7 @@ import { JsonError, JsonParser } from '../../jsonrpc/parser.ts'
 import type { RpcClient } from '../../ovsdb/client/rpc.ts'
 import { readError } from '../../ovsdb/client/wire-operation.ts'
 import { describeError, Failure } from '../../ovsdb/schema/index.ts'
+import type { Database } from '../../ovsdb/transaction/index.ts'
 import { fatal } from '../error.ts'
 import type { Table } from '../table.ts'
 
@@ -18,10 +19,14 @@ export interface Session {
   readonly rpc: RpcClient
   print(text: string): void
   table(table: Table): void
+  /** Whether there is a blank line between two tables. */
+  readonly spaced: boolean
   /** The contents of a file; throws Error. */
   readFile(path: string): string
-  /** All of the standard input, later. */
-  readInput(done: (text: string) => void): void
+  /** The database file that the standard input is, later; one with a fault ends the program. */
+  readSnapshot(done: (saved: Database) => void): void
+  /** A line of the log. */
+  inform(text: string): void
   /** A record of a database file: header and text (ovsdb(5)). */
   record(text: string): string
   /**

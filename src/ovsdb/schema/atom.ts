@@ -73,3 +73,29 @@ export function compareAtoms(a: Atom, b: Atom): number {
   if (a === b) return 0
   return a < b ? -1 : 1
 }
+
+/** The order of values of one column: by the number of members, then the members or keys, then the values of a map. */
+export function compareDatums(a: Datum, b: Datum): number {
+  const [keys, others] = [keysOf(a), keysOf(b)]
+  const size = keys.length - others.length
+  return size || compareMembers(keys, others) || compareMembers(valuesOf(a), valuesOf(b))
+}
+
+const isMap = (datum: Datum): datum is ReadonlyMap<Atom, Atom> => datum instanceof Map
+
+function keysOf(datum: Datum): readonly Atom[] {
+  if (datum === undefined) return []
+  if (isMap(datum)) return [...datum.keys()]
+  return typeof datum === 'object' ? datum : [datum]
+}
+
+const valuesOf = (datum: Datum): readonly Atom[] => (isMap(datum) ? [...datum.values()] : [])
+
+/** @param a, b as long as each other */
+function compareMembers(a: readonly Atom[], b: readonly Atom[]): number {
+  for (const [i, x] of a.entries()) {
+    const order = compareAtoms(x, b[i] as Atom)
+    if (order) return order
+  }
+  return 0
+}

@@ -3,6 +3,7 @@ export {
   type Atom,
   type AtomicType,
   compareAtoms,
+  compareDatums,
   compareStrings,
   type Datum,
   defaultAtom,

@@ -26,3 +26,19 @@ export interface FileSystem {
   /** Takes the lock that tools respect (`.FILE.~lock~`); a text says who has it. */
   lock(path: string): { release(): void } | string
 }
+
+/** Bytes that were read already, as a file that only can be read. */
+export function bytesFile(bytes: Uint8Array): LogFile {
+  const refuse = (): never => {
+    throw new Error('the file is only to be read')
+  }
+  return {
+    size: bytes.length,
+    read: (position, length) => bytes.subarray(position, position + length),
+    write: refuse,
+    truncate: refuse,
+    sync: (done) => done(),
+    syncNow: () => {},
+    close: () => {},
+  }
+}

@@ -6,7 +6,7 @@ export {
   openFile,
   writeFile,
 } from './file-storage.ts'
-export type { FileSystem, LogFile } from './files.ts'
+export { bytesFile, type FileSystem, type LogFile } from './files.ts'
 export { encodeRecord, type LogProblem, type LogRecord, logKind, readRecord } from './log.ts'
 export { loadTransaction, writeEverything } from './record.ts'
 export { MemoryStorage, type Storage } from './storage.ts'
