@@ -10,13 +10,17 @@ export type Message =
 
 const MEMBERS: ReadonlySet<string> = new Set(['method', 'params', 'id', 'result', 'error'])
 
+const isMember = (name: string) => MEMBERS.has(name)
+
 /** The message that a value is; or why it is none, as Open vSwitch logs it. A null member is none. */
 export function readMessage(json: Json): Result<Message> {
   if (!isObject(json)) return err('message is not a JSON object')
   const { method } = json
   if (method !== undefined && typeof method !== 'string') return err('method is not a JSON string')
-  const unexpected = Object.keys(json).filter((name) => !MEMBERS.has(name))
-  if (unexpected.length) return err(`message has unexpected member "${unexpected.sort()[0]}"`)
+  const names = Object.keys(json)
+  if (!names.every(isMember)) {
+    return err(`message has unexpected member "${names.filter((name) => !isMember(name)).sort()[0]}"`)
+  }
   const params = json['params'] ?? undefined
   const result = json['result'] ?? undefined
   const error = json['error'] ?? undefined

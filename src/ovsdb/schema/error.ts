@@ -37,7 +37,7 @@ export function describeError(e: OvsdbError): string {
 
 /** The members of a JSON object, taken one by one, with the errors of ovsdb-server. */
 export class Members {
-  private readonly used = new Set<string>()
+  private readonly used: string[] = []
   private readonly object: { readonly [member: string]: Json | undefined }
 
   constructor(
@@ -60,13 +60,13 @@ export class Members {
   /** An optional member of any type. */
   any(name: string): Json | undefined {
     if (!this.has(name)) return undefined
-    this.used.add(name)
+    this.used.push(name)
     return this.object[name]
   }
 
   optional<T extends Json>(name: string, is: (json: Json | undefined) => json is T): T | undefined {
     if (!this.has(name)) return undefined
-    this.used.add(name)
+    this.used.push(name)
     const value = this.object[name]
     if (!is(value)) this.fail(`Type mismatch for member '${name}'.`)
     return value
@@ -80,7 +80,7 @@ export class Members {
 
   /** Fails when there are members that nobody asked for. */
   finish(): void {
-    const others = Object.keys(this.object).filter((name) => !this.used.has(name))
+    const others = Object.keys(this.object).filter((name) => !this.used.includes(name))
     if (!others.length) return
     const more = others.length - 1
     const first = others.sort()[0]

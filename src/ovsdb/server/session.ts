@@ -488,7 +488,7 @@ export class Session implements LockHolder {
 
   /** Tells of a commit, or notes it while the client is slow. */
   committed(database: Database, delta: Delta, messages: UpdateMessages): void {
-    this.guard(() => this.tell(database, delta, messages))
+    if (this.monitors.size) this.guard(() => this.tell(database, delta, messages))
   }
 
   private tell(database: Database, delta: Delta, messages: UpdateMessages): void {

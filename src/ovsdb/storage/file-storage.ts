@@ -5,20 +5,20 @@ import { err, ok, type Result } from '../../base/result.ts'
 import { errorText } from '../../io/errors.ts'
 import { type JsonObject, printJson } from '../../jsonrpc/json.ts'
 import { type DatabaseSchema, describeError, Failure, printSchema, type Row, readSchema } from '../schema/index.ts'
-import type { Database, Delta, Steps } from '../transaction/index.ts'
+import type { Database, Delta, Steps, Work } from '../transaction/index.ts'
 import type { FileSystem, LogFile } from './files.ts'
 import { encodeRecord, type LogProblem, RecordEncoder, readRecord, recordHeader } from './log.ts'
-import { loadTransaction, writeEverything, writeTransaction } from './record.ts'
+import { loadTransaction, type RecordOptions, shortTransaction, writeEverything, writeTransaction } from './record.ts'
 import type { Storage } from './storage.ts'
 
-export interface FileStorageOptions {
+/**
+ * `differences`: `--disable-file-column-diff` turns them off. `pieceSize`: about how many characters of a record
+ * are made, and written, before others are served; 1 Mi unless given.
+ */
+export interface FileStorageOptions extends RecordOptions {
   readonly files: FileSystem
   readonly clock: Clock
   readonly log: Log
-  /** Whether changed sets and maps are written as differences, which `--disable-file-column-diff` turns off. */
-  readonly differences?: boolean
-  /** About how many characters of a record are made, and written, before others are served; 1 Mi unless given. */
-  readonly pieceSize?: number
 }
 
 /** Automatic compaction: not below this size, in bytes, nor before the log has doubled. */
@@ -149,14 +149,27 @@ export class FileStorage implements Storage {
     return ok(undefined)
   }
 
-  *append(delta: Delta, date: number): Steps<string | undefined> {
+  append(delta: Delta, date: number): Work<string | undefined> {
     if (this.broken !== undefined) return this.broken
+    const text = shortTransaction(this.tables, delta, date, this.options)
+    if (text === undefined) return this.appendInSteps(delta, date)
+    if (!text) return undefined
+    if (this.closed) return `${this.name}: database closed`
+    const record = encodeRecord(text)
+    try {
+      this.file.write(this.end, record)
+    } catch (e) {
+      return this.writeFailed(e)
+    }
+    this.end += record.length
+    this.sinceSnapshot?.push(record)
+    return undefined
+  }
+
+  private *appendInSteps(delta: Delta, date: number): Steps<string | undefined> {
     const record = new RecordEncoder()
     let first = true
-    for (const piece of writeTransaction(this.tables, delta, date, {
-      differences: this.options.differences !== false,
-      pieceSize: this.options.pieceSize ?? 1 << 20,
-    })) {
+    for (const piece of writeTransaction(this.tables, delta, date, this.options)) {
       if (!first) yield
       first = false
       record.add(piece)
@@ -183,17 +196,22 @@ export class FileStorage implements Storage {
         at += part.length
       }
     } catch (e) {
-      const why = `${this.name}: write failed (${errorText(e)})`
-      try {
-        this.file.truncate(this.end)
-      } catch (again) {
-        this.broken = `${why}, and truncate failed (${errorText(again)})`
-      }
-      this.log.err(why, { code: 'write-failed' })
-      return why
+      return this.writeFailed(e)
     }
     this.end = at
     return undefined
+  }
+
+  /** Cuts off what was written of a record; says why it was not written. */
+  private writeFailed(e: unknown): string {
+    const why = `${this.name}: write failed (${errorText(e)})`
+    try {
+      this.file.truncate(this.end)
+    } catch (again) {
+      this.broken = `${why}, and truncate failed (${errorText(again)})`
+    }
+    this.log.err(why, { code: 'write-failed' })
+    return why
   }
 
   sync(done: (error?: string) => void): void {

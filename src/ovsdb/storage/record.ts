@@ -13,7 +13,7 @@ import {
   type Row,
   UNLIMITED,
 } from '../schema/index.ts'
-import type { Database, Delta, Table } from '../transaction/index.ts'
+import type { Database, Delta, RowChange, Table } from '../transaction/index.ts'
 import { readDatum, writeDatum } from '../wire/index.ts'
 
 /** The members of a new row that are stored: neither ephemeral nor default. */
@@ -40,24 +40,62 @@ function writeChangedRow(table: Table, old: Row, now: Row, differences: boolean)
   return s && `{${s}}`
 }
 
+export interface RecordOptions {
+  /** About how many characters a piece has. */
+  readonly pieceSize?: number
+  /** Modified sets and maps are written as differences, where programs of before Open vSwitch 2.17 need not read them. */
+  readonly differences?: boolean
+}
+
+/** The rows of a transaction that is worth pieces. */
+const MANY_ROWS = 64
+
 /**
- * The pieces of a transaction's record (ovsdb(5)), none when nothing of it is stored. Modified sets and
- * maps are written as differences, where programs of before Open vSwitch 2.17 need not read them. A large transaction is longer than any one string can be.
+ * The text of a transaction's record (ovsdb(5)) without its line end, empty when nothing of it is stored; undefined when it is to be
+ * written in pieces.
+ */
+export function shortTransaction(
+  tables: ReadonlyMap<string, Table>,
+  delta: Delta,
+  date: number,
+  { pieceSize = 1 << 20, differences = true }: RecordOptions = {},
+): string | undefined {
+  let text = ''
+  let seen = 0
+  for (const [name, changes] of delta.tables) {
+    const table = tables.get(name)
+    if (!table) continue
+    let first = true
+    for (const [uuid, change] of changes) {
+      if (++seen > MANY_ROWS || text.length > pieceSize) return undefined
+      const row = writeChange(table, change, differences)
+      if (!row) continue
+      text += `${first ? `"${name}":{` : ','}"${uuid}":${row}`
+      first = false
+    }
+    if (!first) text += '},'
+  }
+  return text && `${recordStart(differences)}${text}${recordEnd(delta, date)}`
+}
+
+/**
+ * The pieces of a transaction's record, none when nothing of it is stored. A large transaction is longer than
+ * any one string can be.
  */
 export function* writeTransaction(
   tables: ReadonlyMap<string, Table>,
   delta: Delta,
   date: number,
-  { pieceSize = 1 << 20, differences = true }: { readonly pieceSize?: number; readonly differences?: boolean } = {},
+  { pieceSize = 1 << 20, differences = true }: RecordOptions = {},
 ): Generator<string> {
-  let piece = differences ? '{"_is_diff":true,' : '{'
+  let piece = recordStart(differences)
   let any = false
   for (const [name, changes] of delta.tables) {
     const table = tables.get(name)
     if (!table) continue
     let first = true
-    for (const [uuid, { old, new: now }] of changes) {
-      const text = !now ? 'null' : old ? writeChangedRow(table, old, now, differences) : writeNewRow(table, now)
+    for (const [uuid, change] of changes) {
+      const text = writeChange(table, change, differences)
       if (!text) continue
       piece += `${first ? `"${name}":{` : ','}"${uuid}":${text}`
       first = false
@@ -69,9 +107,18 @@ export function* writeTransaction(
     }
     if (!first) piece += '},'
   }
-  if (!any) return
+  if (any) yield `${piece}${recordEnd(delta, date)}\n`
+}
+
+function writeChange(table: Table, { old, new: now }: RowChange, differences: boolean): string {
+  return !now ? 'null' : old ? writeChangedRow(table, old, now, differences) : writeNewRow(table, now)
+}
+
+const recordStart = (differences: boolean) => (differences ? '{"_is_diff":true,' : '{')
+
+function recordEnd(delta: Delta, date: number): string {
   const comment = delta.comment ? `"_comment":${printString(delta.comment)},` : ''
-  yield `${piece}${comment}"_date":${Math.floor(date)}}\n`
+  return `${comment}"_date":${Math.floor(date)}}`
 }
 
 /** A stored difference may hold more members than the column. */

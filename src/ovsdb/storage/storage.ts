@@ -1,6 +1,6 @@
 import type { Result } from '../../base/result.ts'
 import { ok } from '../../base/result.ts'
-import type { Database, Journal, Steps } from '../transaction/index.ts'
+import type { Database, Journal } from '../transaction/index.ts'
 
 /** Where a database lives when no process has it. */
 export interface Storage extends Journal {
@@ -26,10 +26,7 @@ export class MemoryStorage implements Storage {
   load(): Result<void> {
     return ok(undefined)
   }
-  // biome-ignore lint/correctness/useYield: there is nothing to wait for
-  *append(): Steps<string | undefined> {
-    return undefined
-  }
+  append(): undefined {}
   sync(done: (error?: string) => void): void {
     this.later(() => done())
   }

@@ -6,6 +6,7 @@ import { readSchema } from '../schema/index.ts'
 import { FakeDisk } from '../storage/fake-disk.test-helper.ts'
 import { createFile, openFile } from '../storage/index.ts'
 import { anyone, Database, type Operation, operations, type TransactResult } from './index.ts'
+import { andThen } from './steps.ts'
 
 // How a large transaction becomes the committed state: in slices, and for all who look at once.
 
@@ -55,11 +56,11 @@ function setup() {
   /** That a transaction is in the log, but not yet seen. */
   let hidden = false
   database.journal = {
-    *append(delta, date) {
-      const error = yield* storage.append(delta, date)
-      hidden = true
-      return error
-    },
+    append: (delta, date) =>
+      andThen(storage.append(delta, date), (error) => {
+        hidden = true
+        return error
+      }),
     sync: (done) => storage.sync(done),
   }
   /** Runs a transaction and calls `look` in the midst of its becoming the committed state; returns how often. */

@@ -268,37 +268,57 @@ export function writeRow(table: TableSchema, row: Row, columns: readonly string[
   return `${s}}`
 }
 
-function* writeResult(schema: DatabaseSchema, json: Json, result: OperationResult): Generator<string> {
-  if (result.uuid !== undefined) yield `{"uuid":["uuid","${result.uuid}"]}`
-  else if (result.rows) {
-    const name = (json as JsonObject)['table'] as string
-    const table = schema.tables.get(name) as TableSchema
-    let first = true
-    yield '{"rows":['
-    for (const row of result.rows) {
-      yield `${first ? '' : ','}${writeRow(table, row, result.columns ?? [])}`
-      first = false
-    }
-    yield ']}'
-  } else yield result.count === undefined ? '{}' : `{"count":${result.count}}`
+/** What an operation that gives no rows has for a result. */
+function writeCount(result: OperationResult): string {
+  if (result.uuid !== undefined) return `{"uuid":["uuid","${result.uuid}"]}`
+  return result.count === undefined ? '{}' : `{"count":${result.count}}`
 }
+
+function* writeRows(schema: DatabaseSchema, json: Json, result: OperationResult): Generator<string> {
+  const name = (json as JsonObject)['table'] as string
+  const table = schema.tables.get(name) as TableSchema
+  let first = true
+  yield '{"rows":['
+  for (const row of result.rows ?? []) {
+    yield `${first ? '' : ','}${writeRow(table, row, result.columns ?? [])}`
+    first = false
+  }
+  yield ']}'
+}
+
+/** Results of more operations than this are worth pieces. */
+const MANY_RESULTS = 256
 
 /**
  * The pieces of a `transact` reply's result: of the operations that ran, the error, and null for the
  * rest. Together they may be longer than any one string can be.
  */
-export function* resultPieces(
+export function resultPieces(
   schema: DatabaseSchema,
   operations: readonly Json[],
   results: readonly OperationResult[],
   error: OvsdbError | undefined,
   pieceSize = 1 << 20,
+): Iterable<string> {
+  if (operations.length > MANY_RESULTS || results.some((result) => result.rows)) {
+    return longResult(schema, operations, results, error, pieceSize)
+  }
+  let text = '['
+  for (const result of results) text += `${text.length > 1 ? ',' : ''}${writeCount(result)}`
+  return [`${text}${restOfResult(operations.length, results.length, error)}`]
+}
+
+function* longResult(
+  schema: DatabaseSchema,
+  operations: readonly Json[],
+  results: readonly OperationResult[],
+  error: OvsdbError | undefined,
+  pieceSize: number,
 ): Generator<string> {
   let piece = '['
-  let n = 0
   for (const [i, result] of results.entries()) {
-    if (n++) piece += ','
-    for (const text of writeResult(schema, operations[i] as Json, result)) {
+    if (i) piece += ','
+    for (const text of result.rows ? writeRows(schema, operations[i] as Json, result) : [writeCount(result)]) {
       piece += text
       if (piece.length > pieceSize) {
         yield piece
@@ -306,14 +326,16 @@ export function* resultPieces(
       }
     }
   }
-  if (error) piece += `${n++ ? ',' : ''}${writeError(error)}`
-  for (; n < operations.length; n++) {
-    piece += n ? ',null' : 'null'
-    if (piece.length <= pieceSize) continue
-    yield piece
-    piece = ''
-  }
-  yield `${piece}]`
+  yield `${piece}${restOfResult(operations.length, results.length, error)}`
+}
+
+/** @param ran how many of the operations have a result */
+function restOfResult(operations: number, ran: number, error: OvsdbError | undefined): string {
+  let text = ''
+  let n = ran
+  if (error) text += `${n++ ? ',' : ''}${writeError(error)}`
+  for (; n < operations; n++) text += n ? ',null' : 'null'
+  return `${text}]`
 }
 
 /** The text of a `transact` reply's result. */
