@@ -8,12 +8,16 @@ import { BaseReplica } from './base-replica.ts'
 import { checkLockName, RemoteLock } from './lock.ts'
 import type { Operation } from './operation.ts'
 import type { TableCondition, TableName, TableRequests, TransactOutcome, TypedSchema } from './replica.ts'
-import { RpcClient, type RpcReply } from './rpc.ts'
+import { CLOSED_BY_PEER, DROPPED, RpcClient, type RpcReply } from './rpc.ts'
 import { ServerSchema } from './server-schema.ts'
 import { serverAccepts } from './server-state.ts'
 import { ChangeSet, sameRow } from './tables.ts'
 import { applyUpdates, applyUpdates2, type Readers, RowReader } from './updates.ts'
 import { conditionJson, operationJson, readError, readResults } from './wire-operation.ts'
+
+const NO_RESPONSE = 'no response to inactivity probe'
+/** Why a member of a cluster is left for another. */
+const ELSEWHERE = 'trying another server'
 
 /** Opens a stream to a remote as `tcp:127.0.0.1:6641` names it; returns how to give up. */
 export type Dial = (remote: string, done: (result: Result<ByteStream>) => void) => () => void
@@ -50,6 +54,8 @@ const FALLBACK: Readonly<Record<Method, Method | undefined>> = {
 /** A replica of a database on the other side of a stream. */
 export class RemoteReplica<T> extends BaseReplica<T> {
   private readonly log: Log
+  /** For what is said of attempts to connect and of ends, in the module of the real programs. */
+  private readonly reconnect: Log
   private readonly readers: Readers
   private rpc: RpcClient | undefined
   private giveUp: (() => void) | undefined
@@ -82,6 +88,7 @@ export class RemoteReplica<T> extends BaseReplica<T> {
   constructor(private readonly options: RemoteOptions<T>) {
     super(options.schema, options.clock, options.tables)
     this.log = (options.log ?? silent).child('ovsdb_cs')
+    this.reconnect = (options.log ?? silent).child('reconnect')
     this.readers = new Map(
       [...this.tables.values()].map((t) => [t.name, new RowReader(t.schema, (...bad) => this.badValue(...bad))]),
     )
@@ -96,6 +103,7 @@ export class RemoteReplica<T> extends BaseReplica<T> {
     if (this.state === 'closed') return
     this.at = (this.at + 1) % Math.max(1, this.options.remotes.length)
     const { remote } = this
+    this.sayOnWay(`${remote}: connecting...`)
     let answered = false
     const stop = this.options.dial(remote, (result) => {
       answered = true
@@ -103,21 +111,40 @@ export class RemoteReplica<T> extends BaseReplica<T> {
       if (this.state === 'closed') {
         if (result.ok) result.value.close()
       } else if (result.ok) this.start(result.value)
-      else this.failed(`${remote}: database connection failed (${result.error})`)
+      else {
+        this.sayOnWay(`${remote}: connection attempt failed (${result.error})`)
+        this.failed(`${remote}: database connection failed (${result.error})`)
+      }
     })
     if (!answered) this.giveUp = stop
   }
 
+  /** About attempts to connect, until there have been so many that no more is said. */
+  private sayOnWay(text: string): void {
+    const most = this.options.maxBackoff ?? 8000
+    if (this.backoff < most) this.reconnect.info(text, { code: 'database-unreachable', remote: this.remote })
+    else this.reconnect.dbg(text)
+  }
+
   private failed(text: string): void {
-    this.log.warn(text, { code: 'database-unreachable', remote: this.remote })
     this.failures++
     if (this.failures >= this.options.remotes.length) this.options.onUnreachable?.(text)
     if (this.state === 'closed') return
     const most = this.options.maxBackoff ?? 8000
     // one wait for each round: of a cluster the next member may well do
     const tried = this.failures % Math.max(1, this.options.remotes.length) !== 0
-    if (!tried) this.backoff = Math.min(this.backoff ? this.backoff * 2 : 1000, most)
+    if (!tried) this.waitLonger(most)
     this.timer = this.clock.after(tried ? 0 : this.backoff, () => this.connect())
+  }
+
+  private waitLonger(most: number): void {
+    if (this.backoff === most) return
+    this.backoff = Math.min(this.backoff ? this.backoff * 2 : 1000, most)
+    if (this.backoff === most) {
+      this.reconnect.info(`${this.remote}: continuing to reconnect in the background but suppressing further logging`)
+    } else if (this.backoff > 1000) {
+      this.reconnect.info(`${this.remote}: waiting ${this.backoff / 1000} seconds before reconnect`)
+    }
   }
 
   private start(stream: ByteStream): void {
@@ -126,7 +153,7 @@ export class RemoteReplica<T> extends BaseReplica<T> {
     this.monitored = false
     this.asked = false
     this.connectedAt = this.clock.monotonic()
-    this.log.info(`${this.remote}: connected`)
+    this.reconnect.info(`${this.remote}: connected`)
     rpc.onNotification = (method, params) => this.notified(method, params)
     rpc.onEnd = (reason) => this.ended(rpc, reason)
     if (this.options.leaderOnly) this.watchServer(rpc)
@@ -150,8 +177,8 @@ export class RemoteReplica<T> extends BaseReplica<T> {
     const short = this.clock.monotonic() - this.connectedAt < STEADY
     const worked = this.monitored && !(short && this.shortBefore)
     if (this.monitored) this.shortBefore = short
+    this.sayEnd(reason)
     if (worked) {
-      this.log.info(`${this.remote}: ${reason}`)
       ;[this.failures, this.backoff] = [0, 0]
       this.timer = this.clock.after(0, () => this.connect())
     } else this.failed(`${this.remote}: ${reason}`)
@@ -159,12 +186,23 @@ export class RemoteReplica<T> extends BaseReplica<T> {
     this.setState('connecting')
   }
 
+  private sayEnd(reason: string): void {
+    const text = `${this.remote}: ${reason}`
+    const about = { code: 'database-unreachable', remote: this.remote }
+    if (reason === CLOSED_BY_PEER) this.reconnect.info(text, about)
+    else if (reason.startsWith(DROPPED)) this.reconnect.warn(text, { code: 'connection-dropped', remote: this.remote })
+    else if (reason.startsWith(NO_RESPONSE)) {
+      this.reconnect.err(text, { code: 'no-probe-response', remote: this.remote })
+    } else if (reason.endsWith(ELSEWHERE)) this.log.info(text, about)
+    else this.log.warn(text, { code: 'database-unreachable', remote: this.remote })
+  }
+
   /** Asks for a sign of life after an interval without one, and hangs up after another; `asked`: when the last came before. */
   private probe(rpc: RpcClient, asked?: number): void {
     const interval = this.options.probeInterval ?? 5000
     if (interval <= 0 || this.rpc !== rpc) return
     if (asked === rpc.lastReceived) {
-      rpc.end(`no response to inactivity probe after ${(interval / 1000).toFixed(1)} seconds, disconnecting`)
+      rpc.end(`${NO_RESPONSE} after ${(interval / 1000).toFixed(1)} seconds, disconnecting`)
       return
     }
     const idle = this.clock.monotonic() - rpc.lastReceived

@@ -5,6 +5,10 @@ import { MessageLog } from '../../jsonrpc/message-log.ts'
 import { JsonError } from '../../jsonrpc/parser.ts'
 import { MessageReader } from '../../jsonrpc/reader.ts'
 
+/** Why connections end that the other side ended. */
+export const CLOSED_BY_PEER = 'connection closed by peer'
+export const DROPPED = 'connection dropped'
+
 /** An answer: `error` is null when there is a result (JSON-RPC 1.0). */
 export type RpcReply = { readonly result: Json; readonly error: null } | { readonly result: null; readonly error: Json }
 
@@ -51,7 +55,7 @@ export class RpcClient {
         this.end(`invalid message: ${e.message}`)
       }
     }
-    stream.onClose = (error) => this.finish(error ? error.message : 'connection closed by peer')
+    stream.onClose = (error) => this.finish(error ? `${DROPPED} (${error.message})` : CLOSED_BY_PEER)
   }
 
   /** Asks; `done` is not called if the session ends first, unless `lost` is given. */
