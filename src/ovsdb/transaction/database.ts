@@ -70,8 +70,8 @@ export class Database {
   readonly tables: ReadonlyMap<string, Table>
   /** The uuid of the last transaction: of the contents as they are. */
   lastId: string
-  /** The latest transactions, oldest first. */
-  readonly history: Delta[] = []
+  /** The latest transactions, oldest first, and some older ones. */
+  private readonly remembered: Delta[] = []
   /** Rows that they changed. */
   private historyRows = 0
   /** Commits that are to outlive the process go here. */
@@ -373,7 +373,8 @@ export class Database {
         if (changes.size) tables.set(name, changes as ReadonlyMap<string, RowChange>)
       }
       if (!tables.size) return undefined
-      const delta: Delta = { ...note, tables }
+      const { id, comment, durable } = note
+      const delta: Delta = { id, tables, comment, durable }
       return andThen(this.journal?.append(delta, this.clock.now()), (error) => {
         if (error !== undefined) throw new Failure({ error: 'I/O error', details: error })
         return andThen(apply(overlay, deltas), () => delta)
@@ -381,16 +382,25 @@ export class Database {
     })
   }
 
+  /** The latest transactions, oldest first. */
+  get history(): readonly Delta[] {
+    return this.remembered.slice(-HISTORY)
+  }
+
   /** Keeps the rows as they were, for clients that come back: never more of them than there are rows. */
   private remember(delta: Delta): void {
-    this.history.push(delta)
+    const { remembered } = this
+    remembered.push(delta)
     this.historyRows += changedRows(delta)
+    // All that stay move up when one goes: many go at a time.
+    if (remembered.length >= 2 * HISTORY) this.forgetOldest(HISTORY)
     let limit = HISTORY_ROWS
     if (this.historyRows > limit) for (const table of this.tables.values()) limit += table.rows.size
-    while (this.history.length > HISTORY || (this.history.length > 1 && this.historyRows > limit)) {
-      const oldest = this.history.shift()
-      if (oldest) this.historyRows -= changedRows(oldest)
-    }
+    while (remembered.length > 1 && this.historyRows > limit) this.forgetOldest(1)
+  }
+
+  private forgetOldest(count: number): void {
+    for (const delta of this.remembered.splice(0, count)) this.historyRows -= changedRows(delta)
   }
 
   /** Tells every listener of every commit, in the order in which they were made, even of one that a listener makes. */

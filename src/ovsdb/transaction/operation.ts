@@ -16,7 +16,7 @@ export type ColumnValues = { readonly [column: string]: Datum }
 
 /** RFC 7047 §5.2 `<operation>`, with values in native form and uuids for names. */
 export type Operation =
-  | { readonly op: 'insert'; readonly table: string; readonly row: ColumnValues; readonly uuid?: string }
+  | { readonly op: 'insert'; readonly table: string; readonly row: ColumnValues; readonly uuid?: string | undefined }
   | {
       readonly op: 'select'
       readonly table: string

@@ -27,6 +27,11 @@ export class Overlay {
     return change ? change.new : table.rows.get(uuid)
   }
 
+  /** Puts a row that is not there yet. */
+  insert(table: Table, uuid: string, row: Row): void {
+    this.of(table.schema.name).set(uuid, { old: undefined, new: row })
+  }
+
   put(table: Table, uuid: string, row: Row | undefined): void {
     const changes = this.of(table.schema.name)
     const change = changes.get(uuid)

@@ -5,6 +5,7 @@ import {
   type ColumnSchema,
   type Datum,
   defaultDatum,
+  isConstrained,
   type Row,
   type TableSchema,
   ZERO_UUID,
@@ -85,6 +86,8 @@ export class Table {
   readonly indexes: readonly Index[]
   readonly strong: readonly ReferenceColumn[]
   readonly weak: readonly ReferenceColumn[]
+  /** Columns of which not every value of the type is allowed. */
+  readonly constrained: readonly ColumnSchema[]
   /** How many strong references there are to a row; absent for none. */
   readonly references = new Map<string, number>()
   /** Rows of other tables, as `TABLE UUID`, that refer weakly to a row of this one. */
@@ -95,6 +98,9 @@ export class Table {
     this.indexes = schema.indexes.map((names) => new Index(schema, names))
     this.strong = referenceColumns(schema, 'strong')
     this.weak = referenceColumns(schema, 'weak')
+    this.constrained = [...schema.columns.values()].filter(
+      ({ type: { key, value } }) => isConstrained(key) || (value && isConstrained(value)),
+    )
     const template: MutableRow = { _uuid: ZERO_UUID, _version: ZERO_UUID }
     for (const column of schema.columns.values()) template[column.name] = defaultDatum(column.type)
     this.template = template

@@ -6,7 +6,6 @@ import {
   type Datum,
   Failure,
   fail,
-  isConstrained,
   type Row,
   type TableSchema,
 } from '../schema/index.ts'
@@ -119,15 +118,12 @@ export class Transaction {
     const row: MutableRow = table.blank(uuid)
     for (const name of Object.keys(values)) row[name] = values[name]
     // RFC 7047 §5.2.1: a default must satisfy the constraints too.
-    for (const column of table.schema.columns.values()) {
-      const { key, value } = column.type
-      if (!Object.hasOwn(values, column.name) && (isConstrained(key) || (value && isConstrained(value)))) {
-        checkDatum(column.type, row[column.name])
-      }
+    for (const column of table.constrained) {
+      if (!Object.hasOwn(values, column.name)) checkDatum(column.type, row[column.name])
     }
     const permission = this.permission(table)
     if (permission) allowInsert(permission, row)
-    this.overlay.put(table, uuid, row)
+    this.overlay.insert(table, uuid, row)
     return { uuid }
   }
 

@@ -60,14 +60,15 @@ function readMutation(table: TableSchema, json: Json, named: NamedUuids): Mutati
 
 const setOf = (datum: Datum): Datum => (typeof datum === 'object' ? datum : datum === undefined ? [] : [datum])
 
-/** RFC 7047 §5.1 `<row>`; columns that take no value from outside are left out. */
-export function readRow(table: TableSchema, json: Json, named?: NamedUuids): ColumnValues {
+/** RFC 7047 §5.1 `<row>`. @param stored leaves out `_uuid` and `_version`, which no client sets. */
+export function readRow(table: TableSchema, json: Json, named?: NamedUuids, stored = false): ColumnValues {
   if (!isObject(json)) syntaxError(json, 'row must be JSON object')
   const row: Record<string, Datum> = {}
   for (const name of Object.keys(json)) {
     const column = columnOf(table, name)
     if (!column) syntaxError(json, `No column ${name} in table ${table.name}.`, 'unknown column')
-    row[name] = readDatum(column.type, json[name] as Json, named)
+    const datum = readDatum(column.type, json[name] as Json, named)
+    if (!stored || table.columns.has(name)) row[name] = datum
   }
   return row
 }
@@ -86,6 +87,28 @@ export function readColumns(table: TableSchema, json: Json): readonly string[] {
 interface Symbol {
   uuid: string
   created: boolean
+}
+
+/** An insert of which the row is read only once the uuid is found to be free: its error comes first. */
+class WireInsert {
+  readonly op = 'insert'
+  readonly table: string
+
+  /** @param duplicate the name for the uuid, when an insert before had it */
+  constructor(
+    private readonly schema: TableSchema,
+    readonly uuid: string | undefined,
+    private readonly json: JsonObject,
+    private readonly named: NamedUuids,
+    private readonly duplicate: string | undefined,
+  ) {
+    this.table = schema.name
+  }
+
+  get row(): ColumnValues {
+    if (this.duplicate !== undefined) duplicateName(this.duplicate)
+    return readRow(this.schema, this.json, this.named, true)
+  }
 }
 
 /** The operations of a `transact` request (RFC 7047 §4.1.3), read one by one as they are run. */
@@ -209,20 +232,7 @@ export class WireOperations implements OperationSource {
       if (uuid === undefined) uuid = symbol.uuid
       else if (!known) symbol.uuid = uuid
     }
-    const { named } = this
-    return {
-      op: 'insert',
-      table: table.name,
-      ...(uuid === undefined ? {} : { uuid }),
-      // Read only once the uuid is found to be free: its error comes first.
-      get row() {
-        if (duplicate && name !== undefined) duplicateName(name)
-        const values = readRow(table, rowJson, named)
-        const row: Record<string, Datum> = {}
-        for (const column of Object.keys(values)) if (table.columns.has(column)) row[column] = values[column]
-        return row
-      },
-    }
+    return new WireInsert(table, uuid, rowJson, this.named, duplicate ? name : undefined)
   }
 
   private wait(members: Members): Operation {
