@@ -85,6 +85,17 @@ export abstract class BaseReplica<T> implements Replica<T> {
     if (!set.empty) this.changes.call({ tables: set.tables } as unknown as ReplicaChange<T>)
   }
 
+  /** Calls back; what that throws comes out of the clock, as with listeners. */
+  protected tell(done: (outcome: TransactOutcome) => void, outcome: TransactOutcome): void {
+    try {
+      done(outcome)
+    } catch (e) {
+      this.clock.after(0, () => {
+        throw e
+      })
+    }
+  }
+
   abstract has(table: string, column?: string): boolean
   abstract typeOf(table: string, column: string): ColumnType | undefined
   abstract transact(operations: readonly Operation[], done: (outcome: TransactOutcome) => void): void

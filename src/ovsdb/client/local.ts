@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../base/clock.ts'
-import type { ColumnType, Failure, Row } from '../schema/index.ts'
+import type { ColumnType, Row } from '../schema/index.ts'
 import type { LockHolder, Locks } from '../server/locks.ts'
 import { compileCondition } from '../transaction/condition.ts'
 import type { Database } from '../transaction/database.ts'
@@ -8,17 +8,17 @@ import type { Delta, Requester } from '../transaction/operation.ts'
 import { BaseReplica } from './base-replica.ts'
 import { locksOf } from './local-locks.ts'
 import { checkLockName } from './lock.ts'
-import type { Operation, OperationResult } from './operation.ts'
-import type {
-  LockHandle,
-  Replica,
-  RowChange,
-  TableCondition,
-  TableName,
-  TableRequests,
-  TransactError,
-  TransactOutcome,
-  TypedSchema,
+import type { Operation } from './operation.ts'
+import {
+  type LockHandle,
+  type Replica,
+  type RowChange,
+  type TableCondition,
+  type TableName,
+  type TableRequests,
+  type TransactOutcome,
+  type TypedSchema,
+  transactError,
 } from './replica.ts'
 import { ChangeSet, sameDatum } from './tables.ts'
 
@@ -143,9 +143,9 @@ export class LocalReplica<T> extends BaseReplica<T> {
     }
     this.database.submit(source(operations), this.requester, ({ results, error }) => {
       const outcome: TransactOutcome = error
-        ? { ok: false, error: transactError(operations, results, error) }
+        ? { ok: false, error: transactError(operations, { error, index: results.length }) }
         : { ok: true, results }
-      this.later(() => done(outcome))
+      this.later(() => this.tell(done, outcome))
     })
   }
 
@@ -182,18 +182,6 @@ export class LocalReplica<T> extends BaseReplica<T> {
     this.timer?.cancel()
     this.queue.length = 0
   }
-}
-
-function transactError(
-  operations: readonly Operation[],
-  results: readonly OperationResult[],
-  error: Failure['error'],
-): TransactError {
-  const index = results.length
-  const operation = operations[index]
-  if (operation?.op === 'wait' && error.error === 'timed out') return { kind: 'conflict', index, operation, error }
-  if (operation?.op === 'assert' && error.error === 'not owner') return { kind: 'not owner', lock: operation.lock }
-  return { kind: 'refused', error, index: operation ? index : undefined, operation }
 }
 
 class LocalLock implements LockHandle, LockHolder {

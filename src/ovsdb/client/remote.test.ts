@@ -4,45 +4,15 @@ import { VirtualClock } from '../../base/clock.ts'
 import { keptLog } from '../../base/log.ts'
 import { ok } from '../../base/result.ts'
 import { type ByteStream, streamPair } from '../../base/stream.ts'
-import { isArray, isObject, type Json, printJson } from '../../jsonrpc/json.ts'
+import { isObject, type Json, printJson } from '../../jsonrpc/json.ts'
 import { MessageReader } from '../../jsonrpc/reader.ts'
 import { printSchema, ZERO_UUID } from '../schema/index.ts'
-import { contents, type Items, itemSchema, World } from './_fixture.ts'
-import { type RemoteOptions, RemoteReplica } from './remote.ts'
+import { contents, itemSchema, World } from './_fixture.ts'
+import { LAST, result, Scripted, scripted } from './_scripted.ts'
+import { RemoteReplica } from './remote.ts'
 import type { ReplicaChange } from './replica.ts'
 
-/** A server's last transaction. */
-const LAST = '0a0a0a0a-0000-4000-8000-000000000001'
-
 const insert = (name: string) => ({ op: 'insert', table: 'Item', row: { name } }) as const
-
-/** What a client asks a server of ours for, and answers as told. */
-class Scripted {
-  readonly asked: { readonly method: string; readonly params: readonly Json[]; readonly id: Json }[] = []
-  readonly stream: ByteStream
-  readonly client: ByteStream
-
-  constructor(
-    clock: VirtualClock,
-    private readonly answer: (method: string, params: readonly Json[]) => Json | undefined,
-  ) {
-    const [client, server] = streamPair(clock)
-    this.client = client
-    this.stream = server
-    const frames = new MessageReader((json) => {
-      if (!isObject(json) || typeof json['method'] !== 'string' || !isArray(json['params'])) return
-      const { method, params, id = null } = json
-      this.asked.push({ method, params, id })
-      const reply = this.answer(method, params)
-      if (reply !== undefined) this.send({ id, ...(isObject(reply) ? reply : {}) })
-    })
-    server.onData = (bytes) => frames.push(bytes)
-  }
-
-  send(json: Json): void {
-    this.stream.write(new TextEncoder().encode(printJson(json)))
-  }
-}
 
 describe('a remote replica', () => {
   it('resumes where it was when the connection comes back', () => {
@@ -193,30 +163,6 @@ describe('a remote replica', () => {
     expect(contents(replica.table('Item').values())).toEqual(contents(world.rows('Item')))
   })
 
-  /** A replica of servers that answer as told, and what it asked of each. */
-  const scripted = (
-    answer: (method: string, params: readonly Json[], connection: number) => Json | undefined,
-    options: Partial<RemoteOptions<Items>> = {},
-  ) => {
-    const clock = new VirtualClock()
-    const servers: Scripted[] = []
-    const replica = new RemoteReplica<Items>({
-      schema: itemSchema,
-      remotes: ['x'],
-      clock,
-      dial: (_remote, done) => {
-        const number = servers.length
-        const server = new Scripted(clock, (method, params) => answer(method, params, number))
-        servers.push(server)
-        done(ok(server.client))
-        return () => {}
-      },
-      ...options,
-    })
-    const asked = (method: string) => servers.flatMap((s) => s.asked.filter((a) => a.method === method))
-    return { clock, servers, replica, asked }
-  }
-  const result = (json: Json): Json => ({ result: json, error: null })
   const oldColumns = { name: { type: 'string' }, size: { type: 'integer' } }
   const oldSchema = { name: 'Items', tables: { Item: { columns: oldColumns } } }
   const uuid = '00000000-0000-4000-8000-000000000001'
@@ -362,7 +308,7 @@ describe('a remote replica', () => {
     connected = true
     clock.advance(3000)
     expect(replica.state).toBe('connecting')
-    expect([...new Set(lines.filter((l) => l.level === 'warn').map((l) => l.message))]).toEqual([
+    expect([...new Set(lines.filter((l) => l.module === 'ovsdb_cs').map((l) => l.message))]).toEqual([
       'x: relay database server has not yet connected to the relay source; trying another server',
       'x: relay database server cannot be a leader; trying another server',
     ])

@@ -7,7 +7,14 @@ import { type ColumnType, Failure, parseUuid, type Row, type TableSchema, ZERO_U
 import { BaseReplica } from './base-replica.ts'
 import { checkLockName, RemoteLock } from './lock.ts'
 import type { Operation } from './operation.ts'
-import type { TableCondition, TableName, TableRequests, TransactOutcome, TypedSchema } from './replica.ts'
+import {
+  type TableCondition,
+  type TableName,
+  type TableRequests,
+  type TransactOutcome,
+  type TypedSchema,
+  transactError,
+} from './replica.ts'
 import { CLOSED_BY_PEER, DROPPED, RpcClient, type RpcReply } from './rpc.ts'
 import { ServerSchema } from './server-schema.ts'
 import { serverAccepts } from './server-state.ts'
@@ -400,27 +407,21 @@ export class RemoteReplica<T> extends BaseReplica<T> {
     rpc.request(
       'transact',
       [this.schema.name, ...json],
-      (reply) => done(this.outcome(operations, reply)),
+      (reply) => this.tell(done, this.outcome(rpc, operations, reply)),
       () => this.clock.after(0, () => done({ ok: false, error: { kind: 'unknown' } })),
     )
   }
 
-  private outcome(operations: readonly Operation[], reply: RpcReply): TransactOutcome {
+  private outcome(rpc: RpcClient, operations: readonly Operation[], reply: RpcReply): TransactOutcome {
     if (reply.error !== null) {
       const error = readError(reply.error)
       return { ok: false, error: { kind: 'refused', error, index: undefined, operation: undefined } }
     }
-    const read = readResults(this.schema, operations, reply.result)
-    if ('results' in read) return { ok: true, results: read.results }
-    const { error, index } = read
-    const operation = operations[index]
-    if (operation?.op === 'wait' && error.error === 'timed out') {
-      return { ok: false, error: { kind: 'conflict', index, operation, error } }
-    }
-    if (operation?.op === 'assert' && error.error === 'not owner') {
-      return { ok: false, error: { kind: 'not owner', lock: operation.lock } }
-    }
-    return { ok: false, error: { kind: 'refused', error, index: operation ? index : undefined, operation } }
+    const answered = readResults(this.schema, operations, reply.result)
+    if (answered.kind === 'done') return { ok: true, results: answered.results }
+    if (answered.kind === 'failed') return { ok: false, error: transactError(operations, answered) }
+    rpc.end(`invalid answer: ${answered.why}`)
+    return { ok: false, error: { kind: 'unknown' } }
   }
 
   lock(name: string): RemoteLock {

@@ -83,6 +83,17 @@ export type TransactOutcome =
   | { readonly ok: true; readonly results: readonly OperationResult[] }
   | { readonly ok: false; readonly error: TransactError }
 
+/** By kind, the error that a server gives for the operation at an index; past the operations it is the commit's. */
+export function transactError(
+  operations: readonly Operation[],
+  { error, index }: { readonly error: OvsdbError; readonly index: number },
+): TransactError {
+  const operation = operations[index]
+  if (operation?.op === 'wait' && error.error === 'timed out') return { kind: 'conflict', index, operation, error }
+  if (operation?.op === 'assert' && error.error === 'not owner') return { kind: 'not owner', lock: operation.lock }
+  return { kind: 'refused', error, index: operation ? index : undefined, operation }
+}
+
 /** A transaction's error in one line, as the ctl tools print it. */
 export function describeTransactError(error: TransactError): string {
   switch (error.kind) {

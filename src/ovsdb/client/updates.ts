@@ -1,4 +1,4 @@
-import { isObject, type Json } from '../../jsonrpc/json.ts'
+import { isObject, type Json, type JsonObject } from '../../jsonrpc/json.ts'
 import {
   type Atom,
   type BaseType,
@@ -66,9 +66,9 @@ export class RowReader {
 
   private over(base: Readonly<Record<string, Datum>>, uuid: string, json: Json): Row {
     const row: Record<string, Datum> = { ...base, _uuid: uuid }
-    if (!isObject(json)) return row as unknown as Row
-    for (const name in json) {
-      const value = json[name]
+    const columns = objectOf(json, this.schema.name)
+    for (const name in columns) {
+      const value = columns[name]
       const type = this.types.get(name)
       if (!type || value === undefined) continue
       try {
@@ -83,9 +83,9 @@ export class RowReader {
   /** A row with the differences applied (ovsdb-server(7), `modify` of update2). */
   modified(old: Row, json: Json): Row {
     const row: Record<string, Datum> = { ...old }
-    if (!isObject(json)) return old
-    for (const name in json) {
-      const value = json[name]
+    const columns = objectOf(json, this.schema.name)
+    for (const name in columns) {
+      const value = columns[name]
       const type = this.types.get(name)
       if (!type || value === undefined) continue
       try {
@@ -123,10 +123,11 @@ export function applyUpdates(
   set: ChangeSet,
 ): void {
   eachRow(tables, readers, json, (table, reader, uuid, update) => {
-    if (!isObject(update)) return
     const after = update['new']
-    if (after === undefined || after === null) set.add(table.name, uuid, table.apply(uuid, undefined))
-    else {
+    if (after === undefined || after === null) {
+      if (update['old'] === undefined) throw inconsistent(`${table.name}: neither old nor new of row ${uuid}`)
+      set.add(table.name, uuid, table.apply(uuid, undefined))
+    } else {
       const old = table.get(uuid)
       set.add(table.name, uuid, table.apply(uuid, old ? reader.replaced(old, after) : reader.full(uuid, after)))
     }
@@ -141,36 +142,44 @@ export function applyUpdates2(
   set: ChangeSet,
 ): void {
   eachRow(tables, readers, json, (table, reader, uuid, update) => {
-    if (!isObject(update)) return
     const whole = update['initial'] ?? update['insert']
     const diff = update['modify']
     if (whole !== undefined) set.add(table.name, uuid, table.apply(uuid, reader.full(uuid, whole)))
     else if (diff !== undefined) {
       const old = table.get(uuid)
-      if (!old) throw new Failure({ error: 'inconsistent update', details: `${table.name} has no row ${uuid}` })
+      if (!old) throw inconsistent(`${table.name} has no row ${uuid}`)
       set.add(table.name, uuid, table.apply(uuid, reader.modified(old, diff)))
     } else if ('delete' in update) set.add(table.name, uuid, table.apply(uuid, undefined))
+    else throw inconsistent(`${table.name}: no change of row ${uuid} that is known`)
   })
 }
 
 export type Readers = ReadonlyMap<string, RowReader>
 
+const inconsistent = (details: string): Failure => new Failure({ error: 'inconsistent update', details })
+
+function objectOf(json: Json, what: string): JsonObject {
+  if (isObject(json)) return json
+  throw inconsistent(`${what}: not an object`)
+}
+
+/** Rows of tables that were not asked for are passed over; what is no update at all is not. */
 function eachRow(
   tables: ReadonlyMap<string, TableData>,
   readers: Readers,
   json: Json,
-  visit: (table: TableData, reader: RowReader, uuid: string, update: Json) => void,
+  visit: (table: TableData, reader: RowReader, uuid: string, update: JsonObject) => void,
 ): void {
-  if (!isObject(json)) return
-  for (const name in json) {
-    const [table, reader, rows] = [tables.get(name), readers.get(name), json[name]]
-    if (!table || !reader || rows === undefined || !isObject(rows)) continue
+  const updates = objectOf(json, '<table-updates>')
+  for (const name in updates) {
+    const [table, reader, told] = [tables.get(name), readers.get(name), updates[name]]
+    if (!table || !reader || told === undefined) continue
+    const rows = objectOf(told, name)
     for (const uuid in rows) {
       const update = rows[uuid]
       if (update === undefined) continue
-      if (parseUuid(uuid) !== uuid)
-        throw new Failure({ error: 'inconsistent update', details: `${name} has no row "${uuid}": it is no uuid` })
-      visit(table, reader, uuid, update)
+      if (parseUuid(uuid) !== uuid) throw inconsistent(`${name} has no row "${uuid}": it is no uuid`)
+      visit(table, reader, uuid, objectOf(update, `${name} ${uuid}`))
     }
   }
 }

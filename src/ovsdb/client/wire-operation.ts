@@ -101,17 +101,23 @@ export function readError(json: Json): OvsdbError {
   return { error: typeof json === 'string' ? json : 'unknown error' }
 }
 
-/** The outcomes of a transaction, or the error of the first operation that failed; an index past the operations is the commit's. */
-export function readResults(
-  schema: DatabaseSchema,
-  operations: readonly Operation[],
-  json: Json,
-): { readonly results: OperationResult[] } | { readonly error: OvsdbError; readonly index: number } {
-  if (!isArray(json))
-    return { error: { error: 'protocol error', details: 'transact did not answer an array' }, index: 0 }
-  const failed = json.findIndex((r) => isObject(r) && typeof r['error'] === 'string')
-  if (failed >= 0) return { error: readError(json[failed] as Json), index: failed }
-  return { results: operations.map((op, i) => readResult(schema, op, json[i] ?? null)) }
+/** What a transaction was answered: `senseless` where the answer does not fit, so that nobody knows what came about. */
+export type Answered =
+  | { readonly kind: 'done'; readonly results: OperationResult[] }
+  /** The error of the first operation that failed; an index past the operations is the commit's. */
+  | { readonly kind: 'failed'; readonly error: OvsdbError; readonly index: number }
+  | { readonly kind: 'senseless'; readonly why: string }
+
+/** Reads the `result` of a `transact` (RFC 7047 §4.1.3): an object for each operation, or an error on the way. */
+export function readResults(schema: DatabaseSchema, operations: readonly Operation[], json: Json): Answered {
+  if (!isArray(json)) return { kind: 'senseless', why: 'transact did not answer an array' }
+  const failed = json.findIndex((r) => isObject(r) && r['error'] !== undefined)
+  if (failed >= 0) return { kind: 'failed', error: readError(json[failed] as Json), index: failed }
+  const results = json.filter(isObject)
+  if (results.length !== operations.length || json.length !== operations.length) {
+    return { kind: 'senseless', why: `${results.length} results of ${operations.length} operations` }
+  }
+  return { kind: 'done', results: operations.map((op, i) => readResult(schema, op, json[i] ?? null)) }
 }
 
 function readResult(schema: DatabaseSchema, op: Operation, json: Json): OperationResult {
