@@ -162,12 +162,14 @@ test('a change of schema cancels the monitors of those who know of it, and disco
 })
 
 test('a silent client is probed and then dropped, one that answers is not', () => {
-  const { client, clock, lines } = setup()
+  const { client, clock, lines, server } = setup()
   const options = { probe: 5000, readOnly: false, role: '' }
   const [dead, alive] = [client(options), client(options)]
   const seen: JsonObject[] = []
   for (let s = 0; s < 12; s++) {
     clock.advance(1000)
+    // As a remote in a table does whenever its database changes.
+    for (const session of server.sessions) session.setOptions({ ...options })
     for (const m of alive.take()) {
       seen.push(m)
       if (m['method'] === 'echo') alive.send({ id: m['id'] as Json, result: m['params'] as Json, error: null })

@@ -99,8 +99,10 @@ export class Session implements LockHolder {
   }
 
   setOptions(options: SessionOptions): void {
+    const same = options.probe === this.options.probe
     this.options = options
-    this.watch()
+    // Told again with each change of the database, the watch under way would never come to its end.
+    if (!same) this.watch()
   }
 
   // ----- the connection
