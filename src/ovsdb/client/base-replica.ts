@@ -38,7 +38,7 @@ export abstract class BaseReplica<T> implements Replica<T> {
       if (request !== undefined) this.requests.set(name, request === true ? {} : request)
     }
     if (!requests) for (const name of schema.tables.keys()) this.requests.set(name, {})
-    this.tables = makeTables(schema, this.requests.keys())
+    this.tables = makeTables(schema, this.requests)
   }
 
   get state(): ReplicaState {

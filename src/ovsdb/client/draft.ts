@@ -1,9 +1,11 @@
-import type { Random } from '../../base/random.ts'
-import { uuid4 } from '../../base/random.ts'
-import { type Atom, type ColumnSchema, compareAtoms, type Datum, defaultDatum, type Row } from '../schema/index.ts'
-import type { Mutation, Operation } from './operation.ts'
+import { type Random, uuid4 } from '../../base/random.ts'
+import { type Atom, type ColumnSchema, type Datum, defaultDatum, type Row } from '../schema/index.ts'
+import type { Operation } from './operation.ts'
 import type { IdOf, TableName, TableReplica, TypedSchema } from './replica.ts'
+import { RowEdit } from './row-edit.ts'
 import { sameDatum } from './tables.ts'
+
+export { sortMap } from './row-edit.ts'
 
 /** What a draft reads: a replica, or what looks like one. */
 export interface Source<T> {
@@ -26,25 +28,18 @@ type MapColumn<R> = { [C in keyof R]: R[C] extends ReadonlyMap<Atom, Atom> ? C :
 
 type Values_ = Readonly<Record<string, Datum>>
 
-interface Edit {
-  /** What the row is by now; undefined: deleted. */
-  row: Row | undefined
-  readonly created: boolean
-  /** Columns to be written whole. */
-  readonly replaced: Set<string>
-  readonly mutations: Mutation[]
-}
-
 /**
  * A transaction being put together: the tables as they will be, over the tables as they are. Members
  * put into sets and maps become mutations, so that two tools that add a port each do not undo one
  * another.
  */
 export class Draft<T> {
-  private readonly edits = new Map<string, Map<string, Edit>>()
+  private readonly edits = new Map<string, Map<string, RowEdit>>()
   private readonly verified: Operation[] = []
   private readonly seen = new Set<string>()
+  private readonly locks = new Set<string>()
   private readonly comments: string[] = []
+  private over = false
 
   constructor(
     private readonly source: Source<T>,
@@ -92,23 +87,19 @@ export class Draft<T> {
     const row: Record<string, Datum> = { _uuid: uuid, _version: '00000000-0000-0000-0000-000000000000' }
     for (const c of this.columns(table))
       row[c.name] = Object.hasOwn(values, c.name) ? values[c.name] : defaultDatum(c.type)
-    this.editsOf(table).set(uuid, { row: row as unknown as Row, created: true, replaced: new Set(), mutations: [] })
+    const unknown = Object.keys(values).find((column) => !Object.hasOwn(row, column))
+    if (unknown !== undefined) throw new Error(`table ${table} has no column ${unknown}`)
+    this.editsOf(table).set(uuid, new RowEdit(row as unknown as Row, true, () => true))
     return uuid
   }
 
   /** Sets columns to values, whatever they are by then. */
   update<N extends TableName<T>>(table: N, uuid: IdOf<T[N]>, values: Values<T[N]>): void {
-    this.anyUpdate(table, uuid, values as unknown as Values_)
+    this.present(table, uuid).set(values as unknown as Values_, 'always')
   }
 
   anyUpdate(table: string, uuid: string, values: Values_): void {
-    const edit = this.edit(table, uuid)
-    if (!edit?.row) return
-    const row = edit.row
-    for (const [name, value] of Object.entries(values)) {
-      if (!sameDatum(row[name], value)) edit.replaced.add(name)
-    }
-    edit.row = { ...row, ...values }
+    this.edit(table, uuid)?.set(values, 'changes')
   }
 
   /** Puts a member into a set. */
@@ -118,16 +109,17 @@ export class Draft<T> {
     column: C,
     member: Member<T[N][C]>,
   ): void {
-    this.anyAddMembers(table, uuid, column, [member as Atom])
+    this.present(table, uuid).addMembers(column, [member as Atom], 'always')
   }
 
+  /** Takes a member out of a set; done, where the row is gone. */
   removeMember<N extends TableName<T>, C extends SetColumn<T[N]>>(
     table: N,
     uuid: IdOf<T[N]>,
     column: C,
     member: Member<T[N][C]>,
   ): void {
-    this.anyRemoveMembers(table, uuid, column, [member as Atom])
+    this.edit(table, uuid)?.removeMembers(column, [member as Atom], 'always')
   }
 
   /** Sets a key of a map. */
@@ -138,61 +130,36 @@ export class Draft<T> {
     key: Key<T[N][C]>,
     value: Value<T[N][C]>,
   ): void {
-    this.anySetKey(table, uuid, column, key as Atom, value as Atom)
+    this.present(table, uuid).setKey(column, key as Atom, value as Atom, 'always')
   }
 
+  /** Takes a key out of a map; done, where the row is gone. */
   removeKey<N extends TableName<T>, C extends MapColumn<T[N]>>(
     table: N,
     uuid: IdOf<T[N]>,
     column: C,
     key: Key<T[N][C]>,
   ): void {
-    this.anyRemoveKeys(table, uuid, column, [key as Atom])
+    this.edit(table, uuid)?.removeKeys(column, [key as Atom], 'always')
   }
 
   anyAddMembers(table: string, uuid: string, column: string, members: readonly Atom[]): void {
-    const edit = this.edit(table, uuid)
-    const old = edit?.row?.[column]
-    if (!edit?.row || !Array.isArray(old)) return
-    const fresh = members.filter((m) => !old.includes(m))
-    if (!fresh.length) return
-    this.mutate(edit, column, [column, 'insert', [...fresh].sort(compareAtoms)], [...old, ...fresh].sort(compareAtoms))
+    this.edit(table, uuid)?.addMembers(column, members, 'changes')
   }
 
   anyRemoveMembers(table: string, uuid: string, column: string, members: readonly Atom[]): void {
-    const edit = this.edit(table, uuid)
-    const old = edit?.row?.[column]
-    if (!edit?.row || !Array.isArray(old)) return
-    const gone = members.filter((m) => old.includes(m))
-    if (!gone.length) return
-    const rest = old.filter((m: Atom) => !gone.includes(m))
-    this.mutate(edit, column, [column, 'delete', [...gone].sort(compareAtoms)], rest)
+    this.edit(table, uuid)?.removeMembers(column, members, 'changes')
   }
 
   anySetKey(table: string, uuid: string, column: string, key: Atom, value: Atom): void {
-    const edit = this.edit(table, uuid)
-    const old = edit?.row?.[column]
-    if (!edit?.row || !(old instanceof Map) || old.get(key) === value) return
-    const next = sortMap(new Map([...old, [key, value]]))
-    if (old.has(key)) this.mutate(edit, column, [column, 'delete', [key]], old)
-    this.mutate(edit, column, [column, 'insert', new Map([[key, value]])], next)
+    this.edit(table, uuid)?.setKey(column, key, value, 'changes')
   }
 
   anyRemoveKeys(table: string, uuid: string, column: string, keys: readonly Atom[]): void {
-    const edit = this.edit(table, uuid)
-    const old = edit?.row?.[column]
-    if (!edit?.row || !(old instanceof Map)) return
-    const gone = keys.filter((k) => old.has(k))
-    if (!gone.length) return
-    const rest = new Map([...old].filter(([k]) => !gone.includes(k)))
-    this.mutate(edit, column, [column, 'delete', gone], rest)
+    this.edit(table, uuid)?.removeKeys(column, keys, 'changes')
   }
 
-  private mutate(edit: Edit, column: string, mutation: Mutation, after: Datum): void {
-    if (!edit.created && !edit.replaced.has(column)) edit.mutations.push(mutation)
-    edit.row = { ...(edit.row as Row), [column]: after }
-  }
-
+  /** Removes a row; done, where it is gone. */
   delete<N extends TableName<T>>(table: N, uuid: IdOf<T[N]>): void {
     this.anyDelete(table, uuid)
   }
@@ -200,15 +167,17 @@ export class Draft<T> {
   anyDelete(table: string, uuid: string): void {
     const edits = this.editsOf(table)
     if (edits.get(uuid)?.created) edits.delete(uuid)
-    else if (this.table(table).has(uuid)) {
-      edits.set(uuid, { row: undefined, created: false, replaced: new Set(), mutations: [] })
-    }
+    else if (this.table(table).has(uuid)) edits.set(uuid, new RowEdit(undefined, false, () => true))
   }
 
   /** Lets the transaction fail, to be done again, when a column is no longer what it is now. */
   verify<N extends TableName<T>>(table: N, uuid: IdOf<T[N]>, column: keyof T[N] & string): void {
+    this.present(table, uuid)
+    const { columns } = this.table(table)
+    if (!columns.has(column)) throw new Error(`column ${column} of table ${table} was not asked for`)
     const row = this.table(table).get(uuid)
     const key = `${table} ${uuid} ${column}`
+    // what was made here nobody else can have changed
     if (!row || this.seen.has(key)) return
     this.seen.add(key)
     const where = [['_uuid', '==', uuid]] as const
@@ -218,10 +187,19 @@ export class Draft<T> {
 
   /** Lets the transaction fail, to be done again, when a table has rows by then. */
   verifyEmpty(table: TableName<T>): void {
+    this.checkOpen()
     this.verified.push({ op: 'wait', table, where: [], columns: ['_uuid'], until: '==', rows: [], timeout: 0 })
   }
 
+  /** Lets the transaction fail, for good, when a lock is not ours by then: `reason` is `not owner`. */
+  assertLock(name: string): void {
+    this.checkOpen()
+    this.locks.add(name)
+  }
+
+  /** Says in the server's log what this is. */
   comment(text: string): void {
+    this.checkOpen()
     this.comments.push(text)
   }
 
@@ -247,7 +225,9 @@ export class Draft<T> {
     return this.changes().length > 0
   }
 
+  /** None, unless something becomes other than our copy has it. */
   private changes(): Operation[] {
+    if (![...this.edits.values()].some((edits) => [...edits.values()].some((edit) => edit.changes))) return []
     const deletes: Operation[] = []
     const writes: Operation[] = []
     const inserts: Operation[] = []
@@ -256,17 +236,7 @@ export class Draft<T> {
         const where = [['_uuid', '==', uuid]] as const
         if (!edit.row) deletes.push({ op: 'delete', table, where })
         else if (edit.created) inserts.push({ op: 'insert', table, uuid, row: this.given(table, edit.row) })
-        else {
-          const row = edit.row
-          if (edit.replaced.size) {
-            const values = Object.fromEntries([...edit.replaced].map((c) => [c, row[c]]))
-            writes.push({ op: 'update', table, where, row: values })
-          }
-          if (edit.mutations.length) {
-            const mutations = edit.mutations.filter(([column]) => !edit.replaced.has(column))
-            if (mutations.length) writes.push({ op: 'mutate', table, where, mutations })
-          }
-        }
+        else writes.push(...edit.writes(table))
       }
     }
     return [...deletes, ...writes, ...inserts]
@@ -277,7 +247,17 @@ export class Draft<T> {
     const changes = this.changes()
     if (!changes.length) return []
     const comments = this.comments.length ? [{ op: 'comment' as const, comment: this.comments.join('\n') }] : []
-    return [...this.verified, ...changes, ...comments]
+    const asserts = [...this.locks].map((lock) => ({ op: 'assert' as const, lock }))
+    return [...asserts, ...this.verified, ...changes, ...comments]
+  }
+
+  /** Takes no more edits: they would be lost. */
+  end(): void {
+    this.over = true
+  }
+
+  private checkOpen(): void {
+    if (this.over) throw new Error('this transaction is over: edit within the function, and do not wait in it')
   }
 
   private given(table: string, row: Row): Record<string, Datum> {
@@ -295,10 +275,14 @@ export class Draft<T> {
   }
 
   private columns(table: string): Iterable<ColumnSchema> {
-    return this.source.schema.tables.get(table)?.columns.values() ?? []
+    const { schema } = this.source
+    const found = schema.tables.get(table)
+    if (!found) throw new Error(`database ${schema.name} has no table ${table}`)
+    return found.columns.values()
   }
 
-  private editsOf(table: string): Map<string, Edit> {
+  private editsOf(table: string): Map<string, RowEdit> {
+    this.checkOpen()
     let edits = this.edits.get(table)
     if (!edits) {
       edits = new Map()
@@ -307,14 +291,22 @@ export class Draft<T> {
     return edits
   }
 
-  private edit(table: string, uuid: string): Edit | undefined {
+  private edit(table: string, uuid: string): RowEdit | undefined {
     const edits = this.editsOf(table)
     const known = edits.get(uuid)
     if (known) return known
+    const { columns } = this.table(table)
     const row = this.table(table).get(uuid)
     if (!row) return undefined
-    const edit: Edit = { row, created: false, replaced: new Set(), mutations: [] }
+    const edit = new RowEdit(row, false, (column) => columns.has(column))
     edits.set(uuid, edit)
+    return edit
+  }
+
+  /** Of a row that is there, or made here. */
+  private present(table: string, uuid: string): RowEdit {
+    const edit = this.edit(table, uuid)
+    if (!edit?.row) throw new Error(`${table} has no row ${uuid}`)
     return edit
   }
 }
@@ -322,9 +314,4 @@ export class Draft<T> {
 function holds(value: Datum, uuid: string): boolean {
   if (value instanceof Map) return value.has(uuid) || [...value.values()].includes(uuid)
   return value === uuid || (Array.isArray(value) && value.includes(uuid))
-}
-
-/** A map in the order of its keys. */
-export function sortMap(pairs: ReadonlyMap<Atom, Atom>): ReadonlyMap<Atom, Atom> {
-  return new Map([...pairs].sort(([a], [b]) => compareAtoms(a, b)))
 }

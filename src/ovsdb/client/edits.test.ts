@@ -153,14 +153,14 @@ describe('edits of one connection', () => {
     })
     await line.pass(100)
     expect(line.rows).toEqual(['a 31'])
-    rivals = 1000
-    line.edit('never', (tx) => {
+    const never = (tx: Draft<Items>) => {
       const [row] = tx.rows('Item')
       if (!row) return
       tx.verify('Item', row._uuid, 'size')
       tx.update('Item', row._uuid, { size: row.size + 1 })
       line.world.database.transact([{ op: 'mutate', table: 'Item', where, mutations: [['size', '+=', 10]] }])
-    })
+    }
+    line.edit('never', never, { timeout: 1000 })
     await line.pass(1000)
     expect(line.results).toEqual(['a done', 'counted done', 'never conflict'])
   })

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../base/clock.ts'
-import type { Random } from '../../base/random.ts'
+import { below, type Random } from '../../base/random.ts'
 import { Draft } from './draft.ts'
 import { TransactFailure } from './failure.ts'
 import type { Operation } from './operation.ts'
@@ -7,7 +7,7 @@ import type { Replica, TransactError, TransactOutcome } from './replica.ts'
 
 /** How one edit is done. */
 export interface EditOptions {
-  /** Milliseconds that it may wait for a connection before it is given up; 30,000 unless given. */
+  /** Milliseconds that it may wait for a connection, and for a moment when no other client gets in between; 30,000 unless given. */
   readonly timeout?: number
   /** In a transaction of its own, not together with what else is edited at the moment. */
   readonly alone?: boolean
@@ -20,6 +20,9 @@ interface Edit<T> {
   alone: boolean
   /** How often another client got in between. */
   conflicts: number
+  /** Why it is not done yet, and what was tried, for when its time is up. */
+  reason: TransactError
+  tried: readonly Operation[]
   value: unknown
   timer: Timer | undefined
   /** Its time was up while its transaction was under way: it waits for nothing after that. */
@@ -35,8 +38,8 @@ interface Unsettled<T> {
   readonly uuid: string
 }
 
-/** How often an edit is tried again after another client got in between. */
-const CONFLICTS = 10
+/** Milliseconds that are waited after another client got in between, at most. */
+const LONGEST_WAIT_MS = 100
 /** How many edits go into one transaction at most. */
 const TOGETHER = 100
 const TIMEOUT_MS = 30_000
@@ -72,6 +75,8 @@ export class Edits<T> {
         reject,
         alone: options.alone ?? false,
         conflicts: 0,
+        reason: { kind: 'disconnected' },
+        tried: [],
         value: undefined,
         timer: undefined,
         late: false,
@@ -135,6 +140,7 @@ export class Edits<T> {
       const edits = this.queue.slice(0, many)
       const draft = new Draft<T>(this.replica, this.random)
       const thrown = edits.find((edit) => this.thrown(edit, draft))
+      draft.end()
       // a draft that an edit left half way is good for none
       if (thrown) continue
       this.queue.splice(0, many)
@@ -148,6 +154,7 @@ export class Edits<T> {
   private thrown(edit: Edit<T>, draft: Draft<T>): boolean {
     try {
       edit.value = edit.change(draft)
+      refusePromise(edit.value)
       return false
     } catch (e) {
       this.queue.splice(this.queue.indexOf(edit), 1)
@@ -169,36 +176,48 @@ export class Edits<T> {
       for (const edit of edits) edit.alone = true
       this.again(edits, error, operations)
       this.schedule(0)
-    } else if (error.kind === 'conflict' && this.mayRepeat(edits)) {
+    } else if (error.kind === 'conflict') {
       this.again(edits, error, operations)
-      this.schedule(edits[0]?.conflicts ?? 1)
+      this.schedule(this.waitAfterConflict(edits))
     } else {
       for (const edit of edits) this.failed(edit, new TransactFailure(error, operations))
       this.run()
     }
   }
 
-  private mayRepeat(edits: readonly Edit<T>[]): boolean {
-    return edits.every((edit) => ++edit.conflicts < CONFLICTS)
+  /** By chance, so that of many clients that want the same not all come back at once; longer after each time. */
+  private waitAfterConflict(edits: readonly Edit<T>[]): number {
+    const times = Math.max(...edits.map((edit) => ++edit.conflicts))
+    return below(this.random, Math.min(2 ** times, LONGEST_WAIT_MS) + 1)
   }
 
   /** Puts edits back to where they were; run when there is a connection. */
   private again(edits: readonly Edit<T>[], error: TransactError, operations: readonly Operation[]): void {
     const closed = this.replica.state === 'closed'
     const left = edits.filter((edit) => !closed && !edit.late)
-    for (const edit of edits) if (!left.includes(edit)) this.failed(edit, new TransactFailure(error, operations))
+    for (const edit of edits) {
+      if (!left.includes(edit)) this.failed(edit, new TransactFailure(error, operations))
+      else [edit.reason, edit.tried] = [error, operations]
+    }
     this.queue.unshift(...left)
   }
 
   /** The connection broke before the answer. */
   private lost(edits: readonly Edit<T>[], operations: readonly Operation[]): void {
-    const insert = operations.find((op) => op.op === 'insert' && op.uuid !== undefined)
+    const insert = this.telling(operations)
     const tells = this.replica.state !== 'closed' && insert?.op === 'insert' && insert.uuid !== undefined
     const left = edits.filter((edit) => tells && !edit.late)
     for (const edit of edits) {
       if (!left.includes(edit)) this.failed(edit, new TransactFailure({ kind: 'unknown' }, operations))
     }
     if (tells && left.length) this.unsettled = { edits: left, operations, table: insert.table, uuid: insert.uuid }
+  }
+
+  /** The insert whose row tells best: one that stays though nothing refers to it. */
+  private telling(operations: readonly Operation[]): Operation | undefined {
+    const inserts = operations.filter((op) => op.op === 'insert' && op.uuid !== undefined)
+    const stays = (op: Operation) => op.op === 'insert' && this.replica.schema.tables.get(op.table)?.isRoot
+    return inserts.find(stays) ?? inserts[0]
   }
 
   /**
@@ -240,7 +259,8 @@ export class Edits<T> {
     const at = this.queue.indexOf(edit)
     if (at >= 0) {
       this.queue.splice(at, 1)
-      edit.reject(new TransactFailure({ kind: 'disconnected' }))
+      const reason: TransactError = this.replica.state === 'synced' ? edit.reason : { kind: 'disconnected' }
+      edit.reject(new TransactFailure(reason, edit.tried))
     } else if (this.unsettled?.edits.includes(edit)) {
       const { edits, operations } = this.unsettled
       this.unsettled = undefined
@@ -256,6 +276,13 @@ export class Edits<T> {
     for (const edit of unsettled?.edits ?? [])
       this.failed(edit, new TransactFailure({ kind: 'unknown' }, unsettled?.operations))
   }
+}
+
+/** An edit that waits would go on when its transaction is over; what it then does not find is nobody's business. */
+function refusePromise(value: unknown): void {
+  if (typeof value !== 'object' || value === null || !('then' in value) || typeof value.then !== 'function') return
+  Promise.resolve(value).catch(() => {})
+  throw new Error('an edit can not wait: its function gave a promise')
 }
 
 const isOf = (error: TransactError, operation: Operation): boolean =>

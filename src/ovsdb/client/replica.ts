@@ -1,3 +1,4 @@
+import { printJson } from '../../jsonrpc/json.ts'
 import type { ColumnType, DatabaseSchema, Datum, OvsdbError, Row, TableSchema } from '../schema/index.ts'
 import type { Condition, Operation, OperationResult } from './operation.ts'
 
@@ -51,6 +52,8 @@ export interface TableIndex<R> {
 export interface TableReplica<R> {
   readonly name: string
   readonly schema: TableSchema
+  /** The columns that were asked for; the others of a row have their default value, or their real one. */
+  readonly columns: ReadonlySet<string>
   readonly size: number
   get(uuid: IdOf<R>): R | undefined
   has(uuid: IdOf<R>): boolean
@@ -92,6 +95,13 @@ export function transactError(
   if (operation?.op === 'wait' && error.error === 'timed out') return { kind: 'conflict', index, operation, error }
   if (operation?.op === 'assert' && error.error === 'not owner') return { kind: 'not owner', lock: operation.lock }
   return { kind: 'refused', error, index: operation ? index : undefined, operation }
+}
+
+/** A transaction's error as the daemons log it: what the server said, as it said it. */
+export function transactErrorLine(error: TransactError): string {
+  if (error.kind !== 'refused' && error.kind !== 'conflict') return describeTransactError(error)
+  const { details, error: name } = error.error
+  return printJson({ ...(details === undefined ? {} : { details }), error: name }, true)
 }
 
 /** A transaction's error in one line, as the ctl tools print it. */

@@ -47,9 +47,14 @@ export class TableData implements TableReplica<Row> {
   readonly name: string
   private readonly rows = new Map<string, Row>()
   private readonly indexes: Index[] = []
+  readonly columns: ReadonlySet<string>
 
-  constructor(readonly schema: TableSchema) {
+  constructor(
+    readonly schema: TableSchema,
+    columns: Iterable<string> = schema.columns.keys(),
+  ) {
     this.name = schema.name
+    this.columns = new Set(columns)
   }
 
   get size(): number {
@@ -116,13 +121,18 @@ export class ChangeSet {
   }
 }
 
-/** The tables asked for, by name. */
-export function makeTables(schema: DatabaseSchema, names: Iterable<string> | undefined): Map<string, TableData> {
+/** The tables asked for, by name. Throws where there is no such table or column. */
+export function makeTables(
+  schema: DatabaseSchema,
+  requests: ReadonlyMap<string, { readonly columns?: readonly string[] }>,
+): Map<string, TableData> {
   const tables = new Map<string, TableData>()
-  for (const name of names ?? schema.tables.keys()) {
+  for (const [name, { columns }] of requests) {
     const table = schema.tables.get(name)
     if (!table) throw new Error(`database ${schema.name} has no table ${name}`)
-    tables.set(name, new TableData(table))
+    const unknown = columns?.find((column) => !table.columns.has(column))
+    if (unknown !== undefined) throw new Error(`table ${name} has no column ${unknown}`)
+    tables.set(name, new TableData(table, columns))
   }
   return tables
 }
