@@ -49,15 +49,15 @@ export class ControllerLab {
   }
 
   nbctl(...args: string[]): string {
-    return this.run('ovn-nbctl', [`--db=unix:${this.dir}/nb.sock`, '--timeout=30', ...args])
+    return this.run('ovn-nbctl', [`--db=unix:${this.dir}/nb.sock`, '--timeout=90', ...args])
   }
 
   sbctl(...args: string[]): string {
-    return this.run('ovn-sbctl', [`--db=unix:${this.dir}/sb.sock`, '--timeout=30', ...args])
+    return this.run('ovn-sbctl', [`--db=unix:${this.dir}/sb.sock`, '--timeout=90', ...args])
   }
 
   vsctl(...args: string[]): string {
-    return this.run('ovs-vsctl', [`--db=unix:${this.dir}/db.sock`, '--timeout=30', ...args])
+    return this.run('ovs-vsctl', [`--db=unix:${this.dir}/db.sock`, '--timeout=90', ...args])
   }
 
   transact(socket: 'nb' | 'sb' | 'db', operations: readonly unknown[]): unknown[] {
@@ -66,7 +66,7 @@ export class ControllerLab {
     )
   }
 
-  async until(what: string, test: () => boolean, ms = 20_000): Promise<void> {
+  async until(what: string, test: () => boolean, ms = 90_000): Promise<void> {
     for (const end = Date.now() + ms; Date.now() < end; await sleep(50)) if (test()) return
     throw new Error(`${what}: not within ${ms} ms, see ${this.dir}`)
   }

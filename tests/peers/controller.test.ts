@@ -151,7 +151,7 @@ test('its flows, ports and rows are those of the real one', async () => {
   ours()
   await lab.until('flows', () => controller?.state.installer.state === 'running' && controller.complete())
   // Not lab.sync(): that would hold up this process, in which the controller is.
-  const sync = lab.start('ovn-nbctl', [`--db=unix:${lab.dir}/nb.sock`, '--timeout=30', '--wait=hv', 'sync'])
+  const sync = lab.start('ovn-nbctl', [`--db=unix:${lab.dir}/nb.sock`, '--timeout=90', '--wait=hv', 'sync'])
   expect(await new Promise((resolve) => sync.once('exit', resolve))).toBe(0)
   expect(flows()).toEqual(realFlows)
   expect(rows()).toEqual(realRows)

@@ -33,7 +33,7 @@ afterAll(() => {
 
 function run(command: readonly string[], args: readonly string[], extra: Record<string, string> = {}) {
   const [file = '', ...before] = command
-  const r = spawnSync(file, [...before, ...args], { encoding: 'utf8', env: { ...env, ...extra }, timeout: 10_000 })
+  const r = spawnSync(file, [...before, ...args], { encoding: 'utf8', env: { ...env, ...extra }, timeout: 120_000 })
   return { stdout: r.stdout.replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, 'UUID'), stderr: r.stderr, status: r.status }
 }
 

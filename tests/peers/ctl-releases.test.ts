@@ -40,10 +40,12 @@ describe.each<Release>(['23.03', '25.03', '26.03'])('release %s', (release) => {
     ]
     execFileSync(join(bin, 'ovsdb-server'), [...args, `--remote=p${remote}`, at('db')], { stdio: 'ignore' })
     try {
-      const { replica, close } = await connect({ schema: northbound, remotes: remote, timeout: 20_000 }).then((nb) => ({
-        replica: nb.replica,
-        close: () => nb.close(),
-      }))
+      const { replica, close } = await connect({ schema: northbound, remotes: remote, timeout: 120_000 }).then(
+        (nb) => ({
+          replica: nb.replica,
+          close: () => nb.close(),
+        }),
+      )
       const environment = { replica, clock: new SystemClock(), random: systemRandom }
       const ours = (line: string) =>
         new Promise<string>((done) => {

@@ -28,7 +28,7 @@ export function ask(path: string, method: string, params: readonly string[] = []
   return new Promise((done, fail) => {
     const socket = connect(path)
     let text = ''
-    socket.setTimeout(10_000, () => {
+    socket.setTimeout(60_000, () => {
       socket.destroy()
       done({ code: 'timeout', stdout: '', stderr: '' })
     })
@@ -51,7 +51,7 @@ export function ask(path: string, method: string, params: readonly string[] = []
 
 export const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms))
 
-export async function until(holds: () => boolean | Promise<boolean>, seconds = 15): Promise<boolean> {
+export async function until(holds: () => boolean | Promise<boolean>, seconds = 60): Promise<boolean> {
   for (const end = Date.now() + seconds * 1000; ; ) {
     if (await holds()) return true
     if (Date.now() > end) return false
@@ -91,7 +91,7 @@ export class Side {
   }
 
   /** Runs a program to its end, or for so many seconds. */
-  run(program: string, args: readonly string[], seconds = 20): Promise<Output> {
+  run(program: string, args: readonly string[], seconds = 120): Promise<Output> {
     return new Promise((done) => {
       const file = program.includes('/') ? program : join(this.bin, program)
       const options = { env: this.env, cwd: this.dir, timeout: seconds * 1000 }
@@ -123,7 +123,7 @@ export class Side {
     const pid = this.pid(pidfile)
     if (!pid || !alive(pid)) return
     process.kill(pid, signal)
-    if (!(await until(() => !alive(pid), 5))) process.kill(pid, 'SIGKILL')
+    if (!(await until(() => !alive(pid), 20))) process.kill(pid, 'SIGKILL')
   }
 
   async endAll(): Promise<void> {
@@ -150,7 +150,7 @@ export class Side {
         this.at(`${name}.db`),
       )
     }
-    const vsctl = (...args: string[]) => ran(join(real, 'ovs-vsctl'), '--no-wait', '--timeout=10', ...args)
+    const vsctl = (...args: string[]) => ran(join(real, 'ovs-vsctl'), '--no-wait', '--timeout=60', ...args)
     await vsctl('init')
     await vsctl(
       ...['set', 'open', '.', `external_ids:ovn-remote=unix:${this.at('ovnsb_db.sock')}`],

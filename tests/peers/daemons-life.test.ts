@@ -263,7 +263,7 @@ run('the life of a daemon', () => {
     spawnSync('chown', ['nobody', side.at('w.sock')])
     spawnSync(join(referenceBin(), 'ovs-vsctl'), [`--db=unix:${side.at('w.sock')}`, '--no-wait', 'init'], database)
     const daemon = join(side.bin, 'ovs-vswitchd')
-    const started = spawnSync(daemon, ['--detach', ...args, `unix:${side.at('w.sock')}`], { env, timeout: 20_000 })
+    const started = spawnSync(daemon, ['--detach', ...args, `unix:${side.at('w.sock')}`], { env, timeout: 120_000 })
     expect(started.status).toBe(0)
     const who = (pid: number) => readFileSync(`/proc/${pid}/status`, 'utf8').match(/^(Uid|Gid|CapEff):.*$/gm)
     const first = side.pid(pidfile)
@@ -395,7 +395,7 @@ run('the life of a daemon', () => {
       for (const daemon of ['ovsdb-server', 'ovn-northd', 'ovn-controller']) {
         spawnSync(join(side.bin, daemon), ['--detach', '--pidfile', '--log-file', '-vconsole:emer'], {
           env: { ...process.env, ...dirs },
-          timeout: 20_000,
+          timeout: 120_000,
         })
       }
       for (const [name, dir] of Object.entries(dirs)) {

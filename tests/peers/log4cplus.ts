@@ -35,7 +35,7 @@ function line(event: LogEvent): string {
 /** As `theirs`, but without waiting, so that a server of the test can answer. Ends with its standard output. */
 export function logged(driver: string, given: Case, dir: string, events: readonly LogEvent[]): Promise<string> {
   const path = prepare(given, dir)
-  const child = spawn(driver, [path], { env: { TZ: 'UTC', LOG4CPLUS_START: String(START * 1000) }, timeout: 20_000 })
+  const child = spawn(driver, [path], { env: { TZ: 'UTC', LOG4CPLUS_START: String(START * 1000) }, timeout: 120_000 })
   let said = ''
   child.stdout.on('data', (d) => (said += d))
   child.stderr.resume()

@@ -12,7 +12,7 @@ import { referenceBin, referenceSchema } from './reference.ts'
 const LOGROTATE = '/usr/sbin/logrotate'
 const lab = new Lab()
 let count = 0
-beforeAll(() => lab.prepare('ovsdb-server'), 60_000)
+beforeAll(() => lab.prepare('ovsdb-server'))
 afterAll(() => lab.close())
 
 /** A database server whose bad clients are logged, each with the number it sends, and without a limit. */

@@ -1,12 +1,13 @@
 import { connect } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { ask as control } from './daemon-lab.ts'
 import { Lab, type Maker, sleep } from './ovsdb-lab.ts'
 import { referenceSchema } from './reference.ts'
 
 // The same bad messages to the real server and to ours: what each logs of them, and what it leaves out.
 
 const lab = new Lab()
-beforeAll(() => lab.prepare('ovsdb-server'), 60_000)
+beforeAll(() => lab.prepare('ovsdb-server'))
 afterAll(() => lab.close())
 
 async function flooded(maker: Maker): Promise<string[]> {
@@ -26,9 +27,10 @@ async function flooded(maker: Maker): Promise<string[]> {
   }
   await flood(20)
   const answers: string[] = []
-  const ask = async (...words: string[]) => {
-    const { code, stdout, stderr } = await server.appctl(...words)
-    answers.push(`${words.join(' ')}: ${code} ${stdout}${stderr.split('\n')[0]}`)
+  // Not by a program that first has to start: all of it shall be over before one message more is allowed.
+  const ask = async (method: string, ...params: string[]) => {
+    const { code, stdout, stderr } = await control(server.control, method, params)
+    answers.push(`${method} ${params.join(' ')}: ${code} ${stdout}${stderr}`)
   }
   await ask('vlog/disable-rate-limit', 'jsonrpc')
   await flood(7)
@@ -42,8 +44,9 @@ async function flooded(maker: Maker): Promise<string[]> {
   await flood(4)
   await ask('vlog/disable-rate-limit')
   await flood(2)
-  const lines = server.log().split('\n')
+  // Ours writes in another thread: all of it is there at its end.
   await server.end()
+  const lines = server.log().split('\n')
   const said = lines.filter((l) => /\|(jsonrpc|reconnect)\|/.test(l)).map((l) => l.replace(/^[^|]*\|\d+\|/, ''))
   // Connections that control programs make have numbers, too.
   return [...said.map((l) => l.replace(/unix#\d+/, 'unix#N')), ...answers]
@@ -56,6 +59,6 @@ test('ours leaves out as many messages as the real one, and says so in the same 
   const dropped = ours.filter((l) => l.includes('Dropped'))
   expect(dropped).toHaveLength(1)
   expect(dropped[0]).toMatch(
-    /^jsonrpc\|WARN\|Dropped 18 log messages in last 1\d seconds \(most recently, 12 seconds ago\) due to excessive rate$/,
+    /^jsonrpc\|WARN\|Dropped 18 log messages in last 1\d seconds \(most recently, 1\d seconds ago\) due to excessive rate$/,
   )
 })

@@ -13,7 +13,7 @@ import { referenceBin, referenceSchema } from './reference.ts'
 // What the daemons log of their messages at DBG: the same lines as the real ones.
 
 const lab = new Lab()
-beforeAll(() => lab.prepare('ovsdb-server', 'ovs-vswitchd'), 60_000)
+beforeAll(() => lab.prepare('ovsdb-server', 'ovs-vswitchd'))
 afterAll(() => lab.close())
 
 const REQUESTS: readonly string[] = [
@@ -74,9 +74,9 @@ async function databaseTalk(maker: Maker): Promise<string[]> {
   await server.appctl('nonsense')
   await server.appctl('vlog/set', 'jsonrpc:file:info')
   await server.appctl('version')
-  const lines = linesOf('jsonrpc', server.log())
+  // Ours writes in another thread: all of it is there at its end.
   await server.end()
-  return lines
+  return linesOf('jsonrpc', server.log())
 }
 
 test('JSON-RPC: the lines of the real ovsdb-server', async () => {
@@ -115,8 +115,8 @@ async function switchTalk(maker: Maker): Promise<string[]> {
   await ofctl('--no-names', 'del-flows', bridge, 'ip')
   await ofctl('--no-names', 'dump-aggregate', bridge, 'table=9,ip')
   await daemon.appctl('vlog/set', 'vconn:file:info')
-  const lines = linesOf('vconn', daemon.log())
   await daemon.end()
+  const lines = linesOf('vconn', daemon.log())
   await server.end()
   return lines.filter((l) => !/TABLE_FEATURES|PORT_DESC/.test(l)).map((l) => l.replace(/xid=0x[0-9a-f]+/g, 'xid=X'))
 }
@@ -146,7 +146,7 @@ describe('messages in words', () => {
     // Echo requests between them keep the messages apart.
     const mark = fromHex('06020008abcdef01') as Uint8Array
     writeFileSync(join(folder, 'all'), Buffer.concat(messages.flatMap((m) => [m, mark])))
-    const options = { encoding: 'utf8', maxBuffer: 1 << 28, timeout: 30_000 } as const
+    const options = { encoding: 'utf8', maxBuffer: 1 << 28, timeout: 120_000 } as const
     const printed = execFileSync(join(referenceBin(), 'ovs-ofctl'), ['ofp-parse', join(folder, 'all')], options)
       .split(/OFPT_ECHO_REQUEST \(OF1\.5\) \(xid=0xabcdef01\): 0 bytes of payload\n/)
       .map((text) => text.trimEnd())

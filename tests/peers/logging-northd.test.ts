@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { Lab, type Maker, sleep } from './ovsdb-lab.ts'
+import { Lab, type Maker, sleep, until } from './ovsdb-lab.ts'
 import { referenceSchema } from './reference.ts'
 
 // Rows that are wrong, ten of each kind: what the real northd and ours say of them, and how often.
 
 const lab = new Lab()
-beforeAll(() => lab.prepare('ovn-northd'), 60_000)
+beforeAll(() => lab.prepare('ovn-northd'))
 afterAll(() => lab.close())
 
 type Json = string | number | readonly Json[] | { readonly [key: string]: Json }
@@ -61,6 +61,7 @@ function rows(): Json[] {
     }),
   ])
   insert('Logical_Switch', { name: 'S', ports: set(switchPorts) })
+  insert('NB_Global', { nb_cfg: 1 })
   return operations
 }
 
@@ -74,12 +75,22 @@ async function warnings(maker: Maker): Promise<string[]> {
     await lab.start('26.03', 'ovsdb-server', at(`${name}.db`), `--remote=punix:${at(name)}`)
   }
   const transaction = JSON.stringify(['OVN_Northbound', ...rows()])
-  const done = await lab.run('26.03', 'ovsdb-client', '-t', '20', 'transact', `unix:${at('nb')}`, transaction)
+  const done = await lab.run('26.03', 'ovsdb-client', '-t', '60', 'transact', `unix:${at('nb')}`, transaction)
   expect(done.stdout + done.stderr).not.toContain('error')
   const northd = await lab.start(maker, 'ovn-northd', `--ovnnb-db=unix:${at('nb')}`, `--ovnsb-db=unix:${at('sb')}`)
+  // Once it has come to the end of the network it is given time to say things twice.
+  const select = JSON.stringify([
+    'OVN_Southbound',
+    { op: 'select', table: 'SB_Global', where: [], columns: ['nb_cfg'] },
+  ])
+  const reached = await until(
+    () => lab.run('26.03', 'ovsdb-client', '-t', '60', 'transact', `unix:${at('sb')}`, select),
+    (o) => o.stdout.includes('"nb_cfg":1}'),
+  )
+  expect(reached.stdout).toContain('"nb_cfg":1}')
   await sleep(3000)
-  const lines = northd.log().split('\n')
   await northd.end()
+  const lines = northd.log().split('\n')
   return lines
     .filter((l) => /\|WARN\||\|ERR\|/.test(l) && !/\|(socket_util|fatal_signal)\|/.test(l))
     .map((l) =>

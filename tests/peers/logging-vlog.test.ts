@@ -1,12 +1,12 @@
 import { mkdirSync, readFileSync, renameSync, rmdirSync, unlinkSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { Lab, type Maker } from './ovsdb-lab.ts'
+import { Lab, type Maker, until } from './ovsdb-lab.ts'
 import { referenceSchema } from './reference.ts'
 
 // The vlog commands by the real ovs-appctl: the real server and ours answer the same.
 
 const lab = new Lab()
-beforeAll(() => lab.prepare('ovsdb-server'), 60_000)
+beforeAll(() => lab.prepare('ovsdb-server'))
 afterAll(() => lab.close())
 
 const SET = [
@@ -76,22 +76,26 @@ async function life(maker: Maker): Promise<string> {
     const { code, stdout, stderr } = await server.appctl(...words)
     out.push(`${words.join(' ')}: ${code} ${stdout}${stderr}`)
   }
-  const read = (name: string) => out.push(`${name}:\n${readFileSync(`${path}${name}`, 'utf8')}`)
+  // Ours answers first and writes then, in another thread.
+  const read = async (name: string, last: RegExp) => {
+    const text = () => Promise.resolve(readFileSync(`${path}${name}`, 'utf8'))
+    out.push(`${name}:\n${await until(text, (t) => last.test(t))}`)
+  }
   await ask('vlog/reopen')
   renameSync(path, `${path}.1`)
   await ask('vlog/reopen')
   await ask('vlog/close')
   await ask('vlog/set', 'nonsense')
   await ask('vlog/reopen')
-  read('.1')
-  read('')
+  await read('.1', /closing log file\n$/)
+  await read('', /(opened log file .*\n.*){2}$/)
   unlinkSync(path)
   mkdirSync(path)
   await ask('vlog/reopen')
   rmdirSync(path)
   await ask('vlog/reopen')
   await server.end()
-  read('')
+  await read('', /./)
   return out
     .join('\n')
     .replaceAll(path, 'LOG')

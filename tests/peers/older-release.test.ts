@@ -21,7 +21,7 @@ describe.each<Release>(['23.03', '25.03'])('northd on the servers of %s', (relea
   const bin = referenceBin(release)
   const remote = (name: string) => `unix:${at(`${name}.sock`)}`
   const tool = (program: string, database: string, ...args: string[]) =>
-    execFileSync(join(bin, program), [`--db=${remote(database)}`, '--timeout=20', ...args], { encoding: 'utf8' })
+    execFileSync(join(bin, program), [`--db=${remote(database)}`, '--timeout=60', ...args], { encoding: 'utf8' })
 
   beforeAll(() => {
     for (const name of ['ovn-nb', 'ovn-sb'] as const) {
@@ -81,7 +81,7 @@ describe.each<Release>(['23.03', '25.03'])('northd on the servers of %s', (relea
       tool('ovn-nbctl', 'ovn-nb', '--wait=sb', 'lsp-add', 'sw', 'vm2')
       // not by ovn-sbctl: it goes by `_Server`, where these servers have the schema of before
       const dump = ['-f', 'csv', 'dump', remote('ovn-sb'), 'OVN_Southbound', 'Datapath_Binding', 'nb_uuid', 'type']
-      upgraded = execFileSync(join(bin, 'ovsdb-client'), dump, { encoding: 'utf8', timeout: 20_000 })
+      upgraded = execFileSync(join(bin, 'ovsdb-client'), dump, { encoding: 'utf8', timeout: 120_000 })
       newer = tool('ovn-sbctl', 'ovn-sb', 'lflow-list', 'sw')
     })
     expect(newer).toMatch(/table=32\s*\(ls_in_l2_lkup.*eth.dst == 0a:00:00:00:00:02/)

@@ -9,7 +9,7 @@ import { referenceSchema } from './reference.ts'
 
 const lab = new Lab()
 const running: Running[] = []
-beforeAll(() => lab.prepare('ovsdb-server'), 60_000)
+beforeAll(() => lab.prepare('ovsdb-server'))
 afterEach(async () => {
   for (const one of running.splice(0).reverse()) await one.end('SIGKILL')
 })
@@ -21,7 +21,7 @@ async function serve(maker: 'ours' | '26.03', socket: string, ...args: string[])
   running.push(server)
   return server
 }
-const client = (...words: string[]) => lab.run('26.03', 'ovsdb-client', '-t', '15', ...words)
+const client = (...words: string[]) => lab.run('26.03', 'ovsdb-client', '-t', '60', ...words)
 const insert = (name: string) =>
   JSON.stringify(['OVN_Northbound', { op: 'insert', table: 'Address_Set', row: { name } }])
 const add = async (socket: string, name: string) => (await client('transact', at(socket), insert(name))).stdout
@@ -51,7 +51,7 @@ test('a relay of a cluster of three goes from member to member', async () => {
   expect(await add('relay', 'a')).toContain('uuid')
   for (const n of members) expect(await become(`m${n}`, 'a')).toBe('a')
   // A client of ours on the relay that knows of clusters.
-  const nb = await connect({ schema: northbound, remotes: at('relay'), leaderOnly: false, timeout: 20_000 })
+  const nb = await connect({ schema: northbound, remotes: at('relay'), leaderOnly: false, timeout: 120_000 })
   // Whichever member the relay is at goes: it moves on, and nothing is lost.
   const followed = () => members.find((n) => relay.log().lastIndexOf(`m${n}: connected`) === latest(relay.log())) ?? 0
   const latest = (log: string) => Math.max(...members.map((n) => log.lastIndexOf(`m${n}: connected`)))
@@ -101,7 +101,7 @@ test('neither client nor relay goes back in time', async () => {
   const relay = await serve('ours', 'relay.sock', `relay:OVN_Northbound:${remotes.join(',')}`)
   const lines: string[] = []
   const log = logTo((line) => lines.push(line.message))
-  const nb = await connect({ schema: northbound, remotes, timeout: 20_000, log })
+  const nb = await connect({ schema: northbound, remotes, timeout: 120_000, log })
   const seen = () =>
     [...nb.table('Address_Set').values()]
       .map((s) => s.name)

@@ -52,7 +52,7 @@ beforeAll(async () => {
   for (const n of [2, 3]) {
     tool('join-cluster', at(`db${n}`), 'OVN_Northbound', raft(n), raft(1))
     start(n)
-    execFileSync(join(bin, 'ovsdb-client'), ['-t', '30', 'wait', remote(n), 'OVN_Northbound', 'connected'], {
+    execFileSync(join(bin, 'ovsdb-client'), ['-t', '60', 'wait', remote(n), 'OVN_Northbound', 'connected'], {
       stdio: 'ignore',
     })
   }
@@ -76,7 +76,7 @@ it('is asked by our ovsdb-client as by the real one', async () => {
   const all = members.map(remote).join()
   const ask = (command: readonly string[], args: readonly string[]) => {
     const [file = '', ...before] = command
-    const r = spawnSync(file, [...before, '-t', '10', ...args], { encoding: 'utf8' })
+    const r = spawnSync(file, [...before, '-t', '60', ...args], { encoding: 'utf8' })
     const stderr = r.stderr.split('\n').filter((line) => !/\|(reconnect\|INFO|ovsdb\|WARN)\|/.test(line))
     return { status: r.status, stdout: r.stdout, stderr }
   }
@@ -101,7 +101,7 @@ it('follows the leader', async () => {
   const first = await leader()
   // the leader comes last, so that the others have to be left first
   const remotes = [...members.filter((n) => n !== first), first].map(remote)
-  const nb = await connect({ schema: northbound, remotes, timeout: 30_000 })
+  const nb = await connect({ schema: northbound, remotes, timeout: 120_000 })
   const sessions = (n: number) => Number(/sessions:(\d+)/.exec(appctl(n, 'memory/show'))?.[1] ?? 0)
   expect(sessions(first)).toBe(1)
   await nb.edit((tx) => tx.insert('Logical_Switch', { name: 'before' }))
@@ -121,7 +121,7 @@ it('follows the leader', async () => {
   expect(sessions(second)).toBe(1)
   // one that does not insist on the leader stays where it is
   const follower = members.find((n) => n !== first && n !== second) ?? 0
-  const any = await connect({ schema: northbound, remotes: remote(follower), leaderOnly: false, timeout: 20_000 })
+  const any = await connect({ schema: northbound, remotes: remote(follower), leaderOnly: false, timeout: 120_000 })
   await any.edit((tx) => tx.insert('Logical_Switch', { name: 'through a follower' }))
   expect(any.table('Logical_Switch').size).toBe(3)
   await nb.until(() => nb.table('Logical_Switch').size === 3)
@@ -133,7 +133,7 @@ it('gives a lock to one, whichever member each tries first', async () => {
   for (const n of members) if (!alive.has(n)) start(n)
   await leader()
   const open = (order: readonly number[]) =>
-    connect({ schema: northbound, remotes: order.map(remote), timeout: 30_000 })
+    connect({ schema: northbound, remotes: order.map(remote), timeout: 120_000 })
   const all = await Promise.all([open([1, 2, 3]), open([2, 3, 1]), open([3, 1, 2])])
   const handles = all.map((nb) => nb.replica.lock('only_one'))
   const owners = () => handles.filter((h) => h.owned).length
@@ -145,7 +145,7 @@ it('gives a lock to one, whichever member each tries first', async () => {
 
 it('has each edit once, however leaders die', async () => {
   for (const n of members) if (!alive.has(n)) start(n)
-  const nb = await connect({ schema: northbound, remotes: members.map(remote), timeout: 30_000, probeInterval: 1000 })
+  const nb = await connect({ schema: northbound, remotes: members.map(remote), timeout: 120_000, probeInterval: 1000 })
   const done: string[] = []
   const failed: unknown[] = []
   const edits: Promise<unknown>[] = []

@@ -135,7 +135,7 @@ describe('a running server', () => {
     await look()
     const client = async (at: string, operation: unknown) => {
       const text = JSON.stringify(['OVN_Northbound', operation])
-      const { stdout } = await lab.run('26.03', 'ovsdb-client', '-t', '10', 'transact', `unix:${at}`, text)
+      const { stdout } = await lab.run('26.03', 'ovsdb-client', '-t', '60', 'transact', `unix:${at}`, text)
       said.push(stdout.replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, 'UUID'))
     }
     const insert = { op: 'insert', table: 'Address_Set', row: { name: maker } }
@@ -184,7 +184,7 @@ describe('a running server', () => {
     const remotes = { [`punix:${relay}`]: { role: 'ovn-controller' } }
     writeFileSync(other, JSON.stringify({ remotes, databases: { OVN_Northbound: relayed, [lab.at('sb.db')]: null } }))
     await lab.start('ours', 'ovsdb-server', `--config-file=${other}`)
-    const client = (...words: string[]) => lab.run('26.03', 'ovsdb-client', '-t', '10', ...words)
+    const client = (...words: string[]) => lab.run('26.03', 'ovsdb-client', '-t', '60', ...words)
     const insert = (database: string, table: string, row: unknown) =>
       client('transact', `unix:${relay}`, JSON.stringify([database, { op: 'insert', table, row }]))
     await until(

@@ -118,7 +118,7 @@ beforeAll(async () => {
   const child = spawn(join(bin, 'ovsdb-server'), args, { stdio: 'ignore' })
   stop = () => child.kill('SIGKILL')
   for (let i = 0; i < 500 && !existsSync(control); i++) await new Promise((resolve) => setTimeout(resolve, 20))
-  execFileSync(join(bin, 'ovs-appctl'), ['-T', '5', '-t', control, 'vlog/disable-rate-limit'])
+  execFileSync(join(bin, 'ovs-appctl'), ['-T', '60', '-t', control, 'vlog/disable-rate-limit'])
 })
 afterAll(() => {
   stop()

@@ -130,7 +130,7 @@ async function realTool(lane: string): Promise<Map<string, number>> {
   const tool = join(referenceBin('26.03'), 'ovsdb-tool')
   const args = ['query', join(dir, `${lane}.db`), JSON.stringify(SELECT)]
   const out = await new Promise<string>((resolve, reject) => {
-    execFile(tool, args, { timeout: 20_000, maxBuffer: 1 << 28 }, (e, stdout, stderr) => {
+    execFile(tool, args, { timeout: 120_000, maxBuffer: 1 << 28 }, (e, stdout, stderr) => {
       if (e) reject(new Error(`ovsdb-tool query: ${e.code ?? e.signal} ${stderr}`))
       else resolve(stdout)
     })

@@ -43,7 +43,7 @@ export interface Running {
 export const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms))
 
 /** Asks again until the answer is taken; the last answer when it never is. */
-export async function until<T>(ask: () => Promise<T>, taken: (answer: T) => boolean, seconds = 15): Promise<T> {
+export async function until<T>(ask: () => Promise<T>, taken: (answer: T) => boolean, seconds = 60): Promise<T> {
   const end = Date.now() + seconds * 1000
   for (;;) {
     const answer = await ask()
@@ -126,7 +126,7 @@ export class Lab {
       child,
       control,
       log: () => readFileSync(log, 'utf8'),
-      appctl: (...words) => execute(appctl, ['-T', '10', '-t', control, ...words], this.dir, this.env),
+      appctl: (...words) => execute(appctl, ['-T', '60', '-t', control, ...words], this.dir, this.env),
       end: async (signal = 'SIGTERM') => {
         this.running.delete(running)
         if (child.exitCode === null && child.signalCode === null) child.kill(signal)
@@ -137,7 +137,6 @@ export class Lab {
     const up = await until(
       () => running.appctl('version'),
       (o) => o.code === 0 || child.exitCode !== null,
-      20,
     )
     if (up.code !== 0) throw new Error(`${name} did not start: ${up.stderr}`)
     return running
@@ -151,7 +150,7 @@ export class Lab {
 
 function execute(file: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv): Promise<Output> {
   return new Promise((done) => {
-    execFile(file, [...args], { timeout: 30_000, cwd, env, maxBuffer: 1 << 26 }, (error, stdout, stderr) => {
+    execFile(file, [...args], { timeout: 120_000, cwd, env, maxBuffer: 1 << 26 }, (error, stdout, stderr) => {
       done({ code: error ? Number(error.code ?? 124) : 0, stdout, stderr })
     })
   })

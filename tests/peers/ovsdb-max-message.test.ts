@@ -6,7 +6,7 @@ import { referenceSchema } from './reference.ts'
 // The largest message that a client may send, as the option says.
 
 const lab = new Lab()
-beforeAll(() => lab.prepare('ovsdb-server'), 60_000)
+beforeAll(() => lab.prepare('ovsdb-server'))
 afterAll(() => lab.close())
 
 const create = (db: string) => lab.run('26.03', 'ovsdb-tool', 'create', db, referenceSchema('ovn-nb'))

@@ -11,7 +11,7 @@ const RELEASES: readonly Release[] = ['23.03', '25.03', '26.03']
 const DOCUMENT = 'docs/COMPATIBILITY.md'
 
 const lab = new Lab()
-beforeAll(() => lab.prepare('ovsdb-server', ...PROGRAMS), 60_000)
+beforeAll(() => lab.prepare('ovsdb-server', ...PROGRAMS))
 afterAll(() => lab.close())
 
 const known = new Map<string, Promise<Outcomes>>()

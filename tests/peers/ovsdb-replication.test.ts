@@ -6,7 +6,7 @@ import { referenceSchema } from './reference.ts'
 // Relays and active-backup pairs: each side once the real server and once ours.
 
 const lab = new Lab()
-beforeAll(() => lab.prepare('ovsdb-server', 'ovsdb-tool'), 60_000)
+beforeAll(() => lab.prepare('ovsdb-server', 'ovsdb-tool'))
 afterAll(() => lab.close())
 const running: Running[] = []
 afterEach(async () => {
@@ -28,7 +28,7 @@ async function serve(maker: Maker, name: string, ...args: string[]): Promise<Run
   return server
 }
 
-const client = (...words: string[]) => lab.run('26.03', 'ovsdb-client', '-t', '15', ...words)
+const client = (...words: string[]) => lab.run('26.03', 'ovsdb-client', '-t', '60', ...words)
 const at = (name: string) => `unix:${lab.at(name)}`
 
 async function transact(name: string, database: string, ...operations: unknown[]): Promise<string> {
@@ -303,7 +303,7 @@ test.each<Maker>(['26.03', 'ours'])(
     await keep('26.03', 'ovn-northd', `--ovnnb-db=${central}`, `--ovnsb-db=${central}`)
     await keep('26.03', 'ovs-vswitchd', host, '--disable-system', '--enable-dummy=override')
     await keep('26.03', 'ovn-controller', host)
-    const nb = (...args: string[]) => lab.run('26.03', 'ovn-nbctl', '-t', '30', `--db=${central}`, ...args)
+    const nb = (...args: string[]) => lab.run('26.03', 'ovn-nbctl', '-t', '60', `--db=${central}`, ...args)
     const address = '02:00:00:00:00:01 10.0.0.1'
     await nb('ls-add', 'sw', '--', 'lsp-add', 'sw', 'p', '--', 'lsp-set-addresses', 'p', address)
     // The whole way: to the southbound, to the switch, and back.

@@ -45,7 +45,7 @@ afterEach(async () => {
 
 function run(program: string, args: readonly string[]): Promise<{ code: number; out: string }> {
   return new Promise((resolve) => {
-    execFile(program, [...args], { timeout: 20_000 }, (error, stdout, stderr) => {
+    execFile(program, [...args], { timeout: 120_000 }, (error, stdout, stderr) => {
       resolve({ code: error ? Number(error.code ?? 1) : 0, out: stdout + stderr })
     })
   })
@@ -86,7 +86,7 @@ describe.each(['23.03', '25.03', '26.03'] as const)('the real programs of %s on 
     const [nb, sb] = [await create('ovn-nb', release), await create('ovn-sb', release)]
     const { socket } = await ours(['--unixctl=none', nb, sb])
     const db = `--db=unix:${socket}`
-    const nbctl = (...args: string[]) => run(tool('ovn-nbctl'), ['-t', '10', db, ...args])
+    const nbctl = (...args: string[]) => run(tool('ovn-nbctl'), ['-t', '60', db, ...args])
     expect((await nbctl('init')).code).toBe(0)
     children.push(
       spawn(
@@ -116,18 +116,18 @@ describe.each(['23.03', '25.03', '26.03'] as const)('the real programs of %s on 
     expect(made).toEqual({ code: 0, out: '' })
     expect((await nbctl('show')).out).toContain('port p')
     expect((await nbctl('lsp-add', 'sw', 'p')).code).not.toBe(0)
-    const flows = await run(tool('ovn-sbctl'), ['-t', '10', db, 'lflow-list'])
+    const flows = await run(tool('ovn-sbctl'), ['-t', '60', db, 'lflow-list'])
     expect(flows.out).toContain('02:00:00:00:00:01')
   })
 
   test('ovs-vsctl and ovsdb-client', async () => {
     const { socket } = await ours(['--unixctl=none', await create('vswitch', release)])
     const vsctl = (...args: string[]) =>
-      run(tool('ovs-vsctl'), ['-t', '10', `--db=unix:${socket}`, '--no-wait', ...args])
+      run(tool('ovs-vsctl'), ['-t', '60', `--db=unix:${socket}`, '--no-wait', ...args])
     expect((await vsctl('init')).code).toBe(0)
     expect((await vsctl('add-br', 'br0', '--', 'set', 'bridge', 'br0', 'external_ids:a=b')).code).toBe(0)
     expect((await vsctl('get', 'bridge', 'br0', 'external_ids')).out).toContain('a=b')
-    const client = (...args: string[]) => run(tool('ovsdb-client'), ['-t', '10', ...args])
+    const client = (...args: string[]) => run(tool('ovsdb-client'), ['-t', '60', ...args])
     const at = `unix:${socket}`
     expect((await client('list-dbs', at)).out).toContain('Open_vSwitch')
     const schema = await client('get-schema', at, 'Open_vSwitch')
@@ -148,7 +148,7 @@ test('the real tool reads our file, and ours the real one, after a compaction by
   const control = join(dir, 'control')
   const { socket, child } = await ours([`--unixctl=${control}`, path])
   const bin = referenceBin('26.03')
-  const ctl = (...args: string[]) => run(join(bin, 'ovs-appctl'), ['-T', '5', '-t', control, ...args])
+  const ctl = (...args: string[]) => run(join(bin, 'ovs-appctl'), ['-T', '60', '-t', control, ...args])
   await run(join(bin, 'ovn-nbctl'), [`--db=unix:${socket}`, 'init'])
   for (let i = 0; i < 20; i++) await run(join(bin, 'ovn-nbctl'), [`--db=unix:${socket}`, 'ls-add', `sw${i}`])
   expect((await ctl('ovsdb-server/compact')).code).toBe(0)
@@ -205,7 +205,7 @@ test('the system calls: a durable transaction is synced before it is answered', 
   ])
   expect(made.out).toContain('uuid')
   const ended = new Promise((resolve) => child.once('exit', resolve))
-  await run(join(bin, 'ovs-appctl'), ['-T', '5', '-t', join(dir, 'traced'), 'exit'])
+  await run(join(bin, 'ovs-appctl'), ['-T', '60', '-t', join(dir, 'traced'), 'exit'])
   await ended
   const lines = readFileSync(trace, 'utf8').split('\n')
   const written = lines.findIndex((l) => l.includes('durably') && /pwrite64|write\(/.test(l))

@@ -195,7 +195,7 @@ test('our northd takes the authority that its databases show, then trusts no oth
     ...pki('lab'),
     `--bootstrap-ca-cert=${boot}`,
   )
-  const nbctl = (...args: string[]) => lab.run('26.03', 'ovn-nbctl', '-t', '20', `--db=${local}`, ...args)
+  const nbctl = (...args: string[]) => lab.run('26.03', 'ovn-nbctl', '-t', '60', `--db=${local}`, ...args)
   expect((await nbctl('--wait=sb', 'ls-add', 'sw')).code).toBe(0)
   expect(existsSync(boot)).toBe(true)
 })

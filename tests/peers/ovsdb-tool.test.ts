@@ -26,11 +26,11 @@ async function makeCluster(): Promise<void> {
   const servers = []
   for (const n of [1, 2, 3]) {
     servers.push(await lab.start('26.03', 'ovsdb-server', `--remote=punix:${lab.at(`s${n}`)}`, at(n)))
-    await lab.run('26.03', 'ovsdb-client', '-t', '20', 'wait', `unix:${lab.at(`s${n}`)}`, 'OVN_Northbound', 'connected')
+    await lab.run('26.03', 'ovsdb-client', '-t', '60', 'wait', `unix:${lab.at(`s${n}`)}`, 'OVN_Northbound', 'connected')
   }
   const [first, , third] = servers
   const transact = (...operations: unknown[]) =>
-    lab.run('26.03', 'ovsdb-client', '-t', '10', 'transact', `unix:${lab.at('s1')}`, JSON.stringify(operations))
+    lab.run('26.03', 'ovsdb-client', '-t', '60', 'transact', `unix:${lab.at('s1')}`, JSON.stringify(operations))
   await transact(...insert('before'), { op: 'comment', comment: 'a comment' })
   await first?.appctl('cluster/change-election-timer', 'OVN_Northbound', '2000')
   await third?.appctl('cluster/leave', 'OVN_Northbound')
@@ -38,7 +38,7 @@ async function makeCluster(): Promise<void> {
     async () => (await first?.appctl('cluster/status', 'OVN_Northbound'))?.stdout ?? '',
     (status) => !status.includes(':16743'),
   )
-  await lab.run('26.03', 'ovsdb-client', '-t', '20', 'convert', `unix:${lab.at('s1')}`, SCHEMA())
+  await lab.run('26.03', 'ovsdb-client', '-t', '60', 'convert', `unix:${lab.at('s1')}`, SCHEMA())
   await transact('OVN_Northbound', { op: 'delete', table: 'Address_Set', where: [] })
   await transact(...insert('after'))
   await first?.appctl('ovsdb-server/compact')
@@ -119,7 +119,7 @@ async function session(maker: 'ours' | '26.03', lines: readonly (readonly string
         cwd: folder,
         encoding: 'utf8',
         stdio: 'pipe',
-        timeout: 20_000,
+        timeout: 120_000,
       })
       result = { code: 0, stdout, stderr: '' }
     } catch (e) {

@@ -157,10 +157,10 @@ export async function workday(lab: Lab, programs: Maker, server: Maker, schemas:
     return settled(stdout, lab)
   }
   try {
-    await work('ovn-nbctl', ['-t', '15', `--db=${remote}`], NB)
-    await work('ovs-vsctl', ['-t', '15', '--no-wait', `--db=${remote}`], VS)
+    await work('ovn-nbctl', ['-t', '60', `--db=${remote}`], NB)
+    await work('ovs-vsctl', ['-t', '60', '--no-wait', `--db=${remote}`], VS)
     running.push(await lab.start(programs, 'ovn-northd', `--ovnnb-db=${remote}`, `--ovnsb-db=${remote}`))
-    const synced = await lab.run('26.03', 'ovn-nbctl', '-t', '20', `--db=${remote}`, '--wait=sb', 'sync')
+    const synced = await lab.run('26.03', 'ovn-nbctl', '-t', '60', `--db=${remote}`, '--wait=sb', 'sync')
     said['ovn-northd'] = [
       `sync ${synced.code}`,
       await rows('OVN_Southbound', 'Logical_Flow', 'pipeline', 'table_id', 'priority', 'match', 'actions'),
@@ -193,8 +193,8 @@ export async function workday(lab: Lab, programs: Maker, server: Maker, schemas:
       await rows('OVN_Southbound', 'Chassis_Private', 'name', 'external_ids'),
       await rows('OVN_Southbound', 'Port_Binding', 'logical_port', 'chassis'),
     ].join('\n')
-    await work('ovn-sbctl', ['-t', '15', `--db=${remote}`], SB)
-    await work('ovsdb-client', ['-t', '15'], CLIENT)
+    await work('ovn-sbctl', ['-t', '60', `--db=${remote}`], SB)
+    await work('ovsdb-client', ['-t', '60'], CLIENT)
   } finally {
     for (const one of running.reverse()) await one.end()
   }

@@ -72,10 +72,10 @@ input(type="imtcp" address="127.0.0.1" port="${tcp}" ruleset="tcp")
 
   async start(): Promise<void> {
     const config = join(this.dir, 'rsyslog.conf')
-    const checked = spawnSync(DAEMON, ['-N1', '-f', config], { encoding: 'utf8', timeout: 20_000 })
+    const checked = spawnSync(DAEMON, ['-N1', '-f', config], { encoding: 'utf8', timeout: 120_000 })
     if (checked.status !== 0) throw new Error(checked.stderr)
     this.child = spawn(DAEMON, ['-n', '-f', config, '-i', join(this.dir, 'rsyslog.pid')], { stdio: 'ignore' })
-    for (let i = 0; i < 200 && !(existsSync(this.socket) && (await this.listens())); i++) await sleep(50)
+    for (let i = 0; i < 1200 && !(existsSync(this.socket) && (await this.listens())); i++) await sleep(50)
   }
 
   /** Whether the TCP port, which comes last, is open. */
@@ -103,7 +103,7 @@ input(type="imtcp" address="127.0.0.1" port="${tcp}" ruleset="tcp")
   }
 
   /** Waits for a message with such a text; the messages so far when none comes. */
-  async until(text: string | RegExp, seconds = 10): Promise<Received> {
+  async until(text: string | RegExp, seconds = 60): Promise<Received> {
     const end = Date.now() + seconds * 1000
     for (;;) {
       const all = this.received()

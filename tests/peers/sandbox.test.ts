@@ -61,7 +61,7 @@ describe.sequential('the real tools on the sandbox', () => {
     rmSync(rundir, { recursive: true, force: true })
   })
 
-  const run = async (program: string, ...args: string[]) => (await execute(program, args, { timeout: 20_000 })).stdout
+  const run = async (program: string, ...args: string[]) => (await execute(program, args, { timeout: 120_000 })).stdout
 
   for (const release of ['26.03', '23.03'] as const satisfies Release[]) {
     describe(release, () => {

@@ -33,7 +33,7 @@ async function deploy(bin: string, command: string): Promise<(...args: string[])
     await sleep(20)
   }
   const run = (program: string, db: string, ...args: string[]) =>
-    execFileSync(join(bin, program), [`--db=unix:${dir}/${db}.sock`, ...args], { encoding: 'utf8', timeout: 30_000 })
+    execFileSync(join(bin, program), [`--db=unix:${dir}/${db}.sock`, ...args], { encoding: 'utf8', timeout: 120_000 })
   run('ovn-nbctl', 'nb', 'init')
   run('ovn-sbctl', 'sb', 'init')
   for (const [i, c] of ['gw1', 'gw2', 'hv1', 'hv2'].entries())

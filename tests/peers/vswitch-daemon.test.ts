@@ -30,7 +30,12 @@ class Side {
 
   run(program: string, args: readonly string[]): string {
     try {
-      return execFileSync(join(bin, program), args, { encoding: 'utf8', env: this.env, stdio: 'pipe', timeout: 10_000 })
+      return execFileSync(join(bin, program), args, {
+        encoding: 'utf8',
+        env: this.env,
+        stdio: 'pipe',
+        timeout: 120_000,
+      })
     } catch (e) {
       const failed = e as { stdout?: string; stderr?: string }
       return `${failed.stdout ?? ''}${failed.stderr ?? ''}`
@@ -38,7 +43,7 @@ class Side {
   }
 
   vsctl(...args: string[]): string {
-    return this.run('ovs-vsctl', ['--timeout=8', `--db=unix:${this.at('sock')}`, ...args])
+    return this.run('ovs-vsctl', ['--timeout=60', `--db=unix:${this.at('sock')}`, ...args])
   }
 
   ofctl(line: string): string {
