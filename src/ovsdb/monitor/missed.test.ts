@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { VirtualClock } from '../../base/clock.ts'
 import { seeded } from '../../base/random.ts'
 import { readSchema } from '../schema/index.ts'
-import { Database, type Operation, STEP_ROWS } from '../transaction/index.ts'
+import { Database, type Operation, STEP_ROWS, type Steps } from '../transaction/index.ts'
 import { Monitor, readRequests, type TableRequests } from './index.ts'
 import { Missed, merge } from './missed.ts'
 
@@ -89,11 +89,7 @@ test('taking note of a large commit costs a slow client nothing until it reads',
   const missed = new Missed()
   for (const delta of deltas) {
     if (!delta) throw new Error('nothing was committed')
-    missed.add(
-      delta,
-      () => true,
-      () => 100_000,
-    )
+    missed.add(delta, () => true)
     monitor.gather(delta)
   }
   expect(looked()).toBe(0)
@@ -106,9 +102,10 @@ test('what was missed is what is between the first commit and the last, in whate
     maxLength: 8,
   })
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 12 }), fc.nat(20), (steps, limit) => {
+    fc.property(fc.array(step, { maxLength: 12 }), fc.nat(20), fc.nat(8), (steps, limit, pace) => {
       const database = newDatabase()
-      const missed = new Missed(4)
+      const missed = new Missed(4, limit)
+      let tidying: Steps<void> | undefined
       const now = () => new Map([...database.rows('T')].map((row) => [row._uuid, String(row['s'])]))
       const was = now()
       for (const changes of steps) {
@@ -121,12 +118,13 @@ test('what was missed is what is between the first commit and the last, in whate
             return database.row('T', uuid(n)) ? [update] : [{ op: 'insert', table: 'T', uuid: uuid(n), row: { s } }]
           }),
         )
-        if (delta)
-          missed.add(
-            delta,
-            (table) => table === 'T',
-            () => limit,
-          )
+        if (delta) missed.add(delta, (table) => table === 'T')
+        if (missed.crowded) tidying = missed.tidy()
+        for (let i = 0; tidying && i < pace; i++) if (tidying.next().done) tidying = undefined
+      }
+      if (pace > 4) {
+        const rest = tidying
+        while (rest && !rest.next().done);
       }
       const merging = merge(missed.take())
       let merged = merging.next()
@@ -142,4 +140,29 @@ test('what was missed is what is between the first commit and the last, in whate
       expect(missed.none).toBe(true)
     }),
   )
+})
+
+test('of large commits that come one after the other a slow client keeps, in the end, each row once', () => {
+  const database = newDatabase()
+  const missed = new Missed(1000, 5000)
+  const add = (list: readonly Operation[]) => {
+    const { delta } = database.transact(list)
+    if (delta) missed.add(delta, () => true)
+  }
+  const update = (s: string): Operation => ({ op: 'update', table: 'T', where: [], row: { s } })
+  add(range(2000, insert))
+  add([update('a')])
+  expect(missed.crowded).toBe(false)
+  add([update('b')])
+  expect(missed.crowded).toBe(true)
+  const steps = missed.tidy()
+  steps.next()
+  expect(missed.crowded).toBe(false)
+  add([insert(9000)])
+  add([update('c')])
+  while (!steps.next().done);
+  expect(missed.crowded).toBe(false)
+  const parts = missed.take()
+  expect(parts.map((part) => part.get('T')?.size)).toEqual([2000, 1, 2001])
+  expect(parts[0]?.get('T')?.get(uuid(3))).toEqual({ new: expect.objectContaining({ s: 'b' }) })
 })

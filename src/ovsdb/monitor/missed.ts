@@ -8,28 +8,33 @@ type Merged = Map<string, Map<string, { old?: Row; new?: Row }>>
 
 /** Commits of more rows than this are kept as they are: adding them to what was missed would hold up others. */
 const LARGE = 4 * STEP_ROWS
+/** So many rows of such commits may be kept; they cost little, since all slow clients have the same ones. */
+const CROWDED = 1 << 20
 
 /**
  * The commits a slow client has not been told of, put together: it costs no more memory than the rows
- * that the client has not seen, and, of commits that changed many, twice that.
+ * that the client has not seen. Only large commits are kept as they are, until there are many.
  */
 export class Missed {
   /** In order. */
   private parts: Changes[] = []
   /** The last part, when it is not that of a commit but was put together here. */
   private own: Merged | undefined
-  /** Rows of the parts that are kept as they are. */
+  /** Rows of the commits that are kept as they are. */
   private rows = 0
+  private tidying = false
 
-  /** @param large commits of more rows than this are kept as they are. */
-  constructor(private readonly large = LARGE) {}
+  /** @param large commits of more rows than this are kept as they are, so many rows of them. */
+  constructor(
+    private readonly large = LARGE,
+    private readonly most = CROWDED,
+  ) {}
 
   get none(): boolean {
     return !this.parts.length
   }
 
-  /** @param limit of rows, above which even large commits are put together. */
-  add(delta: Delta, wanted: (table: string) => boolean, limit: () => number): void {
+  add(delta: Delta, wanted: (table: string) => boolean): void {
     const changes = new Map([...delta.tables].filter(([name]) => wanted(name)))
     const size = rowsOf(changes)
     if (!size) return
@@ -37,14 +42,13 @@ export class Missed {
       this.parts.push(changes)
       this.own = undefined
       this.rows += size
-      if (this.parts.length > 1 && this.rows > this.large + limit()) this.mergeAll()
       return
     }
     if (!this.own) {
       this.own = new Map()
       // What was kept as it is because it was the first, and is small.
       const [first] = this.parts
-      if (this.parts.length === 1 && first && rowsOf(first) <= this.large) {
+      if (!this.tidying && this.parts.length === 1 && first && rowsOf(first) <= this.large) {
         this.parts = []
         this.rows = 0
         finishMerge(this.own, first)
@@ -54,12 +58,24 @@ export class Missed {
     finishMerge(this.own, changes)
   }
 
-  private mergeAll(): void {
-    const own: Merged = new Map()
-    for (const part of this.parts) finishMerge(own, part)
-    this.own = own
-    this.parts = [own]
+  /** Whether it is time to `tidy`. */
+  get crowded(): boolean {
+    return !this.tidying && this.parts.length > 1 && this.rows > this.most
+  }
+
+  /** The steps of putting together what was kept as it is, while more is added, and perhaps all is taken. */
+  *tidy(): Steps<void> {
+    const { parts } = this
+    const count = parts.length
+    this.own = undefined
+    this.tidying = true
+    const merged = yield* merge(parts.slice(0, count))
+    // Of another list `take` has made another to be tidied.
+    if (this.parts !== parts) return
+    parts.splice(0, count, merged)
     this.rows = 0
+    for (const part of parts) if (part !== merged && part !== this.own) this.rows += rowsOf(part)
+    this.tidying = false
   }
 
   /** All of it; nothing is missed any more. */
@@ -68,6 +84,7 @@ export class Missed {
     this.parts = []
     this.own = undefined
     this.rows = 0
+    this.tidying = false
     return parts
   }
 }
@@ -104,6 +121,7 @@ function* mergeInto(merged: Merged, part: Changes): Steps<void> {
       if (++seen % STEP_ROWS === 0) yield
       const before = into.get(uuid)
       if (!before) into.set(uuid, { ...change })
+      else if (!before.old && !change.new) into.delete(uuid)
       else if (change.new) before.new = change.new
       else delete before.new
     }

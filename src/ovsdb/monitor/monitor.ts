@@ -1,4 +1,4 @@
-import { type Database, type Delta, STEP_ROWS } from '../transaction/index.ts'
+import { type Database, type Delta, STEP_ROWS, type Steps } from '../transaction/index.ts'
 import { RowWriter } from './encode.ts'
 import { type Changes, Missed, merge } from './missed.ts'
 import type { MonitorVersion, TableRequests } from './request.ts'
@@ -58,18 +58,17 @@ export class Monitor {
 
   /** Takes note of a commit that can not be told now. */
   gather(delta: Delta): void {
-    this.missed.add(
-      delta,
-      (table) => this.writers.has(table),
-      () => this.rows(),
-    )
+    this.missed.add(delta, (table) => this.writers.has(table))
   }
 
-  /** How many rows there are in the tables that are monitored. */
-  private rows(): number {
-    let n = 0
-    for (const name of this.writers.keys()) n += this.database.tables.get(name)?.rows.size ?? 0
-    return n
+  /** Whether what was missed has become so much that it is time to `tidy` it. */
+  get crowded(): boolean {
+    return this.missed.crowded
+  }
+
+  /** The steps of making less of what was missed; anything else may be done meanwhile. */
+  tidy(): Steps<void> {
+    return this.missed.tidy()
   }
 
   /** The `<table-updates>` that bring a client that was behind up to date, in pieces; none when there is nothing. */

@@ -8,7 +8,7 @@ import { MessageReader } from '../../jsonrpc/reader.ts'
 import { Monitor, type MonitorVersion, readConditionChange, readRequests } from '../monitor/index.ts'
 import { Failure, isBoolean, isId, syntaxError } from '../schema/error.ts'
 import { fail, parseUuid, printSchema, readSchema } from '../schema/index.ts'
-import { CANCELED, type Database, type Delta, type Requester } from '../transaction/index.ts'
+import { CANCELED, type Database, type Delta, type Requester, type Steps } from '../transaction/index.ts'
 import { resultPieces, WireOperations, writeError } from '../wire/index.ts'
 import { SharedText } from './dumps.ts'
 import type { LockHolder } from './locks.ts'
@@ -29,6 +29,8 @@ export interface SessionOptions {
 const BACKLOG = 1 << 22
 /** A client that takes nothing for so long, in milliseconds, while there is something for it, is dropped. */
 const STALLED = 120_000
+/** How long what a client has missed may be tidied at a time before others are served, in milliseconds. */
+const SLICE = 5
 const TOO_LONG = 'a message for it would be longer than any string can be'
 
 /** One client: JSON-RPC 1.0 over a stream (RFC 7047 §4). */
@@ -496,13 +498,28 @@ export class Session implements LockHolder {
   private tell(database: Database, delta: Delta, messages: UpdateMessages): void {
     for (const [key, monitor] of this.monitors) {
       if (monitor.database !== database) continue
-      if (this.output.busy || monitor.behind) monitor.gather(delta)
-      else {
+      if (this.output.busy || monitor.behind) {
+        monitor.gather(delta)
+        if (monitor.crowded) this.tidy(monitor.tidy())
+      } else {
         const message = sharedMessage(key, monitor, delta, messages)
         if (message instanceof SharedText) this.output.produce(message.reader())
         else if (message) this.output.bytes(message)
       }
     }
+  }
+
+  /** Makes less of what a slow client has missed, in slices. */
+  private tidy(steps: Steps<void>): void {
+    const { clock } = this.server
+    clock.after(0, () => {
+      const until = clock.monotonic() + SLICE
+      while (!this.ended && !steps.next().done) {
+        if (clock.monotonic() < until) continue
+        this.tidy(steps)
+        return
+      }
+    })
   }
 
   /** Tells a slow client what it has missed. */
