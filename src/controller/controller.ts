@@ -11,6 +11,7 @@ import { follow } from '../ovsdb/relations/feed.ts'
 import { Graph } from '../reactive/graph.ts'
 import type { AnyRelation, Derived, Input } from '../reactive/relation.ts'
 import { formatWhy, why } from '../reactive/why.ts'
+import { INTERNAL_VERSION } from '../schema/internal-version.ts'
 import type { OpenVSwitch } from '../schema/open-vswitch.ts'
 import type { Southbound } from '../schema/southbound.ts'
 import { Aging } from './aging/aging.ts'
@@ -43,12 +44,13 @@ import { S } from './strata.ts'
 import { declareZones, type Zones, zoneRange } from './zones/zones.ts'
 
 /**
- * Opens a connection to the switch of a bridge; `done` gets undefined where that does not come about.
+ * Opens a connection to the switch of a bridge; `done` gets undefined where that does not come about, with the
+ * target's name and why, for the log.
  * `remote` is external_ids:ovn-bridge-remote, if it is set.
  */
 export type DialSwitch = (
   bridge: string,
-  done: (channel: OpenFlowChannel | undefined) => void,
+  done: (channel: OpenFlowChannel | undefined, target?: string, error?: string) => void,
   remote: string | undefined,
 ) => void
 
@@ -195,7 +197,7 @@ export class Controller {
       bindings: bindings.all,
       installed: this.installed,
       // Rows of ours that are still on their way must not be made a second time.
-      enabled: () => !this.paused && !sb.conditionsPending,
+      enabled: () => !this.paused && !this.otherRelease() && !sb.conditionsPending,
       settled: () => this.complete(),
     })
     this.local = new LocalWriter({
@@ -376,11 +378,35 @@ export class Controller {
     })
   }
 
+  /** The version of a northd that we are told not to follow, as long as it is not ours. */
+  private unmatched: string | undefined
+
+  /** Whether northd is of another release and this chassis is to wait for ours (external_ids:ovn-match-northd-version). */
+  private otherRelease(): boolean {
+    const { sb, log } = this.options
+    if (!isTrue(this.localIds().get('ovn-match-northd-version')) || sb.state !== 'synced') {
+      this.unmatched = undefined
+      return false
+    }
+    const [global] = sb.table('SB_Global').values()
+    const version = global?.options.get('northd_internal_version') ?? ''
+    if (version === INTERNAL_VERSION) {
+      this.unmatched = undefined
+      return false
+    }
+    if (version !== this.unmatched) {
+      this.unmatched = version
+      const text = `controller version - ${INTERNAL_VERSION} mismatch with northd version - ${version}`
+      log.child('main').warn(text, { code: 'version-mismatch' })
+    }
+    return true
+  }
+
   private run(): void {
     if (this.closed || this.paused) return
     const { ovs, clock } = this.options
     // Zones that outlive us are in the local database: nothing may be given out before it is known.
-    if (ovs.state !== 'synced') return
+    if (ovs.state !== 'synced' || this.otherRelease()) return
     const began = clock.monotonic()
     const end = began + SLICE_MS
     if (!this.graph.busy) {
@@ -499,17 +525,19 @@ export class Controller {
     if (this.channel || this.dialling || this.redial) return
     this.dialled = target
     this.dialling = true
-    const done = (channel: OpenFlowChannel | undefined) => {
+    const done = (channel: OpenFlowChannel | undefined, at = bridge, error?: string) => {
+      const log = this.options.log.child('rconn')
       this.dialling = false
       if (this.closed) channel?.close()
       else if (channel) {
         this.failedDials = 0
-        this.use(channel)
+        if (at !== bridge) log.info(`${at}: connected`, { bridge })
+        this.use(channel, at)
       } else {
-        const log = this.options.log.child('rconn')
+        const text = `${at}: connection failed${error === undefined ? '' : ` (${error})`}`
         // The bridge may be about to be made: that takes the switch a moment, and is no trouble.
-        if (this.failedDials++ === 0) log.info(`${bridge}: connection failed`)
-        else log.warn(`${bridge}: connection failed`, { code: 'switch-unreachable', bridge })
+        if (this.failedDials++ === 0) log.info(text, { bridge })
+        else log.warn(text, { code: 'switch-unreachable', bridge })
         this.dialAgain()
       }
     }
@@ -524,7 +552,7 @@ export class Controller {
     })
   }
 
-  private use(channel: OpenFlowChannel): void {
+  private use(channel: OpenFlowChannel, at: string): void {
     this.channel = channel
     const { installer } = this.state
     channel.onMessage = (message) => {
@@ -533,6 +561,7 @@ export class Controller {
     channel.onClose = () => {
       if (this.channel !== channel) return
       this.channel = undefined
+      if (!this.closed) this.options.log.child('rconn').info(`${at}: connection closed by peer`)
       installer.disconnected()
       if (!this.closed) this.dialAgain()
     }

@@ -47,17 +47,17 @@ export function declarePatches(
       })
       return
     }
-    const mapping = parseMappings(settings.get('ovn-bridge-mappings')).find(([name]) => name === network)
+    const mappings = settings.get('ovn-bridge-mappings')
+    if (mappings?.split(',').some((item) => !/^[^:]+:[^:]+$/.test(item.trim()))) {
+      parts.log.err(`Invalid ovn-bridge-mappings configuration: '${mappings}'`, { code: 'bad-bridge-mappings' })
+    }
+    const mapping = parseMappings(mappings).find(([name]) => name === network)
     if (!mapping) {
+      const what = `bridge not found for ${row.type} port '${row.logical_port}' with network name '${network}'`
+      const about = { port: row.logical_port, datapath: row.datapath, row: row._uuid }
       // A localnet port is on every chassis of its datapath, whether or not that has the network.
-      if (row.type === 'l2gateway') {
-        parts.log.err(`bridge not found for l2gateway port '${row.logical_port}' with network name '${network}'`, {
-          code: 'bridge-not-found',
-          port: row.logical_port,
-          datapath: row.datapath,
-          row: row._uuid,
-        })
-      }
+      if (row.type === 'l2gateway') parts.log.err(what, { code: 'bridge-not-found', ...about })
+      else parts.log.info(`${what}; skipping`, { code: 'bridge-not-found', ...about })
       return
     }
     const [, bridge] = mapping

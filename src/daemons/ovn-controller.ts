@@ -84,9 +84,13 @@ function run(daemon: DaemonProcess, given: ParsedOptions): void {
   const remote = given.rest[0] ?? `unix:${ovsRundir}/db.sock`
   const dialStream = remoteDialer(given)
   const openflow: DialSwitch = (bridge, done, target) => {
-    dialStream(target ?? `unix:${ovsRundir}/${bridge}.mgmt`, (stream) => {
-      if (!stream.ok) done(undefined)
-      else openChannel(stream.value, { clock, versions: [OF15], log }, (r) => done(r.ok ? r.value : undefined))
+    const at = target ?? `unix:${ovsRundir}/${bridge}.mgmt`
+    dialStream(at, (stream) => {
+      if (!stream.ok) done(undefined, at, stream.error)
+      else
+        openChannel(stream.value, { clock, versions: [OF15], log }, (r) =>
+          r.ok ? done(r.value, at) : done(undefined, at, r.error),
+        )
     })
   }
 

@@ -154,7 +154,7 @@ export class Northd {
 
   /** Everything derived is derived again; only what comes out different is written. */
   recompute(): void {
-    this.log.info('User triggered force recompute.')
+    this.log.child('inc_proc_eng').info('User triggered force recompute.')
     this.graph.recompute()
     this.flush()
   }

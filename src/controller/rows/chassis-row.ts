@@ -50,6 +50,9 @@ const PASSED_ON = [
   'ovn-trim-wmark-perc-lflow-cache',
 ] as const
 
+/** Said at INFO: a host that is not yet configured is no trouble. */
+export const NO_ENCAP = 'Need to specify an encap type and ip'
+
 const list = (text: string | undefined): string[] => (text ?? '').split(',').filter((t) => t !== '')
 
 /**
@@ -68,7 +71,7 @@ export function describeChassis(
   if (!name) return "'system-id' in Open_vSwitch database is missing."
   const types = list(settings.get('ovn-encap-type'))
   const ips = list(settings.get('ovn-encap-ip'))
-  if (!types.length || !ips.length) return 'Need to specify an encap type and ip'
+  if (!types.length || !ips.length) return NO_ENCAP
   const csum = settings.get('ovn-encap-csum') ?? 'true'
   const fallback = settings.get('ovn-encap-ip-default')
   const encaps: ChassisDescription['encaps'][number][] = []
@@ -80,6 +83,7 @@ export function describeChassis(
       encaps.push({ type, ip, options: new Map([...options].sort(([a], [b]) => (a < b ? -1 : 1))) })
     }
   }
+  if (!encaps.length) return `Unsupported ovn-encap-type '${types.join(',')}'`
   const bridgeName = settings.get('ovn-bridge')
   let datapathType = ''
   for (const b of ovs.table('Bridge').values()) if (b.name === bridgeName) datapathType = b.datapath_type
@@ -99,6 +103,15 @@ export function describeChassis(
     otherConfig: new Map([...config].sort(([a], [b]) => (a < b ? -1 : 1))),
     transportZones: list(settings.get('ovn-transport-zones')).sort(),
   }
+}
+
+/** That another chassis has one of our tunnel endpoints, as long as it does: there may be only one of each. */
+export function encapConflict(sb: Replica<Southbound>, wanted: ChassisDescription): string | undefined {
+  for (const { type, ip, chassis_name } of sb.table('Encap').values()) {
+    if (chassis_name === wanted.name || !wanted.encaps.some((w) => w.type === type && w.ip === ip)) continue
+    return `'${chassis_name}' already has encap ip '${ip}' and type '${type}', cannot duplicate on '${wanted.name}'`
+  }
+  return undefined
 }
 
 /** Operations that make our Chassis, Encap and Chassis_Private rows what they should be. */

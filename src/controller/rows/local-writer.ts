@@ -350,7 +350,9 @@ export class LocalWriter {
       wanted.set('ovn-installed', 'true')
       wanted.set('ovn-installed-ts', String(this.installedAt.get(port) ?? this.parts.clock.now()))
     } else if (!bound && says && this.parts.settled()) {
-      log.info(`Removing iface ${name} ovn-installed in OVS`, { port, interface: name, row: row._uuid })
+      const about = { port, interface: name, row: row._uuid }
+      log.info(`Removing iface ${name} ovn-installed in OVS`, about)
+      if (port !== undefined && !binding) log.info(`Removing lport ${port} ovn-installed in OVS`, about)
       wanted.set('ovn-installed', undefined)
     }
     const mutations = mapChanges('external_ids', row.external_ids, wanted)

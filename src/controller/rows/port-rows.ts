@@ -45,7 +45,10 @@ export function portOperations(sb: Replica<Southbound>, row: PortBinding, ctx: P
     log.info(`Releasing lport ${row.logical_port} from this chassis (sb_readonly=0)`, fields)
     update['chassis'] = undefined
     if (row.encap !== undefined) update['encap'] = undefined
-    if (row.up) update['up'] = false
+    if (row.up) {
+      log.info(`Setting lport ${row.logical_port} down in Southbound`, fields)
+      update['up'] = false
+    }
     if (row.type === 'virtual' && row.virtual_parent !== undefined) update['virtual_parent'] = undefined
   }
 

@@ -8,7 +8,7 @@ import type { OpenVSwitch } from '../../schema/open-vswitch.ts'
 import type { Southbound } from '../../schema/southbound.ts'
 import type { Binding } from '../binding/binding.ts'
 import { type ChassisName, US } from '../interfaces.ts'
-import { chassisOperations, describeChassis } from './chassis-row.ts'
+import { chassisOperations, describeChassis, encapConflict, NO_ENCAP } from './chassis-row.ts'
 import { portOperations } from './port-rows.ts'
 
 /** A port is not taken from another chassis again before so many milliseconds. */
@@ -125,17 +125,18 @@ export class SouthboundWriter {
   }
 
   private chassis() {
-    const wanted = describeChassis(this.parts.ovs, this.parts.chassisName, this.parts.hostname)
-    if (wanted === undefined || typeof wanted === 'string') {
-      if (wanted !== undefined && wanted !== this.complaint)
-        this.parts.log
-          .child('chassis')
-          .warn(wanted, { code: 'chassis-not-configured', chassis: this.parts.chassisName })
-      this.complaint = wanted
-      return []
+    const { sb, ovs, chassisName, hostname, random } = this.parts
+    const wanted = describeChassis(ovs, chassisName, hostname)
+    const complaint = wanted === undefined || typeof wanted === 'string' ? wanted : encapConflict(sb, wanted)
+    if (complaint !== undefined && complaint !== this.complaint) {
+      const log = this.parts.log.child('chassis')
+      const about = { code: 'chassis-not-configured', chassis: chassisName }
+      if (complaint === NO_ENCAP) log.info(complaint, about)
+      else log.warn(complaint, { code: 'chassis-not-configured', chassis: chassisName })
     }
-    this.complaint = undefined
-    return chassisOperations(this.parts.sb, wanted, this.parts.random)
+    this.complaint = complaint
+    if (complaint !== undefined || wanted === undefined || typeof wanted === 'string') return []
+    return chassisOperations(sb, wanted, random)
   }
 
   private nbCfg() {

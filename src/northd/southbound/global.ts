@@ -1,8 +1,6 @@
+import { INTERNAL_VERSION } from '../../schema/internal-version.ts'
 import type { Context } from '../context.ts'
 import { MAX_DATAPATH_KEY } from './datapath.ts'
-
-/** What tells controllers that northd and they are of one release (ovn-nb(5), options:northd_internal_version). */
-export const INTERNAL_VERSION = '26.03.1-21.8.0-82.14'
 
 const ADVERTISED = { arp_ns_explicit_output: 'true', register_consolidation: 'true' }
 

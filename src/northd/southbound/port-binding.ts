@@ -114,7 +114,13 @@ function plain(context: Context, port: SwitchPort): DesiredRow {
   }
   if (topology.switches.get(port.switch)?.vlanPassthru) options.set('vlan-passthru', 'true')
   const requested = (row.options.get('requested-chassis') ?? '').split(',').filter(Boolean)
-  const found = requested.map((name) => findChassis(sb, name)).filter((c): c is string => c !== undefined)
+  const found = requested.flatMap((name) => {
+    const chassis = findChassis(sb, name)
+    if (chassis !== undefined) return [chassis]
+    const text = `Unknown chassis '${name}' set in options:requested-chassis on LSP '${port.name}'.`
+    context.log.child('northd').warn(text, { code: 'unknown-chassis', port: port.name, row: port.uuid })
+    return []
+  })
   // The first that exists is the main one.
   const first = found[0]
   const group =

@@ -2,11 +2,11 @@ import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { Operation } from '../client/operation.ts'
 import {
-  describeTransactError,
   type Replica,
   type RowChange,
   type TableName,
   type TransactError,
+  transactErrorLine,
 } from '../client/replica.ts'
 import { ServerLimits } from './limits.ts'
 import { aboutRefused } from './refused.ts'
@@ -180,7 +180,7 @@ export class Reconciler<T> {
 
   private failed(error: TransactError): void {
     const { sent } = this
-    this.options.log.warn(`transaction failed: ${describeTransactError(error)}`, {
+    this.options.log.child('ovsdb_idl').warn(`transaction error: ${transactErrorLine(error)}`, {
       code: 'transaction-failed',
       transaction: sent.slice(0, MOST_TOLD).map(markText).join(', '),
       ...aboutRefused(error),

@@ -3,7 +3,13 @@ import type { Log } from '../../base/log.ts'
 import { type Random, uuid4 } from '../../base/random.ts'
 import { type Derived, sameValue } from '../../reactive/index.ts'
 import type { ColumnValues, Operation } from '../client/operation.ts'
-import { describeTransactError, type Replica, type RowChange, type TransactError } from '../client/replica.ts'
+import {
+  describeTransactError,
+  type Replica,
+  type RowChange,
+  type TransactError,
+  transactErrorLine,
+} from '../client/replica.ts'
 import type { DatabaseSchema, Datum, Row } from '../schema/index.ts'
 import { ServerLimits } from './limits.ts'
 import { aboutRefused } from './refused.ts'
@@ -175,7 +181,7 @@ export class RowSink<T> {
   private failed(error: TransactError): number {
     this.matched = false
     if (error.kind === 'refused')
-      this.options.log.err(`transaction error: ${describeTransactError(error)}`, {
+      this.options.log.child('ovsdb_idl').warn(`transaction error: ${transactErrorLine(error)}`, {
         code: 'transaction-refused',
         ...aboutRefused(error),
       })

@@ -1,6 +1,5 @@
 import { parseMac } from '../../address/mac.ts'
 import type { Timer } from '../../base/clock.ts'
-import type { Fields } from '../../base/log.ts'
 import type { Replica } from '../../ovsdb/client/replica.ts'
 import type { OpenVSwitch, OVS } from '../../schema/index.ts'
 import { DEFAULT_TIMEOUTS, type Timeouts } from '../conntrack/connection.ts'
@@ -9,8 +8,10 @@ import { applyFlowMod } from '../ofproto/flow-mod.ts'
 import type { BridgePort } from '../ofproto/port.ts'
 import { Mirror, type MirrorSpec } from '../pipeline/mirror.ts'
 import type { Switch } from '../switch.ts'
+import { ignoredOptions, sameTunnel, type TunnelConfig } from '../tunnels/config.ts'
 import { asksForMore } from './changes.ts'
 import { identity, optionsText, portSpec, shaperConfig, vlanOf } from './desired.ts'
+import { type Refusal, refusedTwin, sayIgnored, sayRefused } from './refusal.ts'
 import { WriteBack } from './write-back.ts'
 
 /** What a daemon does beside: sockets are not the switch's business. */
@@ -25,6 +26,7 @@ export interface ConfigurationHooks {
 interface Configured {
   readonly port: BridgePort | undefined
   readonly error: string | undefined
+  readonly refusal?: Refusal
   readonly identity: string
   options: string
   /** The rows as they were carried out. */
@@ -248,7 +250,7 @@ export class Configuration {
       this.interfaces.set(iface.name, c)
       if (c.error && !this.reported.has(`${iface.name} ${c.error}`)) {
         this.reported.add(`${iface.name} ${c.error}`)
-        this.sw.log.warn(c.error, { code: 'interface-open', ...about(iface) })
+        sayRefused(this.sw.log, bridge.name, iface, c.refusal ?? { error: c.error, of: 'device' })
       }
     }
     const p = c.port
@@ -284,16 +286,34 @@ export class Configuration {
     if (taken)
       return { ...base, port: undefined, error: `${iface.name}: is a port of bridge ${taken.bridge.name} already` }
     const spec = portSpec(iface)
-    if ('error' in spec) return { ...base, port: undefined, error: spec.error }
+    if ('error' in spec) return { ...base, port: undefined, error: spec.error, refusal: spec }
+    if (spec.tunnel) {
+      const twin = this.twin(spec.tunnel)
+      if (twin) {
+        const refusal = refusedTwin(iface.name, twin)
+        return { ...base, port: undefined, error: refusal.error, refusal }
+      }
+      sayIgnored(this.sw.log, iface, ignoredOptions(iface.name, iface.type, iface.options))
+    }
     const port = this.sw.addPort(bridge, spec)
     return 'error' in port ? { ...base, port: undefined, error: port.error } : { ...base, port, error: undefined }
+  }
+
+  /** A tunnel that is there with the same configuration. */
+  private twin(config: TunnelConfig): { readonly name: string; readonly config: TunnelConfig } | undefined {
+    for (const bridge of this.sw.bridges.values()) {
+      for (const port of bridge.ports.values()) {
+        if (port.tunnel && sameTunnel(port.tunnel, config)) return { name: port.name, config: port.tunnel }
+      }
+    }
+    return undefined
   }
 
   /** Options changed on a port that stays. */
   private change(p: BridgePort, iface: OVS.Interface): void {
     const spec = portSpec(iface)
     if ('error' in spec) {
-      this.sw.log.warn(spec.error, { code: 'interface-options', ...about(iface) })
+      sayRefused(this.sw.log, p.bridge.name, iface, spec)
       return
     }
     p.peer = spec.peer
@@ -365,6 +385,3 @@ function timeoutsOf(t: ReadonlyMap<string, number>): Timeouts {
 }
 
 /** What a line about an interface carries: its row, and the logical port that it is for. */
-function about(iface: OVS.Interface): Fields {
-  return { interface: iface.name, port: iface.external_ids.get('iface-id'), row: iface._uuid }
-}

@@ -4,6 +4,7 @@ import type { PortVlan, VlanMode } from '../ofproto/port.ts'
 import { DEFAULT_RATE, type QueueRates, type ShaperConfig } from '../ports/shaper.ts'
 import type { PortSpec } from '../switch.ts'
 import { tunnelConfig } from '../tunnels/config.ts'
+import type { Refusal } from './refusal.ts'
 
 /** Types of interface that this switch has (`Open_vSwitch.iface_types`). */
 export const INTERFACE_TYPES: readonly string[] = ['geneve', 'internal', 'patch', 'system', 'tap', 'vxlan']
@@ -42,7 +43,7 @@ export function shaperConfig(row: OVS.QoS, queue: (uuid: string) => OVS.Queue | 
 }
 
 /** What an Interface row asks for, or what is wrong with it. */
-export function portSpec(row: OVS.Interface): PortSpec | { readonly error: string } {
+export function portSpec(row: OVS.Interface): PortSpec | Refusal {
   const mac = row.mac === undefined ? undefined : parseMac(row.mac)
   const spec: PortSpec = {
     name: row.name,
@@ -59,17 +60,20 @@ export function portSpec(row: OVS.Interface): PortSpec | { readonly error: strin
       return spec
     case 'patch': {
       const peer = row.options.get('peer')
-      if (!peer) return { error: `${row.name}: patch type requires valid 'peer' argument` }
-      if (peer === row.name) return { error: `${row.name}: patch peer must not be self` }
+      if (!peer) return { error: `${row.name}: patch type requires valid 'peer' argument`, of: 'options' }
+      if (peer === row.name) return { error: `${row.name}: patch peer must not be self`, of: 'options' }
       return { ...spec, peer }
     }
     case 'geneve':
     case 'vxlan': {
       const tunnel = tunnelConfig(row.name, row.type, row.options)
-      return 'error' in tunnel ? tunnel : { ...spec, tunnel }
+      return 'error' in tunnel ? { error: tunnel.error, of: 'options' } : { ...spec, tunnel }
     }
     default:
-      return { error: `could not create netdev ${row.name} of unknown type ${row.type}` }
+      return {
+        error: `could not open network device ${row.name} (Address family not supported by protocol)`,
+        of: 'type',
+      }
   }
 }
 

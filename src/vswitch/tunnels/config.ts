@@ -1,3 +1,5 @@
+import { parseIp } from '../../address/ip.ts'
+
 /** What a tunnel port's options say (ovs-vswitchd.conf.db(5), Interface, "Tunnel Options"). */
 export interface TunnelConfig {
   readonly type: 'geneve' | 'vxlan'
@@ -16,6 +18,39 @@ export interface TunnelConfig {
   readonly egressMark: number | undefined
 }
 
+/** Options of tunnels (ovs-vswitchd.conf.db(5)), and those that only say how a tunnel is protected. */
+const OPTIONS: ReadonlySet<string> = new Set([
+  ...['remote_ip', 'local_ip', 'in_key', 'out_key', 'key', 'dst_port', 'tos', 'ttl', 'df_default', 'csum', 'seq'],
+  ...['exts', 'egress_pkt_mark', 'packet_type', 'pmd-rxq-affinity'],
+  ...['psk', 'remote_cert', 'remote_name', 'certificate', 'private_key', 'use_ssl_cert', 'local_name'],
+])
+
+/** What of a tunnel's options is not heeded. */
+export function ignoredOptions(name: string, type: string, options: ReadonlyMap<string, string>): string[] {
+  const complaints: string[] = []
+  const local = options.get('local_ip')
+  if (local !== undefined && local !== 'flow' && parseIp(local) === undefined) {
+    complaints.push(`${name}: bad ${type} 'local_ip'`)
+  }
+  for (const option of options.keys()) {
+    if (!OPTIONS.has(option) && !option.startsWith('ipsec_')) {
+      complaints.push(`${name}: unknown ${type} argument '${option}'`)
+    }
+  }
+  return complaints
+}
+
+/** Whether two tunnels could not be told apart by their packets. */
+export function sameTunnel(a: TunnelConfig, b: TunnelConfig): boolean {
+  return (
+    a.type === b.type &&
+    a.remoteIp === b.remoteIp &&
+    a.localIp === b.localIp &&
+    a.port === b.port &&
+    (a.inKey ?? 0n) === (b.inKey ?? 0n)
+  )
+}
+
 /** Undefined, and why, when the options make no tunnel. */
 export function tunnelConfig(
   name: string,
@@ -24,7 +59,12 @@ export function tunnelConfig(
 ): TunnelConfig | { readonly error: string } {
   if (type !== 'geneve' && type !== 'vxlan') return { error: `${name}: tunnel type ${type} is not supported` }
   const remoteIp = options.get('remote_ip') ?? ''
-  if (!remoteIp) return { error: `${name}: ${type} type requires valid 'remote_ip' argument` }
+  const missing = `${name}: ${type} type requires valid 'remote_ip' argument`
+  if (!remoteIp) return { error: missing }
+  if (remoteIp !== 'flow' && parseIp(remoteIp) === undefined) {
+    return { error: `${name}: bad ${type} 'remote_ip'\n${missing}` }
+  }
+  const local = options.get('local_ip') ?? ''
   const key = (which: string): bigint | 'flow' | undefined => {
     const text = options.get(which) ?? options.get('key')
     if (text === undefined) return undefined
@@ -37,7 +77,7 @@ export function tunnelConfig(
   return {
     type,
     remoteIp,
-    localIp: options.get('local_ip') ?? '',
+    localIp: local === 'flow' || parseIp(local) !== undefined ? local : '',
     inKey: key('in_key'),
     outKey: key('out_key'),
     port: Number(options.get('dst_port')) || (type === 'geneve' ? 6081 : 4789),

@@ -81,10 +81,10 @@ export class BfdMonitor {
       ),
     }
     entry.session.onState = (change) => {
-      const text = entry.session.describe().replace(/^ {2}/gm, '\t')
+      const text = entry.session.describe().trimEnd()
       this.sw.log
         .child('bfd')
-        .info(`${port.name}: BFD state change: ${change}.\n${text}`, { bridge: port.bridge.name, interface: port.name })
+        .info(`${port.name}: BFD state change: ${change}\n${text}`, { bridge: port.bridge.name, interface: port.name })
     }
     this.entries.set(port, entry)
     port.bfdUp = false

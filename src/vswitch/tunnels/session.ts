@@ -62,7 +62,7 @@ export class BfdSession {
   private lastReceived = Number.NEGATIVE_INFINITY
   private lastSent = 0
   private noted = ''
-  /** Called with `down->init "No Diagnostic"->"No Diagnostic"` when the state changed. */
+  /** Called with the states before and after, as the real switch logs them, when the state changed. */
   onState: ((change: string) => void) | undefined
   private forced: boolean | undefined
 
@@ -167,7 +167,8 @@ export class BfdSession {
     if (state === BfdState.up) this.polling = true
     if (before !== state) {
       const now = this.status()
-      this.onState?.(`${was.state}->${now.state} "${was.diagnostic}"->"${now.diagnostic}"`)
+      const text = (s: typeof was) => `(bfd.SessionState: ${s.state}, bfd.LocalDiag: "${s.diagnostic}")`
+      this.onState?.(`${text(was)} -> ${text(now)}`)
       this.schedule(0)
     }
     this.note()
