@@ -9,7 +9,7 @@ const scenarios = join(here, '..', 'scenarios')
 const northd = join(here, '..', '..', 'bin', 'ovn-northd')
 
 // Every southbound row of every scenario, at each of its checks, is the one the real northd writes.
-describe.sequential('northd beside the real one', () => {
+describe.sequential('northd beside the real one', { timeout: 600_000 }, () => {
   for (const file of readdirSync(scenarios)
     .filter((f) => f.endsWith('.nbctl'))
     .sort()) {

@@ -40,7 +40,7 @@ const worked = (outcome: Outcomes): string[] => {
 const cells = new Map<string, string>()
 const put = (key: readonly string[], same: boolean) => cells.set(key.join(), same ? 'yes' : 'no')
 
-describe.each(RELEASES)('the real programs of %s', (release) => {
+describe.each(RELEASES)('the real programs of %s', { timeout: 900_000 }, (release) => {
   test.each(release === '26.03' ? [release] : [release, '26.03' as const])(
     'on our server with the schemas of %s',
     async (schemas) => {
@@ -53,7 +53,7 @@ describe.each(RELEASES)('the real programs of %s', (release) => {
   )
 })
 
-describe.each(RELEASES)('our programs on the real server of %s', (release) => {
+describe.each(RELEASES)('our programs on the real server of %s', { timeout: 900_000 }, (release) => {
   test('do what they do on ours', async () => {
     const real = await outcomes('ours', release, release)
     const ours = await outcomes('ours', 'ours', release)
