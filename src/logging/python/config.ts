@@ -181,6 +181,8 @@ class Config {
     if (!/^\s*[-+]?\d+\s*$/.test(propagate))
       this.refuse(section, 'propagate', `propagate is 0 or 1, not '${propagate}'`)
     // Python's root lets warnings through when nothing else is said.
-    return { name, level: this.level(section) ?? (root ? 30 : 0), propagate: Number(propagate) !== 0, handlers: names }
+    // A logger has a handler once, however often it is named.
+    const own = [...new Set(names)]
+    return { name, level: this.level(section) ?? (root ? 30 : 0), propagate: Number(propagate) !== 0, handlers: own }
   }
 }

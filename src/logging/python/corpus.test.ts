@@ -9,6 +9,7 @@ import type { Appender, LogEvent } from '../event.ts'
 import { PythonBackend } from './backend.ts'
 import { parsePythonConfig } from './config.ts'
 import { CORPUS } from './corpus.ts'
+import { FOUND, FOUND_BROKEN, RUN } from './corpus-found.ts'
 import { levelNumber } from './formatter.ts'
 
 const python = spawnSync('python3', ['--version']).status === 0
@@ -123,7 +124,7 @@ describe.skipIf(!python)('the same bytes as CPython (needs python3)', () => {
   it('has 40 configurations and more', () => expect(Object.keys(CORPUS).length).toBeGreaterThanOrEqual(40))
 
   describe.each(['UTC', 'Asia/Kolkata', 'America/New_York'])('%s', (zone) => {
-    const cases = Object.entries(CORPUS).map(([name, text], i) => {
+    const cases = Object.entries({ ...CORPUS, ...FOUND }).map(([name, text], i) => {
       const place = (side: string) => folder(zone.replace('/', '-'), String(i), side)
       return { name, text, a: place('a'), b: place('b') }
     })
@@ -144,6 +145,17 @@ describe.skipIf(!python)('the same bytes as CPython (needs python3)', () => {
         else process.env['TZ'] = before
       }
     })
+  })
+
+  it('refuses what CPython refuses', () => {
+    const cases = Object.entries(FOUND_BROKEN).map(([name, text], i) => ({ name, text, dir: folder('broken', `${i}`) }))
+    const expected = theirs(
+      'UTC',
+      cases.map((c) => ({ text: c.text.replaceAll('@DIR@', c.dir), dir: c.dir, events: [] })),
+    )
+    const taken = (of: (i: number) => boolean) => cases.filter((_, i) => of(i)).map((c) => c.name)
+    expect(taken((i) => !('error' in (expected[i] ?? {})))).toEqual([])
+    expect(taken((i) => parsePythonConfig(cases[i]?.text ?? '', 'f', PID).ok)).toEqual([])
   })
 
   it('follows a file that is moved away, if it watches', () => {
@@ -195,4 +207,11 @@ describe.skipIf(!python)('the same bytes as CPython (needs python3)', () => {
       expect(got).toEqual(expected)
     },
   )
+})
+
+it.each(Object.entries(RUN))('runs nothing: %s', (args, reason) => {
+  const text = (CORPUS['a file'] ?? '').replace("('@DIR@/x.log',)", args)
+  const r = parsePythonConfig(text, 'logging.conf', PID)
+  expect(r.ok ? '' : r.error).toMatch(/^logging\.conf:\d+: /)
+  expect(r.ok ? '' : r.error).toContain(reason)
 })

@@ -78,9 +78,10 @@ function withFile(args: Arguments, then: (file: File) => Result<HandlerKind>): R
   const path = stringArgument(args.get('filename'))
   if (!path) return err('the name of the file is missing')
   const mode = args.get('mode') ?? 'a'
-  if (typeof mode !== 'string' || !/^[aw]t?$/.test(mode)) return err(`mode is 'a' or 'w', not ${JSON.stringify(mode)}`)
+  if (typeof mode !== 'string' || !/^[aw](t?\+?|\+t)$/.test(mode))
+    return err(`mode is 'a' or 'w', not ${JSON.stringify(mode)}`)
   const encoding = args.get('encoding')
-  if (typeof encoding === 'string' ? !/^(utf-?8|ascii|us-ascii)$/i.test(encoding) : (encoding ?? null) !== null)
+  if (typeof encoding === 'string' ? !/^(utf[-_]?8|ascii|us-ascii)$/i.test(encoding) : (encoding ?? null) !== null)
     return err(`files are written in UTF-8, not ${JSON.stringify(encoding)}`)
   return then({ path, truncate: mode.startsWith('w'), delay: Boolean(args.get('delay')) })
 }

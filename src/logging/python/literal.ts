@@ -13,14 +13,20 @@ export interface Dict {
 }
 
 const ESCAPES: Readonly<Record<string, string>> = {
-  ...{ n: '\n', t: '\t', r: '\r', '0': '\0', a: '\x07', b: '\b', f: '\f', v: '\v' },
+  ...{ n: '\n', t: '\t', r: '\r', a: '\x07', b: '\b', f: '\f', v: '\v' },
   ...{ '\\': '\\', "'": "'", '"': '"', '\n': '' },
 }
+
+/** Longer than any path or address. */
+const LONGEST = 100_000
 
 /** Deeper than any file in use, and far from the end of the stack. */
 const MAX_DEPTH = 50
 
-/** Reads literals, tuples, lists, dictionaries, dotted names, and sums and products of numbers. Runs nothing. */
+/**
+ * Reads literals, tuples, lists, dictionaries (`dict(key=value)` too), dotted names, sums of texts and arithmetic of
+ * whole numbers, with comments behind #. Runs nothing.
+ */
 export function parseLiteral(text: string, numbers: Readonly<Record<string, number>> = {}): Result<Literal> {
   const reader = new Reader(text, numbers)
   try {
@@ -43,7 +49,7 @@ class Reader {
   ) {}
 
   whole(): Literal {
-    const value = this.sum(0)
+    const value = this.shift(0)
     this.space()
     if (this.at < this.text.length) this.refuse('is not understood')
     return value
@@ -55,7 +61,9 @@ class Reader {
   }
 
   private space(): void {
-    while (/\s/.test(this.text[this.at] ?? '')) this.at++
+    const blank = /(?:\s|#[^\n]*)*/y
+    blank.lastIndex = this.at
+    this.at += blank.exec(this.text)?.[0].length ?? 0
   }
 
   private accept(c: string): boolean {
@@ -65,25 +73,43 @@ class Reader {
     return true
   }
 
+  /** `1 << 20`, as sizes are written. */
+  private shift(depth: number): Literal {
+    let left = this.sum(depth)
+    while (this.accept('<<')) {
+      const right = this.sum(depth)
+      if (typeof left !== 'number' || typeof right !== 'number' || right < 0) this.refuse('stands behind no shift')
+      left *= 2 ** right
+    }
+    return left
+  }
+
   private sum(depth: number): Literal {
     let left = this.product(depth)
     for (;;) {
       const op = this.accept('+') ? '+' : this.accept('-') ? '-' : undefined
       if (!op) return left
       const right = this.product(depth)
-      if (typeof left !== 'number' || typeof right !== 'number') this.refuse('is no sum of numbers')
+      if (op === '+' && typeof left === 'string' && typeof right === 'string') {
+        if (left.length + right.length > LONGEST) this.refuse('makes a text too long')
+        left += right
+        continue
+      }
+      if (typeof left !== 'number' || typeof right !== 'number') this.refuse('stands behind no sum of numbers')
       left = op === '+' ? left + right : left - right
     }
   }
 
   private product(depth: number): Literal {
     let left = this.power(depth)
-    while (!this.text.startsWith('**', this.at) && this.accept('*')) {
+    for (;;) {
+      const op = this.accept('//') ? '//' : this.accept('*') ? '*' : undefined
+      if (!op) return left
       const right = this.power(depth)
-      if (typeof left !== 'number' || typeof right !== 'number') this.refuse('is no product of numbers')
-      left *= right
+      if (typeof left !== 'number' || typeof right !== 'number') this.refuse('stands behind no product of numbers')
+      if (op === '//' && right === 0) this.refuse('stands behind a division by zero')
+      left = op === '*' ? left * right : Math.floor(left / right)
     }
-    return left
   }
 
   private power(depth: number): Literal {
@@ -114,6 +140,8 @@ class Reader {
     const rest = this.text.slice(this.at)
     const prefix = /^([rRuU]?)('''|"""|'|")/.exec(rest)
     if (prefix) return this.strings()
+    if (/^0\d/.test(rest)) this.refuse('begins with a zero')
+    if (/^[bBfF][rR]?['"]|^[rR][bBfF]['"]/.test(rest)) this.refuse('is no plain text')
     const number = /^(0[xX][0-9a-fA-F]+|0[oO][0-7]+|0[bB][01]+|(\d[\d_]*)(\.\d*)?([eE][+-]?\d+)?|\.\d+)/.exec(rest)
     if (number) {
       this.at += number[0].length
@@ -125,7 +153,30 @@ class Reader {
     const word = name[0].replace(/\s/g, '')
     if (word === 'True' || word === 'False') return word === 'True'
     if (word === 'None') return null
+    if (this.accept('(')) return word === 'dict' ? this.named(depth) : this.refuseRun(word, '(...)')
+    if (this.accept('[')) this.refuseRun(word, '[...]')
     return Object.hasOwn(this.numbers, word) ? (this.numbers[word] as number) : { name: word }
+  }
+
+  private refuseRun(word: string, rest: string): never {
+    throw new Refusal(`'${word}${rest}' would have to be run, which only texts, numbers and constants are not`)
+  }
+
+  /** `dict(key=value)`, behind its bracket. */
+  private named(depth: number): Dict {
+    const entries: [Literal, Literal][] = []
+    let comma = true
+    while (!this.accept(')')) {
+      if (!comma) this.refuse("stands where ',' or ')' is awaited")
+      this.space()
+      const key = /^[A-Za-z_]\w*/.exec(this.text.slice(this.at))?.[0]
+      if (key === undefined) this.refuse('is no name')
+      this.at += key.length
+      if (!this.accept('=')) this.refuse("stands where '=' is awaited")
+      entries.push([key, this.shift(depth + 1)])
+      comma = this.accept(',')
+    }
+    return { entries }
   }
 
   private tuple(depth: number): Literal {
@@ -139,7 +190,7 @@ class Reader {
     let comma = false
     while (!this.accept(end)) {
       if (values.length && !comma) this.refuse(`stands where ',' or '${end}' is awaited`)
-      values.push(this.sum(depth + 1))
+      values.push(this.shift(depth + 1))
       comma = this.accept(',')
     }
     return { values, comma }
@@ -151,9 +202,9 @@ class Reader {
     let comma = true
     while (!this.accept('}')) {
       if (!comma) this.refuse("stands where ',' or '}' is awaited")
-      const key = this.sum(depth + 1)
+      const key = this.shift(depth + 1)
       if (!this.accept(':')) this.refuse("stands where ':' is awaited")
-      entries.push([key, this.sum(depth + 1)])
+      entries.push([key, this.shift(depth + 1)])
       comma = this.accept(',')
     }
     return { entries }
@@ -183,12 +234,16 @@ class Reader {
       }
       const e = this.text[this.at++]
       if (e === undefined) this.refuse('')
-      const hex = /^(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4})/.exec(this.text.slice(this.at - 1))
+      const number = /^(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U00(?:0\d|10)[0-9a-fA-F]{4}|[0-7]{1,3})/.exec(
+        this.text.slice(this.at - 1),
+      )?.[0]
       if (raw) out += `\\${e}`
-      else if (hex) {
-        out += String.fromCharCode(Number.parseInt(hex[0].slice(1), 16))
-        this.at += hex[0].length - 1
-      } else out += ESCAPES[e] ?? `\\${e}`
+      else if (number !== undefined) {
+        const octal = /^\d/.test(number)
+        out += String.fromCodePoint(Number.parseInt(octal ? number : number.slice(1), octal ? 8 : 16))
+        this.at += number.length - 1
+      } else if (e === 'N') this.refuse('is a letter by its name')
+      else out += ESCAPES[e] ?? `\\${e}`
     }
     this.at += quote.length
     return out
