@@ -66,8 +66,8 @@ describe(`${CLIENTS} clients`, () => {
     )
     await finish(world, work)
     const [item] = world.rows('Item')
-    expect((item?.['tags'] as string[]).length).toBe(CLIENTS)
-    expect((item?.['options'] as Map<string, string>).size).toBe(CLIENTS)
+    expect(item?.['tags']).toHaveLength(CLIENTS)
+    expect(item?.['options']).toHaveProperty('size', CLIENTS)
   })
 })
 

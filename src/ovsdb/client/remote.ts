@@ -129,7 +129,7 @@ export class RemoteReplica<T> extends BaseReplica<T> {
   /** About attempts to connect, until there have been so many that no more is said. */
   private sayOnWay(text: string): void {
     const most = this.options.maxBackoff ?? 8000
-    if (this.backoff < most) this.reconnect.info(text, { code: 'database-unreachable', remote: this.remote })
+    if (this.backoff < most) this.reconnect.info(text, { remote: this.remote })
     else this.reconnect.dbg(text)
   }
 
@@ -159,11 +159,13 @@ export class RemoteReplica<T> extends BaseReplica<T> {
     this.rpc = rpc
     this.monitored = false
     this.asked = false
+    // another server, or another release of it, may know more than the last
+    this.method = 'monitor_cond_since'
     this.connectedAt = this.clock.monotonic()
     this.reconnect.info(`${this.remote}: connected`)
     rpc.onNotification = (method, params) => this.notified(method, params)
     rpc.onEnd = (reason) => this.ended(rpc, reason)
-    if (this.options.leaderOnly) this.watchServer(rpc)
+    this.watchServer(rpc)
     rpc.request('set_db_change_aware', [true], () => {})
     this.learnSchema(rpc)
     for (const lock of this.locks.values()) lock.connected(rpc)
@@ -195,7 +197,7 @@ export class RemoteReplica<T> extends BaseReplica<T> {
 
   private sayEnd(reason: string): void {
     const text = `${this.remote}: ${reason}`
-    const about = { code: 'database-unreachable', remote: this.remote }
+    const about = { remote: this.remote }
     if (reason === CLOSED_BY_PEER) this.reconnect.info(text, about)
     else if (reason.startsWith(DROPPED)) this.reconnect.warn(text, { code: 'connection-dropped', remote: this.remote })
     else if (reason.startsWith(NO_RESPONSE)) {
@@ -232,7 +234,9 @@ export class RemoteReplica<T> extends BaseReplica<T> {
   }
 
   private judgeServer(rpc: RpcClient, updates: Json, whole: boolean): void {
-    const verdict = serverAccepts(updates, this.schema.name, this.minIndex, whole)
+    const { minIndex } = this
+    const leaderOnly = this.options.leaderOnly ?? false
+    const verdict = serverAccepts(updates, { database: this.schema.name, leaderOnly, minIndex }, whole)
     if (verdict.index !== undefined) this.minIndex = Math.max(this.minIndex, verdict.index)
     if (verdict.refusal !== undefined) rpc.end(verdict.refusal)
   }
@@ -328,7 +332,11 @@ export class RemoteReplica<T> extends BaseReplica<T> {
       if (found === true) applyUpdates2(this.tables, this.readers, updates, set)
       else this.resync(set, updates, applyUpdates2)
       this.lastTransaction = transactionId(last)
-    } else this.resync(set, result, method === 'monitor' ? applyUpdates : applyUpdates2)
+    } else {
+      this.resync(set, result, method === 'monitor' ? applyUpdates : applyUpdates2)
+      // what is told from now on has no number to resume from
+      this.lastTransaction = ZERO_UUID
+    }
     this.monitored = true
     this.staleConditions = false
     this.announce(set)
