@@ -16,7 +16,7 @@ afterEach(() => {
 })
 
 async function until(what: () => boolean): Promise<void> {
-  for (let i = 0; i < 500 && !what(); i++) await new Promise((done) => setTimeout(done, 10))
+  for (let i = 0; i < 3000 && !what(); i++) await new Promise((done) => setTimeout(done, 10))
 }
 
 function folder(): string {

@@ -54,7 +54,7 @@ it('follows a file over a rotation', async () => {
     out += bytes
   })
   const until = async (text: string) => {
-    for (let i = 0; i < 400 && !out.includes(text); i++) await new Promise((resolve) => setTimeout(resolve, 20))
+    for (let i = 0; i < 2000 && !out.includes(text); i++) await new Promise((resolve) => setTimeout(resolve, 20))
   }
   try {
     await until('one')

@@ -103,7 +103,7 @@ it('goes to the background once the first contents are printed', async () => {
   expect(existsSync(at(`ovsdb-client.${pid}.ctl`))).toBe(true)
   database.transact([{ op: 'insert', table: 'Logical_Switch', row: { name: 'sw1' } }])
   const until = async (test: () => boolean) => {
-    for (let i = 0; i < 500 && !test(); i++) await new Promise((done) => setTimeout(done, 20))
+    for (let i = 0; i < 2000 && !test(); i++) await new Promise((done) => setTimeout(done, 20))
     expect(test()).toBe(true)
   }
   await until(() => printed().endsWith('\nrow,action,name\nUUID,insert,sw1\n'))

@@ -24,6 +24,8 @@ const event = (time: number): LogEvent => ({
   ...{ time, level: 'info', component: 'c', module: '', message: '', fields: undefined, serial: 1, elapsed: 0 },
 })
 const turn = () => new Promise((resolve) => setTimeout(resolve, 20))
+/** Other threads write: a slow disk may keep them. */
+const soon = { timeout: 30_000 }
 
 it('closes a file once, not what gets its number afterwards', async () => {
   const file = new FileAppender({ path: join(dir, 'once') })
@@ -49,9 +51,8 @@ it('writes on to a file that is moved until it is told to reopen, and loses no l
     if (i % 100 === 0) await new Promise((resolve) => setImmediate(resolve))
   }
   file.close()
-  await turn()
-  const got = [499, 999, 1499, 1999].map((i) => readFileSync(`${path}.${i}`, 'utf8'))
-  expect(got.join('')).toBe(expected.join(''))
+  const got = () => [499, 999, 1499, 1999].map((i) => readFileSync(`${path}.${i}`, 'utf8')).join('')
+  await expect.poll(got, soon).toBe(expected.join(''))
 })
 
 it('says once that a folder is missing, and goes on when it is there', async () => {
@@ -80,14 +81,13 @@ it('does not take what an old file still takes for an end of the trouble with th
   renameSync(folder, `${folder}.moved`)
   file.append('behind it', event(1001))
   file.reopen()
-  await turn()
-  expect(said).toEqual([`${path}: cannot write log: No such file or directory`])
+  await expect.poll(() => said, soon).toEqual([`${path}: cannot write log: No such file or directory`])
   mkdirSync(folder)
   file.append('found', event(3000))
   file.close()
-  await turn()
-  expect(said.slice(1)).toEqual([`${path}: log written again, 0 lines lost`])
-  expect(readFileSync(join(`${folder}.moved`, 'x.log'), 'utf8')).toMatch(/^x+\nbehind it\n$/)
+  await expect.poll(() => said.slice(1), soon).toEqual([`${path}: log written again, 0 lines lost`])
+  const moved = () => readFileSync(join(`${folder}.moved`, 'x.log'), 'utf8')
+  await expect.poll(moved, soon).toMatch(/^x+\nbehind it\n$/)
 })
 
 it('says once that the disk is full', async () => {
@@ -97,6 +97,7 @@ it('says once that the disk is full', async () => {
     file.append(`lost ${i}`)
     await turn()
   }
+  await expect.poll(() => said.length, soon).toBe(1)
   file.close()
   expect(said).toEqual(['/dev/full: cannot write log: No space left on device'])
 })
@@ -168,9 +169,8 @@ it('drops and counts what a disk does not take, and bounds what waits', async ()
   reader.on('data', (b) => (bytes += b.length))
   while (said.length < 2) await turn()
   file.append('after')
-  await turn()
   const lost = Number(/written again, (\d+) lines lost/.exec(said[1] ?? '')?.[1])
-  expect(bytes).toBe((1000 - lost) * 1000 + 6)
+  await expect.poll(() => bytes, soon).toBe((1000 - lost) * 1000 + 6)
   file.close()
   await turn()
   closeSync(keep)

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest'
 import { MessageSocket } from './socket.ts'
 
 async function until(what: () => boolean): Promise<void> {
-  for (let i = 0; i < 200 && !what(); i++) await new Promise((resolve) => setTimeout(resolve, 10))
+  for (let i = 0; i < 3000 && !what(); i++) await new Promise((resolve) => setTimeout(resolve, 10))
 }
 
 function listen(port: number, got: string[], peers: Socket[]): Promise<Server> {
@@ -32,6 +32,7 @@ it('sends by TCP, says once that the server is away, and finds it again', async 
     socket.send(Buffer.from(`lost ${i}\0`), i * 500)
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
+  await until(() => said.length > 0)
   expect(said).toHaveLength(1)
   expect(said[0]).toContain(`tcp:127.0.0.1:${port}: cannot send log: `)
   const second = await listen(port, got, peers)
@@ -67,11 +68,12 @@ it('sends by UDP, says once that the port is closed, counts what is lost, and go
     socket.send(Buffer.from(`lost ${i}`), i)
     await new Promise((resolve) => setTimeout(resolve, 2))
   }
+  await until(() => said.length > 0)
   expect(said).toHaveLength(1)
   expect(said[0]).toContain(`udp:127.0.0.1:${port}: cannot send log: `)
   const second = await bind(port, got)
   for (let i = 0; i < 3; i++) socket.send(Buffer.from(`back ${i}`), 2000)
-  await until(() => got.includes('back 2'))
+  await until(() => got.includes('back 2') && said.length > 1)
   expect(got.slice(0, 2)).toEqual(['one', 'two'])
   expect(got).toContain('back 2')
   expect(said.slice(1)).toEqual([`udp:127.0.0.1:${port}: log sent again, 20 messages lost`])

@@ -106,7 +106,7 @@ it('loads 10,000 lines quickly, and does not say 10,000 times what is wrong', ()
   }
   const before = performance.now()
   const r = parse(`${lines.join('\n')}\n${CONSOLE}`)
-  expect(performance.now() - before).toBeLessThan(3000)
+  expect(performance.now() - before).toBeLessThan(15_000)
   expect(r.ok && r.value.warnings.length).toBe(101)
   expect(r.ok && r.value.warnings.at(-1)).toBe('f: 1400 more lines have no effect')
 })

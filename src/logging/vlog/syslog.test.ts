@@ -18,7 +18,7 @@ async function sent(libc: boolean, facility: number | undefined, level: 'info' |
     ...{ time, level, component: 'ovsdb-server', module: 'vlog', message: 'one\ntwo', fields: undefined },
     ...{ serial: 1, elapsed: 0 },
   })
-  for (let i = 0; i < 200 && got.length < count; i++) await new Promise((resolve) => setTimeout(resolve, 10))
+  for (let i = 0; i < 3000 && got.length < count; i++) await new Promise((resolve) => setTimeout(resolve, 10))
   appender?.close()
   server.close()
   return { got: got.toSorted(), time: new Date(time).toISOString() }
