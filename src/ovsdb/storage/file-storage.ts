@@ -6,6 +6,7 @@ import { errorText } from '../../io/errors.ts'
 import { type JsonObject, printJson } from '../../jsonrpc/json.ts'
 import { type DatabaseSchema, describeError, Failure, printSchema, type Row, readSchema } from '../schema/index.ts'
 import type { Database, Delta, Steps, Work } from '../transaction/index.ts'
+import { DiskSpeed } from './disk-speed.ts'
 import type { FileSystem, LogFile } from './files.ts'
 import { encodeRecord, type LogProblem, RecordEncoder, readRecord, recordHeader } from './log.ts'
 import { loadTransaction, type RecordOptions, shortTransaction, writeEverything, writeTransaction } from './record.ts'
@@ -84,6 +85,8 @@ export function describeProblem(problem: LogProblem): string {
 /** A database in a log file (ovsdb(5)). */
 export class FileStorage implements Storage {
   private readonly log: Log
+  private readonly disk = new DiskSpeed()
+  /** A sync is under way, or is about to begin. */
   private syncing = false
   /** Those for whom the sync under way is, and those for whom the next will be. */
   private served: ((error?: string) => void)[] = []
@@ -216,7 +219,18 @@ export class FileStorage implements Storage {
 
   sync(done: (error?: string) => void): void {
     this.waiting.push(done)
-    if (!this.syncing) this.startSync()
+    if (this.syncing) return
+    const { clock } = this.options
+    if (!this.disk.isFast(clock.monotonic())) {
+      this.startSync()
+      return
+    }
+    // First all is read that has come in: who else wants a sync shares it.
+    this.syncing = true
+    clock.after(0, () => {
+      this.syncing = false
+      if (this.waiting.length) this.startSync()
+    })
   }
 
   /** One sync for all who wait; those who come meanwhile share the next. */
@@ -231,18 +245,38 @@ export class FileStorage implements Storage {
     }
     this.served = waiting
     this.syncing = true
-    file.sync((e) => {
-      this.syncing = false
-      // After a failed sync nobody knows what is on the disk: go on only with a new file.
-      if (e && file === this.file) {
-        this.broken = `${this.name}: fsync failed (${errorText(e)})`
-        this.unsynced = file
-      }
-      const { served } = this
-      this.served = []
-      for (const done of served) done(e ? this.broken : undefined)
-      if (this.waiting.length && !this.syncing) this.startSync()
-    })
+    const { clock } = this.options
+    const start = clock.monotonic()
+    const ended = (e?: Error) => {
+      const now = clock.monotonic()
+      this.disk.synced(now - start, now)
+      this.synced(file, e)
+    }
+    // A thread is worth its while when there are others to be served meanwhile.
+    if (waiting.length > 1 || !this.disk.isFast(start)) {
+      file.sync(ended)
+      return
+    }
+    let failed: Error | undefined
+    try {
+      file.syncNow()
+    } catch (e) {
+      failed = e instanceof Error ? e : new Error(errorText(e))
+    }
+    ended(failed)
+  }
+
+  private synced(file: LogFile, e: Error | undefined): void {
+    this.syncing = false
+    // After a failed sync nobody knows what is on the disk: go on only with a new file.
+    if (e && file === this.file) {
+      this.broken = `${this.name}: fsync failed (${errorText(e)})`
+      this.unsynced = file
+    }
+    const { served } = this
+    this.served = []
+    for (const done of served) done(e ? this.broken : undefined)
+    if (this.waiting.length && !this.syncing) this.startSync()
   }
 
   committed(database: Database): void {
