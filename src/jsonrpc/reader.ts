@@ -47,7 +47,8 @@ export class MessageReader {
   private blanks = NO_BLANKS
 
   constructor(
-    private readonly onMessage: (json: Json) => void,
+    /** Is given a message and how many bytes it had. */
+    private readonly onMessage: (json: Json, bytes: number) => void,
     limits: Partial<ReaderLimits> = {},
   ) {
     this.limits = { ...DEFAULT_LIMITS, ...limits }
@@ -204,7 +205,7 @@ export class MessageReader {
       }
     }
     this.blanks = NO_BLANKS
-    this.onMessage(json)
+    this.onMessage(json, bytes.length)
   }
 
   private slow(bytes: Uint8Array): Json {
@@ -228,13 +229,14 @@ export class MessageReader {
     if (this.size > this.limits.size) this.tooBig()
     this.take(parser.weight)
     if (parser.done) {
+      const { size } = this
       this.close()
       this.nesting = 0
       this.inString = false
       this.escaped = false
       this.size = 0
       this.blanks = NO_BLANKS
-      this.onMessage(parser.result as Json)
+      this.onMessage(parser.result as Json, size)
     }
     return at + n
   }

@@ -7,6 +7,8 @@ export interface LockHolder {
 /** The locks of a server (RFC 7047 §4.1.8): for each name those who want it, the owner first. */
 export class Locks {
   private readonly queues = new Map<string, LockHolder[]>()
+  /** What each of them wants or has. */
+  private readonly wanted = new Map<LockHolder, Set<string>>()
   /** Called before a lock leaves its owner. */
   beforeHandOver: ((lock: string) => void) | undefined
 
@@ -15,11 +17,23 @@ export class Locks {
   }
 
   wants(lock: string, holder: LockHolder): boolean {
-    return this.queues.get(lock)?.includes(holder) ?? false
+    return this.wanted.get(holder)?.has(lock) ?? false
+  }
+
+  /** How many locks somebody wants or has. */
+  count(holder: LockHolder): number {
+    return this.wanted.get(holder)?.size ?? 0
+  }
+
+  private want(lock: string, holder: LockHolder): void {
+    const locks = this.wanted.get(holder)
+    if (locks) locks.add(lock)
+    else this.wanted.set(holder, new Set([lock]))
   }
 
   /** Asks for a lock; returns whether it is had at once. */
   lock(lock: string, holder: LockHolder): boolean {
+    this.want(lock, holder)
     const queue = this.queues.get(lock)
     if (!queue) {
       this.queues.set(lock, [holder])
@@ -31,6 +45,7 @@ export class Locks {
 
   /** Takes a lock from whoever has it. */
   steal(lock: string, holder: LockHolder): void {
+    this.want(lock, holder)
     const queue = this.queues.get(lock)
     if (!queue) {
       this.queues.set(lock, [holder])
@@ -49,12 +64,14 @@ export class Locks {
     if (at < 0) return
     if (at === 0) this.beforeHandOver?.(lock)
     queue.splice(at, 1)
+    this.wanted.get(holder)?.delete(lock)
     if (!queue.length) this.queues.delete(lock)
     else if (at === 0) queue[0]?.notify('locked', lock)
   }
 
   /** Gives up everything a holder wants. */
   release(holder: LockHolder): void {
-    for (const lock of [...this.queues.keys()]) this.unlock(lock, holder)
+    for (const lock of this.wanted.get(holder) ?? []) this.unlock(lock, holder)
+    this.wanted.delete(holder)
   }
 }

@@ -88,6 +88,19 @@ export class Output {
     if (tail) this.put(Buffer.from(tail))
   }
 
+  /**
+   * One message out of pieces, which may be too long for one string and are made as they are read;
+   * nothing when there is no piece, or all are empty. What they are made of must not change.
+   */
+  pieces(head: string, pieces: Iterable<string>, tail: string): void {
+    const rest = pieces[Symbol.iterator]()
+    const first = rest.next()
+    if (first.done) return
+    const second = first.value ? rest.next() : undefined
+    if (second?.done) this.text(`${head}${first.value}${tail}`)
+    else this.produce(producer(enclosed(head, [first.value, second?.value ?? ''], rest, tail)))
+  }
+
   /** The same pieces; when the last was taken the message is logged. */
   private watched(producer: Producer, head: string, tail: string): Producer {
     const message = this.messages.gather()
@@ -157,4 +170,22 @@ export class Output {
       return
     }
   }
+}
+
+/** A message out of pieces, the first of which have been made; nothing of it when all are empty. */
+export function* enclosed(
+  head: string,
+  first: readonly string[],
+  rest: Iterator<string>,
+  tail: string,
+): Generator<string> {
+  let any = false
+  const next = (piece: string) => {
+    if (any || !piece) return piece
+    any = true
+    return `${head}${piece}`
+  }
+  for (const piece of first) yield next(piece)
+  for (let piece = rest.next(); !piece.done; piece = rest.next()) yield next(piece.value)
+  if (any) yield tail
 }

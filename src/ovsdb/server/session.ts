@@ -5,16 +5,17 @@ import { readMessage } from '../../jsonrpc/message.ts'
 import { MessageLog } from '../../jsonrpc/message-log.ts'
 import { JsonError } from '../../jsonrpc/parser.ts'
 import { MessageReader } from '../../jsonrpc/reader.ts'
-import { Monitor, type MonitorVersion, readConditionChange, readRequests } from '../monitor/index.ts'
+import type { MonitorVersion } from '../monitor/index.ts'
 import { Failure, isBoolean, isId, syntaxError } from '../schema/error.ts'
-import { fail, parseUuid, printSchema, readSchema } from '../schema/index.ts'
-import { CANCELED, type Database, type Delta, type Requester, type Steps } from '../transaction/index.ts'
+import { fail, printSchema, readSchema } from '../schema/index.ts'
+import { CANCELED, type Database, type Delta, type Requester } from '../transaction/index.ts'
 import { resultPieces, WireOperations, writeError } from '../wire/index.ts'
-import { SharedText } from './dumps.ts'
+import { PendingTransactions, Remembered } from './allowance.ts'
 import type { LockHolder } from './locks.ts'
-import { Output, producer } from './output.ts'
+import { Output } from './output.ts'
 import type { Forwarder, ForwardReply, Server } from './server.ts'
-import { enclosed, sharedMessage, type UpdateMessages, updateHead } from './update-messages.ts'
+import { SessionMonitors } from './session-monitors.ts'
+import type { UpdateMessages } from './update-messages.ts'
 
 /** What a remote lets its clients do, and how they are watched. */
 export interface SessionOptions {
@@ -29,26 +30,33 @@ export interface SessionOptions {
 const BACKLOG = 1 << 22
 /** A client that takes nothing for so long, in milliseconds, while there is something for it, is dropped. */
 const STALLED = 120_000
-/** How long what a client has missed may be tidied at a time before others are served, in milliseconds. */
-const SLICE = 5
 const TOO_LONG = 'a message for it would be longer than any string can be'
+
+interface Message {
+  readonly json: Json
+  readonly bytes: number
+}
 
 /** One client: JSON-RPC 1.0 over a stream (RFC 7047 §4). */
 export class Session implements LockHolder {
   private readonly messages: MessageLog
   private readonly output: Output
   private readonly reader: MessageReader
-  private readonly monitors = new Map<string, Monitor>()
-  private readonly pending = new Map<string, { id: Json; database: Database; withdraw: () => boolean }>()
+  private readonly monitors: SessionMonitors
+  private readonly pending = new PendingTransactions()
+  private readonly remembered = new Remembered()
   private readonly requester: Requester
   private heard: number
   private probed = false
   private timer: Timer | undefined
   private backlog = 0
   private progress: number
+  /** Nothing more is read. */
   private paused = false
+  /** Since when nothing is read because too many transactions of the client wait. */
+  private crowdedSince: number | undefined
   /** Messages that came before they could be held back. */
-  private held: Json[] = []
+  private held: Message[] = []
   private ended = false
   /** ovsdb-server(7), 4.1.18. */
   changeAware = false
@@ -68,8 +76,9 @@ export class Session implements LockHolder {
     this.output.onTaken = () => {
       this.progress = clock.monotonic()
     }
+    this.monitors = new SessionMonitors(this.output, clock, server.dumps, this.remembered)
     this.output.onTooLong = () => this.drop(TOO_LONG)
-    this.reader = new MessageReader((json) => this.message(json), server.limits)
+    this.reader = new MessageReader((json, bytes) => this.message({ json, bytes }), server.limits)
     const session = this
     this.requester = {
       owns: (lock) => server.locks.owner(lock) === session,
@@ -146,8 +155,8 @@ export class Session implements LockHolder {
     if (this.ended) return
     this.ended = true
     this.timer?.cancel()
-    for (const { withdraw } of this.pending.values()) withdraw()
     this.pending.clear()
+    this.crowdedSince = undefined
     this.monitors.clear()
     this.held = []
     this.reader.close()
@@ -173,6 +182,10 @@ export class Session implements LockHolder {
       this.drop('client reads nothing of what is queued for it')
       return
     }
+    if (this.crowdedSince !== undefined && now - this.crowdedSince > STALLED) {
+      this.drop(`${this.pending.size} transactions of it wait, and it sends more`)
+      return
+    }
     const silence = now - this.heard
     // While we do not read it, a client can not be heard.
     if (probe && !this.paused) {
@@ -196,17 +209,45 @@ export class Session implements LockHolder {
 
   // ----- messages
 
-  private message(json: Json): void {
+  private message(message: Message): void {
     if (this.ended) return
     if (this.paused) {
-      this.held.push(json)
+      this.held.push(message)
       return
     }
-    this.guard(() => this.answer(json))
-    if (this.output.backlog > BACKLOG && !this.ended) {
-      this.paused = true
-      this.stream.pause()
+    if (this.pending.crowded && isTransact(message.json)) {
+      this.crowdedSince = this.server.clock.monotonic()
+      this.held.push(message)
+      this.pause()
+      return
     }
+    this.guard(() => this.answer(message))
+    if (this.output.backlog > BACKLOG && !this.ended) this.pause()
+  }
+
+  private pause(): void {
+    this.paused = true
+    this.stream.pause()
+  }
+
+  /** Reads on, when there is room again. */
+  private readOn(): void {
+    if (this.ended || !this.paused || this.output.backlog >= BACKLOG) return
+    if (this.crowdedSince !== undefined && this.pending.crowded) return
+    this.paused = false
+    this.crowdedSince = undefined
+    this.heard = this.server.clock.monotonic()
+    const { held } = this
+    this.held = []
+    for (const message of held) this.message(message)
+    if (!this.paused) this.stream.resume()
+  }
+
+  /** A transaction that waited is answered, or goes on another way. */
+  private waited(key: string): void {
+    this.pending.delete(key)
+    // Not from within the transaction's end.
+    if (this.crowdedSince !== undefined && !this.pending.crowded) this.server.clock.after(0, () => this.readOn())
   }
 
   /** What has no room in a string ends the connection of whoever would get it, and nothing else. */
@@ -219,7 +260,7 @@ export class Session implements LockHolder {
     }
   }
 
-  private answer(json: Json): void {
+  private answer({ json, bytes }: Message): void {
     const read = readMessage(json)
     if (!read.ok) {
       this.server.log
@@ -230,7 +271,7 @@ export class Session implements LockHolder {
     }
     if (this.messages.enabled) this.messages.received(json)
     const message = read.value
-    if (message.kind === 'request') this.request(message.method, message.params, message.id)
+    if (message.kind === 'request') this.request(message.method, message.params, message.id, bytes)
     else if (message.kind === 'notification') this.notification(message.method, message.params)
     else if (message.kind === 'error' || message.id !== 'echo') {
       this.server.log.child('ovsdb_jsonrpc_server').warn(`${this.name}: received unexpected ${message.kind} message`, {
@@ -246,13 +287,13 @@ export class Session implements LockHolder {
     const key = printJson(params[0] as Json, true)
     const pending = this.pending.get(key)
     if (!pending?.withdraw()) return
-    this.pending.delete(key)
+    this.waited(key)
     this.replyError(pending.id, '"canceled"')
   }
 
-  private request(method: string, params: readonly Json[], id: Json): void {
+  private request(method: string, params: readonly Json[], id: Json, bytes: number): void {
     try {
-      this.serve(method, params, id)
+      this.serve(method, params, id, bytes)
     } catch (e) {
       if (!(e instanceof Failure)) throw e
       this.replyError(id, writeError(e.error))
@@ -264,20 +305,7 @@ export class Session implements LockHolder {
   }
 
   private replyPieces(id: Json, pieces: Iterable<string>): void {
-    if (!this.ended) this.sendPieces(`{"id":${printJson(id)},"result":`, pieces, ',"error":null}')
-  }
-
-  /**
-   * One message out of pieces, which may be too long for one string and are made as they are read;
-   * nothing when there is no piece, or all are empty. What they are made of must not change.
-   */
-  private sendPieces(head: string, pieces: Iterable<string>, tail: string): void {
-    const rest = pieces[Symbol.iterator]()
-    const first = rest.next()
-    if (first.done) return
-    const second = first.value ? rest.next() : undefined
-    if (second?.done) this.output.text(`${head}${first.value}${tail}`)
-    else this.output.produce(producer(enclosed(head, [first.value, second?.value ?? ''], rest, tail)))
+    if (!this.ended) this.output.pieces(`{"id":${printJson(id)},"result":`, pieces, ',"error":null}')
   }
 
   private replyError(id: Json, error: string): void {
@@ -288,22 +316,23 @@ export class Session implements LockHolder {
     this.output.text(`{"id":null,"method":"${method}","params":[${printString(lock)}]}`)
   }
 
-  private serve(method: string, params: readonly Json[], id: Json): void {
+  private serve(method: string, params: readonly Json[], id: Json, bytes: number): void {
     switch (method) {
       case 'transact':
-        this.transact(params, id)
+        this.transact(params, id, bytes)
         return
       case 'monitor':
-        this.monitor(params, id, 1)
+        this.monitor(method, params, id, 1)
         return
       case 'monitor_cond':
-        this.monitor(params, id, 2)
+        this.monitor(method, params, id, 2)
         return
       case 'monitor_cond_since':
-        this.monitor(params, id, 3)
+        this.monitor(method, params, id, 3)
         return
       case 'monitor_cond_change':
-        this.conditionChange(params, id)
+        this.monitors.change(params, bytes)
+        this.reply(id, '{}')
         return
       case 'monitor_cancel':
         this.cancelMonitor(params, id)
@@ -363,14 +392,14 @@ export class Session implements LockHolder {
     return database
   }
 
-  private transact(params: readonly Json[], id: Json): void {
+  private transact(params: readonly Json[], id: Json, bytes: number): void {
     const database = this.database('transact', params)
     const key = printJson(id, true)
-    if (this.pending.has(key)) fail('syntax error', 'duplicate request ID')
+    if (this.pending.get(key)) fail('syntax error', 'duplicate request ID')
     const relay = this.server.forwarder(database.name)
     const operations = params.slice(1)
     if (relay && !this.options.readOnly && changesAnything(operations)) {
-      this.forward(relay, database, params, id)
+      this.forward(relay, database, params, id, bytes)
       return
     }
     let answered = false
@@ -379,33 +408,33 @@ export class Session implements LockHolder {
       this.requester,
       (result) => {
         answered = true
-        this.pending.delete(key)
+        this.waited(key)
         this.guard(() => {
           // The changes come first (ovsdb-server(7), 4.1.5).
-          if (result.delta) this.flush()
+          if (result.delta) this.monitors.flush()
           if (result.error === CANCELED) this.replyError(id, '"canceled"')
           else this.replyPieces(id, resultPieces(database.schema, operations, result.results, result.error))
         })
       },
     )
-    if (!answered) this.pending.set(key, { id, database, withdraw })
+    if (!answered) this.pending.add(key, { id, bytes, withdraw })
   }
 
   /** Has the source of a relay run a transaction, if it is one that the client's role allows. */
-  private forward(relay: Forwarder, database: Database, params: readonly Json[], id: Json): void {
+  private forward(relay: Forwarder, database: Database, params: readonly Json[], id: Json, bytes: number): void {
     const key = printJson(id, true)
     let answered = false
     const answer = (reply: ForwardReply) => {
       answered = true
-      this.pending.delete(key)
+      this.waited(key)
       // The changes came first, and go first (ovsdb-server(7), 4.1.5).
-      this.flush()
+      this.monitors.flush()
       if ('error' in reply) this.replyError(id, reply.error)
       else this.reply(id, reply.result)
     }
     const send = () => {
       const withdraw = relay(params, answer)
-      if (!answered) this.pending.set(key, { id, database, withdraw })
+      if (!answered) this.pending.add(key, { id, bytes, withdraw })
     }
     if (!this.options.role) {
       send()
@@ -417,7 +446,7 @@ export class Session implements LockHolder {
       new WireOperations(database.schema, rehearsal, this.server.random),
       this.requester,
       ({ results, error }) => {
-        this.pending.delete(key)
+        this.waited(key)
         this.guard(() => {
           if (error === CANCELED) this.replyError(id, '"canceled"')
           else if (error?.error === 'aborted') send()
@@ -426,121 +455,31 @@ export class Session implements LockHolder {
         answered = true
       },
     )
-    if (!answered) this.pending.set(key, { id, database, withdraw })
+    if (!answered) this.pending.add(key, { id, bytes, withdraw })
   }
 
   // ----- monitors
 
-  private monitor(params: readonly Json[], id: Json, version: MonitorVersion): void {
-    const method = version === 1 ? 'monitor' : version === 2 ? 'monitor_cond' : 'monitor_cond_since'
-    const database = this.database(method, params)
-    const count = version === 3 ? 4 : 3
-    if (params.length < count) syntaxError(params, 'invalid parameters')
-    const name = params[1] as Json
-    const key = printJson(name, true)
-    if (this.monitors.has(key)) syntaxError(name, 'duplicate monitor ID')
-    const requests = readRequests(database.schema, params[2], version)
-    const last = version === 3 ? readTransactionId(params[3]) : undefined
-    const monitor = new Monitor(database, requests, version)
-    this.monitors.set(key, monitor)
-    if (last !== undefined) {
-      const since = monitor.since(last)
-      if (since !== undefined) {
-        const head = `{"id":${printJson(id)},"error":null,"result":[true,"${database.lastId}",`
-        this.sendPieces(head, since, ']}')
-        return
-      }
-    }
-    const head = `{"id":${printJson(id)},"error":null,"result":`
-    const dump = this.server.dumps.of(monitor)
-    if (dump.whole !== undefined) {
-      this.output.text(version === 3 ? `${head}[false,"${database.lastId}",${dump.whole}]}` : `${head}${dump.whole}}`)
-      return
-    }
-    const [before, after] = version === 3 ? [`${head}[false,"${database.lastId}",`, ']}'] : [head, '}']
-    this.output.produce(dump.pieces, before, after)
-  }
-
-  private conditionChange(params: readonly Json[], id: Json): void {
-    if (params.length !== 3) syntaxError(params, 'invalid parameters')
-    const [oldName, newName, requestsJson] = params as readonly [Json, Json, Json]
-    const key = printJson(oldName, true)
-    const monitor = this.monitors.get(key)
-    if (!monitor) syntaxError(oldName, 'unknown monitor session')
-    const nextKey = printJson(newName, true)
-    if (nextKey !== key && this.monitors.has(nextKey)) syntaxError(newName, 'duplicate monitor ID')
-    const requests = readConditionChange(monitor.requests, monitor.database.schema, requestsJson)
-    this.sendPieces(updateHead(key, monitor), monitor.catchUp(), ']}')
-    this.monitors.delete(key)
-    this.monitors.set(nextKey, monitor)
-    this.sendPieces(updateHead(nextKey, monitor), monitor.change(requests), ']}')
-    this.reply(id, '{}')
+  private monitor(method: string, params: readonly Json[], id: Json, version: MonitorVersion): void {
+    this.monitors.begin(this.database(method, params), params, id, version)
   }
 
   private cancelMonitor(params: readonly Json[], id: Json): void {
-    if (params.length !== 1) {
-      this.replyError(id, '"invalid parameters"')
-      return
-    }
-    if (!this.monitors.delete(printJson(params[0] as Json, true))) {
-      this.replyError(id, '"unknown monitor"')
-      return
-    }
-    this.reply(id, '{}')
-    return
+    const [name] = params
+    if (params.length !== 1 || name === undefined) this.replyError(id, '"invalid parameters"')
+    else if (!this.monitors.cancel(name)) this.replyError(id, '"unknown monitor"')
+    else this.reply(id, '{}')
   }
 
   /** Tells of a commit, or notes it while the client is slow. */
   committed(database: Database, delta: Delta, messages: UpdateMessages): void {
-    if (this.monitors.size) this.guard(() => this.tell(database, delta, messages))
-  }
-
-  private tell(database: Database, delta: Delta, messages: UpdateMessages): void {
-    for (const [key, monitor] of this.monitors) {
-      if (monitor.database !== database) continue
-      if (this.output.busy || monitor.behind) {
-        monitor.gather(delta)
-        if (monitor.crowded) this.tidy(monitor.tidy())
-      } else {
-        const message = sharedMessage(key, monitor, delta, messages)
-        if (message instanceof SharedText) this.output.produce(message.reader())
-        else if (message) this.output.bytes(message)
-      }
-    }
-  }
-
-  /** Makes less of what a slow client has missed, in slices. */
-  private tidy(steps: Steps<void>): void {
-    const { clock } = this.server
-    clock.after(0, () => {
-      const until = clock.monotonic() + SLICE
-      while (!this.ended && !steps.next().done) {
-        if (clock.monotonic() < until) continue
-        this.tidy(steps)
-        return
-      }
-    })
-  }
-
-  /** Tells a slow client what it has missed. */
-  private flush(): void {
-    for (const [key, monitor] of this.monitors) {
-      if (!monitor.behind) continue
-      this.sendPieces(updateHead(key, monitor), monitor.catchUp(), ']}')
-    }
+    if (this.monitors.size) this.guard(() => this.monitors.committed(database, delta, messages))
   }
 
   private idle(): void {
     this.progress = this.server.clock.monotonic()
-    this.flush()
-    if (this.paused && this.output.backlog < BACKLOG) {
-      this.paused = false
-      this.heard = this.server.clock.monotonic()
-      const held = this.held
-      this.held = []
-      for (const json of held) this.message(json)
-      if (!this.paused) this.stream.resume()
-    }
+    this.monitors.flush()
+    this.readOn()
   }
 
   /** A database goes, or is replaced by one with another schema. */
@@ -550,11 +489,7 @@ export class Session implements LockHolder {
       this.close(new Error(why))
       return
     }
-    for (const [key, monitor] of [...this.monitors]) {
-      if (monitor.database !== database) continue
-      this.monitors.delete(key)
-      this.output.text(`{"id":null,"method":"monitor_canceled","params":[${key}]}`)
-    }
+    this.monitors.cancelAll(database)
   }
 
   // ----- locks and the rest
@@ -569,6 +504,8 @@ export class Session implements LockHolder {
     const name = this.lockName(method, params)
     const { locks } = this.server
     if (locks.wants(name, this)) syntaxError(params, `must issue "unlock" before new "${method}"`)
+    this.remembered.allow(locks.count(this), name.length)
+    this.remembered.add(name.length)
     if (method === 'steal') locks.steal(name, this)
     const locked = method === 'steal' || locks.lock(name, this)
     this.reply(id, `{"locked":${locked}}`)
@@ -579,6 +516,7 @@ export class Session implements LockHolder {
     const { locks } = this.server
     if (!locks.wants(name, this)) syntaxError(params, 'unlock: "unlock" without "lock" or "steal"')
     locks.unlock(name, this)
+    this.remembered.remove(name.length)
     this.reply(id, '{}')
   }
 
@@ -600,9 +538,8 @@ function changesAnything(operations: readonly Json[]): boolean {
   return operations.some((o) => isObject(o) && CHANGING.has(o['op']))
 }
 
-function readTransactionId(json: Json | undefined): string {
-  if (typeof json !== 'string') syntaxError(json, 'last-txn-id must be string')
-  return parseUuid(json) ?? syntaxError(json, 'last-txn-id must be UUID format.')
+function isTransact(json: Json): boolean {
+  return isObject(json) && json['method'] === 'transact'
 }
 
 function seconds(ms: number): string {

@@ -1,6 +1,7 @@
 import type { Monitor } from '../monitor/index.ts'
 import type { Delta } from '../transaction/index.ts'
 import { SharedText } from './dumps.ts'
+import { enclosed } from './output.ts'
 
 /** An update notification up to its `<table-updates>`. */
 export function updateHead(key: string, monitor: Monitor): string {
@@ -38,22 +39,4 @@ export function sharedMessage(
 /** All who are told of the commit have them: what the last has read can go. */
 export function sealMessages(messages: UpdateMessages): void {
   for (const message of messages.values()) if (message instanceof SharedText) message.seal()
-}
-
-/** A message out of pieces, the first of which have been made; nothing of it when all are empty. */
-export function* enclosed(
-  head: string,
-  first: readonly string[],
-  rest: Iterator<string>,
-  tail: string,
-): Generator<string> {
-  let any = false
-  const next = (piece: string) => {
-    if (any || !piece) return piece
-    any = true
-    return `${head}${piece}`
-  }
-  for (const piece of first) yield next(piece)
-  for (let piece = rest.next(); !piece.done; piece = rest.next()) yield next(piece.value)
-  if (any) yield tail
 }

@@ -421,7 +421,9 @@ export class Database {
       this.retrying = true
       this.clock.after(0, () => {
         this.retrying = false
-        for (const waiting of [...this.waiting]) if (this.waiting.has(waiting)) this.run(waiting)
+        // There may be many of them: they take turns with all that comes meanwhile.
+        for (const waiting of this.waiting) this.queue.add(waiting)
+        this.drain()
       })
     }
   }

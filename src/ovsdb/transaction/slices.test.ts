@@ -117,3 +117,14 @@ test('a wait that had to stand behind a large transaction has waited only since 
   clock.settle()
   expect(log).toEqual(['large ok 3000', 'wait timed out 0'])
 })
+
+test('transactions that wait are tried again in turns, not all at once, after a commit', () => {
+  const { clock, database, log, submit } = setup()
+  for (let i = 0; i < 50; i++) {
+    submit(`wait ${i}`, [{ op: 'wait', table: 'T', where: [['n', '==', i]], columns: ['n'], until: '!=', rows: [] }])
+  }
+  clock.settle()
+  database.transact(many(0, 30))
+  expect(clock.settle()).toBeGreaterThan(20)
+  expect(log).toHaveLength(30)
+})
