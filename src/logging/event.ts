@@ -1,4 +1,5 @@
 import type { Fields, Level } from '../base/log.ts'
+import type { SetLevel } from './overrides.ts'
 
 /** One message, before any layout. */
 export interface LogEvent {
@@ -30,6 +31,8 @@ export interface Appender {
   append(line: string, event: LogEvent): void
   /** Closes and opens again what is open: after a rotation by somebody else. */
   reopen(): void
+  /** Closes what is a file until it is reopened; lines that come meanwhile are lost. */
+  release?(): void
   /** Writes what is waiting, at once: before the program ends. */
   flush(): void
   close(): void
@@ -40,7 +43,11 @@ export interface Backend {
   /** Whether an event of this level would go anywhere: asked before a message is even built. */
   enabled(level: Level, component: string, module: string): boolean
   write(event: LogEvent): void
+  /** Puts a level in the place of what a module, or all, have by the configuration. */
+  setLevel?(module: string | undefined, level: SetLevel): void
   reopen(): void
+  /** Closes files until they are reopened. */
+  release?(): void
   flush(): void
   close(): void
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { type Fields, LEVELS, type Level, type Log } from '../base/log.ts'
 import type { Backend, LogEvent } from './event.ts'
+import type { SetLevel } from './overrides.ts'
 import { RateLimits } from './rate-limit.ts'
 
 /** The logging of one program: hands events to its backends, which may be exchanged while it runs. */
@@ -82,6 +83,23 @@ export class Logging {
   /** Opens the files of all backends again, but of one that has been told already. */
   reopen(told?: Backend): void {
     for (const backend of this.backends) if (backend !== told) backend.reopen()
+  }
+
+  /** Sets the level of a module, or of all, in every backend that has levels by a configuration. */
+  setLevel(module: string | undefined, level: SetLevel): void {
+    for (const backend of this.backends) backend.setLevel?.(module, level)
+    this.changed()
+  }
+
+  /** The least severe level that a module logs at anywhere beside one backend. */
+  levelBeside(told: Backend, module: string): SetLevel {
+    const others = this.backends.filter((b) => b !== told)
+    return LEVELS.findLast((level) => others.some((b) => b.enabled(level, this.component, module))) ?? 'off'
+  }
+
+  /** Closes the files of all backends but one until they are reopened. */
+  release(told: Backend): void {
+    for (const backend of this.backends) if (backend !== told) backend.release?.()
   }
 
   flush(): void {

@@ -309,6 +309,10 @@ export class FileAppender implements Appender {
     file.written += from
   }
 
+  release(): void {
+    this.close()
+  }
+
   close(): void {
     this.closed = true
     this.leave()

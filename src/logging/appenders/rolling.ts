@@ -137,6 +137,10 @@ export class RollingFileAppender implements Appender {
     this.file.reopen()
   }
 
+  release(): void {
+    this.file.close()
+  }
+
   flush(): void {
     this.file.flush()
   }

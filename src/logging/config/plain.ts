@@ -4,6 +4,7 @@ import { RollingFileAppender, rollBySize } from '../appenders/rolling.ts'
 import { SYSLOG_SEVERITY, SyslogAppender } from '../appenders/syslog.ts'
 import type { LoggingContext } from '../context.ts'
 import type { Appender, Backend, Layout, LogEvent } from '../event.ts'
+import { LevelOverrides, type SetLevel } from '../overrides.ts'
 import { DEFAULT_PATTERNS } from '../vlog/backend.ts'
 import { patternLayout } from '../vlog/pattern.ts'
 import type { PlainParameters } from './parameters.ts'
@@ -24,6 +25,7 @@ export function jsonLayout(event: LogEvent): string {
 export class PlainBackend implements Backend {
   private readonly outputs: { readonly appender: Appender; readonly layout: Layout }[] = []
   private readonly depth: number
+  private readonly overrides = new LevelOverrides()
 
   constructor(
     private readonly parameters: PlainParameters,
@@ -53,9 +55,14 @@ export class PlainBackend implements Backend {
   }
 
   enabled(level: Level, _component: string, module: string): boolean {
-    if (LEVELS.indexOf(level) > this.depth || !this.outputs.length) return false
+    const on = this.overrides.admits(level, module) ?? LEVELS.indexOf(level) <= this.depth
+    if (!on || !this.outputs.length) return false
     const { categories } = this.parameters
     return categories.size === 0 || categories.has(module.toLowerCase().replaceAll('-', '_'))
+  }
+
+  setLevel(module: string | undefined, level: SetLevel): void {
+    this.overrides.set(module, level)
   }
 
   write(event: LogEvent): void {
@@ -65,6 +72,10 @@ export class PlainBackend implements Backend {
 
   reopen(): void {
     for (const o of this.outputs) o.appender.reopen()
+  }
+
+  release(): void {
+    for (const o of this.outputs) o.appender.release?.()
   }
 
   flush(): void {

@@ -5,6 +5,7 @@ import { RollingFileAppender } from '../appenders/rolling.ts'
 import { MessageSocket } from '../appenders/socket.ts'
 import type { LoggingContext } from '../context.ts'
 import { type Appender, type Backend, type LogEvent, loggerName } from '../event.ts'
+import { LevelOverrides, type SetLevel } from '../overrides.ts'
 import type { AppenderConfig, Log4cplusConfig, LoggerConfig } from './config.ts'
 import { passes } from './filter.ts'
 import type { FileSettings } from './kinds.ts'
@@ -32,6 +33,7 @@ export class Log4cplusBackend implements Backend {
   private readonly outputs = new Map<string, Output>()
   private readonly loggers = new Map<string, LoggerConfig>()
   private readonly paths = new Map<string, Path>()
+  private readonly overrides = new LevelOverrides()
 
   constructor(
     private readonly config: Log4cplusConfig,
@@ -45,13 +47,18 @@ export class Log4cplusBackend implements Backend {
   enabled(level: Level, component: string, module: string): boolean {
     const path = this.path(loggerName({ component, module }))
     const number = levelNumber(level)
-    return number >= path.level && path.outputs.some((o) => number >= o.config.threshold)
+    const on = this.overrides.admits(level, module) ?? number >= path.level
+    return on && path.outputs.some((o) => number >= o.config.threshold)
   }
 
   write(event: LogEvent): void {
     const path = this.path(loggerName(event))
-    if (levelNumber(event.level) < path.level) return
+    if (!(this.overrides.admits(event.level, event.module) ?? levelNumber(event.level) >= path.level)) return
     for (const o of path.outputs) put(o.config, o.appender, event)
+  }
+
+  setLevel(module: string | undefined, level: SetLevel): void {
+    this.overrides.set(module, level)
   }
 
   private path(name: string): Path {
@@ -82,6 +89,10 @@ export class Log4cplusBackend implements Backend {
 
   reopen(): void {
     for (const o of this.outputs.values()) o.appender.reopen()
+  }
+
+  release(): void {
+    for (const o of this.outputs.values()) o.appender.release?.()
   }
 
   flush(): void {

@@ -126,6 +126,10 @@ export class HistoryAppender implements Appender {
     this.file.reopen()
   }
 
+  release(): void {
+    this.file.close()
+  }
+
   flush(): void {
     this.file.flush()
   }

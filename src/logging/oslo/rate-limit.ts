@@ -1,5 +1,6 @@
 import type { Level } from '../../base/log.ts'
 import type { Backend, LogEvent } from '../event.ts'
+import type { SetLevel } from '../overrides.ts'
 import { levelNumber } from '../python/formatter.ts'
 import type { RateLimitOptions } from './options.ts'
 
@@ -44,6 +45,14 @@ export class RateLimited implements Backend {
       ...{ time: event.time, serial: event.serial, elapsed: event.elapsed, level: 'err', fields: undefined },
       ...{ component: 'root', module: '', message: `Logging rate limit: drop after ${burst} records/${interval} sec` },
     }
+  }
+
+  setLevel(module: string | undefined, level: SetLevel): void {
+    this.inner.setLevel?.(module, level)
+  }
+
+  release(): void {
+    this.inner.release?.()
   }
 
   reopen(): void {

@@ -1,12 +1,14 @@
 import type { Level } from '../../base/log.ts'
 import { errorText } from '../../io/errors.ts'
 import { type Backend, type LogEvent, loggerName } from '../event.ts'
+import { LevelOverrides, type SetLevel } from '../overrides.ts'
 import type { BaseLogger } from './base-logger.ts'
 
 /** A logger of one's own behind a wall: whatever it throws is said once and counted. */
 export class OwnBackend implements Backend {
   private lost = 0
   private said = false
+  private readonly overrides = new LevelOverrides()
 
   constructor(
     private readonly name: string,
@@ -15,12 +17,18 @@ export class OwnBackend implements Backend {
   ) {}
 
   enabled(level: Level, component: string, module: string): boolean {
+    const set = this.overrides.admits(level, module)
+    if (set !== undefined) return set
     try {
       return Boolean(this.logger.enabled(level, loggerName({ component, module })))
     } catch (e) {
       this.trouble('enabled', e)
       return false
     }
+  }
+
+  setLevel(module: string | undefined, level: SetLevel): void {
+    this.overrides.set(module, level)
   }
 
   write(event: LogEvent): void {

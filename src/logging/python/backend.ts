@@ -6,6 +6,7 @@ import { MessageSocket } from '../appenders/socket.ts'
 import { SYSLOG_SEVERITY } from '../appenders/syslog.ts'
 import type { LoggingContext } from '../context.ts'
 import { type Appender, type Backend, type LogEvent, loggerName } from '../event.ts'
+import { LevelOverrides, type SetLevel } from '../overrides.ts'
 import type { HandlerConfig, LoggerConfig, PythonConfig } from './config.ts'
 import { levelNumber } from './formatter.ts'
 import { pythonSchedule } from './schedule.ts'
@@ -15,6 +16,7 @@ interface Handler {
   readonly level: number
   handle(event: LogEvent): void
   reopen(): void
+  release?(): void
   flush(): void
   close(): void
 }
@@ -30,6 +32,7 @@ export class PythonBackend implements Backend {
   private readonly handlers = new Map<string, Handler>()
   private readonly loggers = new Map<string, LoggerConfig>()
   private readonly paths = new Map<string, Path>()
+  private readonly overrides = new LevelOverrides()
   /** Where no handler is found on the way up, warnings are not lost: they go to standard error, bare. */
   private readonly lastResort: Handler
 
@@ -53,14 +56,19 @@ export class PythonBackend implements Backend {
   enabled(level: Level, component: string, module: string): boolean {
     const path = this.path(loggerName({ component, module }))
     const number = levelNumber(level)
-    return number >= path.level && path.handlers.some((h) => number >= h.level)
+    const on = this.overrides.admits(level, module) ?? number >= path.level
+    return on && path.handlers.some((h) => number >= h.level)
   }
 
   write(event: LogEvent): void {
     const path = this.path(loggerName(event))
     const number = levelNumber(event.level)
-    if (number < path.level) return
+    if (!(this.overrides.admits(event.level, event.module) ?? number >= path.level)) return
     for (const h of path.handlers) if (number >= h.level) h.handle(event)
+  }
+
+  setLevel(module: string | undefined, level: SetLevel): void {
+    this.overrides.set(module, level)
   }
 
   private path(name: string): Path {
@@ -92,6 +100,10 @@ export class PythonBackend implements Backend {
 
   reopen(): void {
     for (const h of this.handlers.values()) h.reopen()
+  }
+
+  release(): void {
+    for (const h of this.handlers.values()) h.release?.()
   }
 
   flush(): void {
@@ -128,6 +140,10 @@ class Plain implements Handler {
 
   reopen(): void {
     this.appender.reopen()
+  }
+
+  release(): void {
+    this.appender.release?.()
   }
 
   flush(): void {

@@ -1,7 +1,7 @@
 import type { Level } from '../../base/log.ts'
 import { err, ok, type Result } from '../../base/result.ts'
 import type { Appender, Backend, Layout, LogEvent } from '../event.ts'
-import { DESTINATIONS, type Destination, parseSpec, type VlogLevel } from './levels.ts'
+import { DESTINATIONS, type Destination, parseSpec, type VlogLevel, type VlogSpec } from './levels.ts'
 import { patternLayout } from './pattern.ts'
 
 export const DEFAULT_PATTERNS: Readonly<Record<Destination, string>> = {
@@ -86,7 +86,7 @@ export class VlogBackend implements Backend {
   }
 
   /** Carries out one specification of `-v` or `vlog/set`; on an error nothing changes. */
-  set(spec: string): Result<void> {
+  set(spec: string): Result<VlogSpec> {
     const parsed = parseSpec(spec, (name) => this.findModule(name))
     if (!parsed.ok) return err(parsed.error)
     const s = parsed.value
@@ -104,14 +104,18 @@ export class VlogBackend implements Backend {
         for (const d of s.destination ? [s.destination] : DESTINATIONS) this.defaults[d] = s.level
     }
     this.onChange?.()
-    return ok(undefined)
+    return ok(s)
   }
 
-  /** `vlog/list`. */
-  list(): string {
+  /** `vlog/list`; `beside` is the level at which a module logs to files that are not ours. */
+  list(beside: (module: string) => VlogLevel = () => 'off'): string {
     const lines = ['                 console    syslog    file', '                 -------    ------    ------']
     for (const module of [...this.levels.keys()].filter(Boolean).sort()) {
-      const l = this.module(module)
+      const own = this.module(module)
+      const other = beside(module)
+      // Where there are other files, ours counts only when it is there.
+      const file = other === 'off' || (this.appenders.file && DEPTH[own.file] > DEPTH[other]) ? own.file : other
+      const l = { ...own, file }
       const cell = (d: Destination) => ` ${l[d].toUpperCase().padStart(4)}      `
       lines.push(`${module.padEnd(16)} ${cell('console')}${cell('syslog')}${` ${l.file.toUpperCase().padStart(4)}`}`)
     }

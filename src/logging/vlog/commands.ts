@@ -17,11 +17,15 @@ export function vlogCommands(vlog: VlogBackend, logging: Logging): ControlComman
   return [
     command('vlog/close', '', [0, 0], () => {
       vlog.closeFile()
+      logging.release(vlog)
       return ''
     }),
     rate('vlog/disable-rate-limit', false),
     rate('vlog/enable-rate-limit', true),
-    command('vlog/list', '', [0, 0], () => vlog.list()),
+    command('vlog/list', '', [0, 0], () => {
+      const beside = logging.logsBeside(vlog)
+      return vlog.list(beside ? (module) => logging.levelBeside(vlog, module) : undefined)
+    }),
     command('vlog/list-pattern', '', [0, 0], () => vlog.listPattern()),
     command('vlog/reopen', '', [0, 0], () => {
       if (!vlog.logFile && !logging.logsBeside(vlog)) return new Error('Logging to file not configured')
@@ -33,6 +37,9 @@ export function vlogCommands(vlog: VlogBackend, logging: Logging): ControlComman
       for (const spec of specs.length ? specs : ['']) {
         const r = vlog.set(spec)
         if (!r.ok) return new Error(r.error)
+        const s = r.value
+        // What a configuration file names is a file to who sets levels, whatever it is.
+        if (s.kind === 'levels' && (s.destination ?? 'file') === 'file') logging.setLevel(s.module, s.level)
       }
       return ''
     }),
