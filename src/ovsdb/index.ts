@@ -15,6 +15,8 @@ export { localReplica } from './client/local.ts'
 export type { Condition, Mutation, Operation, OperationResult } from './client/operation.ts'
 export { RemoteReplica } from './client/remote.ts'
 export {
+  type ColumnName,
+  type ConditionOn,
   describeTransactError,
   type IdOf,
   type LockHandle,

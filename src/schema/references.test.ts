@@ -1,5 +1,5 @@
 import { expectTypeOf, it } from 'vitest'
-import type { Draft, IdOf, RowId } from './library.ts'
+import type { AnyRows, Draft, IdOf, OvsdbConnection, RowId, TableRequests } from './library.ts'
 import type { LogicalSwitch, LogicalSwitchPort, Northbound } from './northbound.ts'
 
 // Looked at by the compiler: `npm run check` fails where a line that must be an error is none.
@@ -30,4 +30,32 @@ it('does not let a uuid of one table into another', () => {
     tx.setKey('Logical_Switch', sw, 'other_config', 'subnet', '10.0.0.0/24')
   }
   expectTypeOf(edits).toBeFunction()
+})
+
+it('knows the tables, the columns and their values that are asked for', () => {
+  const asked = (requests: TableRequests<Northbound>) => requests
+  asked({ Logical_Switch: { columns: ['name', 'ports'], where: [['name', '==', 'public']], required: ['name'] } })
+  asked({ Logical_Switch_Port: { where: [true, ['tag', '==', 5], ['tag', '==', undefined], ['_uuid', '==', 'x']] } })
+  asked({ Logical_Switch: { where: [['other_config', 'includes', new Map([['subnet', '10.0.0.0/24']])]] } })
+  // @ts-expect-error there is no such table
+  asked({ Logical_Swich: true })
+  // @ts-expect-error there is no such column
+  asked({ Logical_Switch: { columns: ['nmae'] } })
+  // @ts-expect-error there is no such column
+  asked({ Logical_Switch: { required: ['nmae'] } })
+  // @ts-expect-error there is no such column
+  asked({ Logical_Switch: { where: [['nmae', '==', 'public']] } })
+  // @ts-expect-error a name is a text
+  asked({ Logical_Switch: { where: [['name', '==', 5]] } })
+  // @ts-expect-error there is no such function
+  asked({ Logical_Switch: { where: [['name', '=', 'public']] } })
+  const later = (nb: OvsdbConnection<Northbound>): void => {
+    nb.setCondition('Logical_Switch', [['name', '==', 'public']])
+    // @ts-expect-error there is no such column
+    nb.setCondition('Logical_Switch', [['nmae', '==', 'public']])
+  }
+  expectTypeOf(later).toBeFunction()
+  // of a schema that is known only at run time any name will do
+  const any: TableRequests<AnyRows> = { Whatever: { columns: ['x'], where: [['x', '==', 1]] } }
+  expectTypeOf(any).toBeObject()
 })

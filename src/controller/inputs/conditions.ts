@@ -1,6 +1,6 @@
 import type { Condition } from '../../ovsdb/client/operation.ts'
-import type { Replica, TableCondition, TableName, TableRequests } from '../../ovsdb/client/replica.ts'
-import type { Southbound } from '../../schema/southbound.ts'
+import type { ConditionOn, Replica, TableCondition, TableName, TableRequests } from '../../ovsdb/client/replica.ts'
+import type { PortBinding, Southbound } from '../../schema/southbound.ts'
 
 /** Tables of which a chassis needs only the rows of what is local to it. */
 type Conditional =
@@ -20,12 +20,12 @@ type Conditional =
   | 'Chassis_Template_Var'
 
 /** Ports that lead on, or that an HA group may bring here: wanted wherever they are. */
-const ALWAYS_PORTS: readonly Condition[] = [
+const ALWAYS_PORTS: readonly ConditionOn<PortBinding>[] = [
   ['type', '==', 'patch'],
   ['type', '==', 'external'],
   ['type', '==', 'chassisredirect'],
 ]
-const ALL_GATEWAYS: readonly Condition[] = [
+const ALL_GATEWAYS: readonly ConditionOn<PortBinding>[] = [
   ['type', '==', 'l3gateway'],
   ['type', '==', 'l2gateway'],
 ]

@@ -34,7 +34,8 @@ export abstract class BaseReplica<T> implements Replica<T> {
     this.changes = new Listeners(clock)
     this.syncs = new Listeners(clock)
     this.states = new Listeners(clock)
-    for (const [name, request] of Object.entries<TableRequest | true | undefined>(requests ?? {})) {
+    const asked = Object.entries(requests ?? {}) as [string, TableRequest | true | undefined][]
+    for (const [name, request] of asked) {
       if (request !== undefined) this.requests.set(name, request === true ? {} : request)
     }
     if (!requests) for (const name of schema.tables.keys()) this.requests.set(name, {})

@@ -5,7 +5,15 @@ import type { Draft } from './draft.ts'
 import { type EditOptions, Edits } from './edits.ts'
 import { TransactFailure } from './failure.ts'
 import type { Operation, OperationResult } from './operation.ts'
-import type { LockHandle, Replica, ReplicaChange, ReplicaState, TableName, TableReplica } from './replica.ts'
+import type {
+  LockHandle,
+  Replica,
+  ReplicaChange,
+  ReplicaState,
+  TableCondition,
+  TableName,
+  TableReplica,
+} from './replica.ts'
 
 /**
  * A connection to a database: its tables, kept up to date, and transactions on it. Made by `connect`;
@@ -29,6 +37,16 @@ export class OvsdbConnection<T> {
   /** The rows of a table, as they are now; they are immutable, a change is another object. */
   table<N extends TableName<T>>(name: N): TableReplica<T[N]> {
     return this.replica.table(name)
+  }
+
+  /** Asks for other rows of a table from now on: all, none, or those for which one of the conditions holds. */
+  setCondition<N extends TableName<T>>(table: N, condition: TableCondition<T[N]>): void {
+    this.replica.setCondition(table, condition as TableCondition)
+  }
+
+  /** Whether the server has not yet answered a condition that was set: the rows may still be those of the last. */
+  get conditionsPending(): boolean {
+    return this.replica.conditionsPending
   }
 
   /** Calls `listener` once for each update, after the tables have changed. Returns how to stop it. */

@@ -1,6 +1,6 @@
 import { printJson } from '../../jsonrpc/json.ts'
 import type { ColumnType, DatabaseSchema, Datum, OvsdbError, Row, TableSchema } from '../schema/index.ts'
-import type { Condition, Operation, OperationResult } from './operation.ts'
+import type { Condition, ConditionFunction, Operation, OperationResult } from './operation.ts'
 
 /**
  * A schema that knows the types of its tables' rows: `T` maps a table's name to its row type.
@@ -129,23 +129,31 @@ export interface LockHandle {
   release(): void
 }
 
+/** The name of a column of rows of type `R`; any text, where the columns are known only at run time. */
+export type ColumnName<R> = string extends keyof R ? string : Exclude<keyof R & string, '_uuid'>
+
+/** A clause on rows of type `R`: a column, how to compare, and a value of the column's type. */
+export type ConditionOn<R> = string extends keyof R
+  ? Condition
+  : boolean | { [C in keyof R & string]: readonly [column: C, fn: ConditionFunction, value: R[C]] }[keyof R & string]
+
 /** All rows, none, or those that satisfy one of the clauses. */
-export type TableCondition = boolean | readonly Condition[]
+export type TableCondition<R = Row> = boolean | readonly ConditionOn<R>[]
 
 /** Which part of a table is wanted. */
-export interface TableRequest {
+export interface TableRequest<R = Row> {
   /** All, unless given. Columns not asked for have their default value, or their real one where that costs nothing. */
-  readonly columns?: readonly string[]
-  readonly where?: TableCondition
+  readonly columns?: readonly ColumnName<R>[]
+  readonly where?: TableCondition<R>
   /**
    * Columns that the program can not do without: a server whose schema lacks one is refused. All others
    * of an older server have their default value.
    */
-  readonly required?: readonly string[]
+  readonly required?: readonly ColumnName<R>[]
 }
 
 /** Which tables of `T` are wanted, and what of them; all of all, unless given. */
-export type TableRequests<T> = { readonly [N in TableName<T>]?: TableRequest | true }
+export type TableRequests<T> = { readonly [N in TableName<T>]?: TableRequest<T[N]> | true }
 
 /**
  * A copy of a database (or of the part that was asked for) that follows the original. Listeners are
