@@ -26,12 +26,12 @@ export function readActive(method: string): Result<Endpoint> {
     return Buffer.byteLength(path) > MAX_PATH ? tooLong(path) : ok({ kind, path })
   }
   const named = rest.split(':').filter((word) => word).length > 1
-  if (!named) toolLog('stream', 'WARN', 'The default OVSDB port number has changed from 6632 to 6640')
+  if (!named) toolLog('stream', 'warn', 'The default OVSDB port number has changed from 6632 to 6640')
   const address = named ? rest : `${rest}:${DEFAULT_PORT}`
   const [, v6, host, port] = /^(?:\[([^\]]*)\]|([^:]*)):([^:]+)$/.exec(address) ?? []
   const failed = (why?: string): Result<Endpoint> => {
-    if (why !== undefined) toolLog('socket_util', 'ERR', `${address}: ${why}`)
-    toolLog(`stream_${kind}`, 'ERR', `${kind}:${address}: connect: ${NOT_SUPPORTED}`)
+    if (why !== undefined) toolLog('socket_util', 'err', `${address}: ${why}`)
+    toolLog(`stream_${kind}`, 'err', `${kind}:${address}: connect: ${NOT_SUPPORTED}`)
     return err(NOT_SUPPORTED)
   }
   if (port === undefined) return failed('port must be specified')
@@ -50,7 +50,7 @@ export function readPassive(method: string): Result<Endpoint> {
   }
   const [, port = '', v6, host] = /^([^:]*)(?::(?:\[([^\]]*)\]?|(.*)))?$/.exec(rest) ?? []
   if (port !== '' && !isPort(port)) {
-    toolLog('socket_util', 'ERR', `${rest}: bad port number "${port}"`)
+    toolLog('socket_util', 'err', `${rest}: bad port number "${port}"`)
     return err(NOT_SUPPORTED)
   }
   const address = v6 ?? host ?? ''
@@ -64,6 +64,6 @@ export function readPassive(method: string): Result<Endpoint> {
 const isPort = (text: string): boolean => /^\d+$/.test(text) && Number(text) < 65536
 
 function tooLong(path: string): Result<never> {
-  toolLog('socket_util_unix', 'WARN', `Unix socket name ${path} is longer than maximum ${MAX_PATH} bytes`)
+  toolLog('socket_util_unix', 'warn', `Unix socket name ${path} is longer than maximum ${MAX_PATH} bytes`)
   return err('File name too long')
 }

@@ -28,7 +28,7 @@ export function dialer(options: Options): Dial {
       return dial(endpoint, (result) => done(result.ok ? result : refused(endpoint, result.error)))
     const missing = NEEDED.filter(([option]) => !options.has(option) && !options.has(`bootstrap-${option}`))
     if (!missing.length) return dialSsl({ ...endpoint, kind: 'ssl' }, options, done)
-    for (const [, what] of missing) toolLog('stream_ssl', 'ERR', `${what} must be configured to use SSL`)
+    for (const [, what] of missing) toolLog('stream_ssl', 'err', `${what} must be configured to use SSL`)
     done(err('Protocol not available'))
     return () => {}
   }
@@ -42,7 +42,7 @@ function refused(endpoint: Endpoint, error: string): ReturnType<typeof err<strin
   const why = error.startsWith('getaddrinfo') ? NOT_SUPPORTED : error
   const host = endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host
   if (AT_ONCE.includes(why))
-    toolLog(`stream_${endpoint.kind}`, 'ERR', `${endpoint.kind}:${host}:${endpoint.port}: connect: ${why}`)
+    toolLog(`stream_${endpoint.kind}`, 'err', `${endpoint.kind}:${host}:${endpoint.port}: connect: ${why}`)
   return err(why)
 }
 

@@ -1,3 +1,4 @@
+import type { Clock } from '../base/clock.ts'
 import { err, ok, type Result } from '../base/result.ts'
 import type { ByteStream } from '../base/stream.ts'
 import { errorText } from '../io/errors.ts'
@@ -6,9 +7,9 @@ import { type Listener, listen } from '../io/socket.ts'
 import type { TlsKeys } from '../io/tls.ts'
 import { isArray, isObject, type Json } from '../jsonrpc/json.ts'
 import type { Dial } from '../ovsdb/client/remote.ts'
-import { RpcClient } from '../ovsdb/client/rpc.ts'
+import { CLOSED_BY_PEER, RpcClient } from '../ovsdb/client/rpc.ts'
 import { NOT_SUPPORTED, readPassive } from './_connection-method.ts'
-import { toolLog } from './_tool-log.ts'
+import { toolLog, toolModule } from './_tool-log.ts'
 
 export interface ConnectRequest {
   /** `unix:FILE` and the like, or several of them with commas between, or one that waits: `punix:FILE`. */
@@ -28,7 +29,7 @@ export interface ConnectRequest {
  */
 export function connectClient(request: ConnectRequest, done: (result: RpcClient | string) => void): void {
   const remotes = request.server.split(',')
-  const session = (stream: ByteStream) => new RpcClient(stream, request.monotonic)
+  const session = (stream: ByteStream) => new RpcClient(stream, request.monotonic, toolModule('jsonrpc'))
   if (remotes.length > 1) {
     tryEach(request, shuffled(remotes), session, done)
     return
@@ -38,6 +39,57 @@ export function connectClient(request: ConnectRequest, done: (result: RpcClient 
     else if (result.error === NOT_SUPPORTED) awaitServer(request, (stream) => done(session(stream)), done)
     else done(`failed to connect to "${request.server}" (${result.error})`)
   })
+}
+
+/** The longest time between two attempts, in seconds. */
+const MAX_BACKOFF = 8
+
+/** Connects, and again whenever that fails or the connection is lost, as reconnect(3) of the real tools does it. */
+export function connectPatiently(request: ConnectRequest, clock: Clock, connected: (rpc: RpcClient) => void): void {
+  const { server } = request
+  let backoff = 0
+  const say = (text: string) => {
+    if (backoff < MAX_BACKOFF) toolLog('reconnect', 'info', `${server}: ${text}`)
+  }
+  const again = (why: string) => {
+    say(why)
+    const wait = Math.min(MAX_BACKOFF, Math.max(1, backoff * 2))
+    if (wait === MAX_BACKOFF) say('continuing to reconnect in the background but suppressing further logging')
+    else if (wait > 1) say(`waiting ${wait} seconds before reconnect`)
+    backoff = wait
+    clock.after(wait * 1000, attempt)
+  }
+  const attempt = () => {
+    say('connecting...')
+    request.dial(server, (result) => {
+      if (!result.ok) {
+        again(`connection attempt failed (${result.error})`)
+        return
+      }
+      say('connected')
+      const rpc = new RpcClient(result.value, request.monotonic, toolModule('jsonrpc'))
+      rpc.onEnd = (reason) =>
+        again(reason === CLOSED_BY_PEER ? reason : `connection dropped (${lossReason(server, reason)})`)
+      connected(rpc)
+    })
+  }
+  attempt()
+}
+
+/** Why a connection is gone, in the words of the real client; what made no sense is logged. */
+export function lossReason(server: string, reason: string): string {
+  if (reason === CLOSED_BY_PEER) return 'End of file'
+  const [, dropped] = /^connection dropped \((.*)\)$/.exec(reason) ?? []
+  if (dropped !== undefined) return dropped
+  const [, wrong] = /^invalid message: (.*)$/s.exec(reason) ?? []
+  toolLog(
+    'jsonrpc',
+    'warn',
+    wrong === undefined
+      ? `${server}: received bad JSON-RPC message: ${reason}`
+      : `${server}: error parsing stream: ${wrong}`,
+  )
+  return 'Protocol error'
 }
 
 /** Waits for a server that connects by itself. */
@@ -66,13 +118,13 @@ function awaitServer(
   }
   const ready = (result: Result<Listener>) => {
     if (!result.ok) {
-      if (endpoint.kind === 'unix') toolLog('stream_unix', 'ERR', `${endpoint.path}: binding failed: ${result.error}`)
-      else toolLog('socket_util', 'ERR', `${server.replace(/^p\w+:/, '')}: bind: ${result.error}`)
+      if (endpoint.kind === 'unix') toolLog('stream_unix', 'err', `${endpoint.path}: binding failed: ${result.error}`)
+      else toolLog('socket_util', 'err', `${server.replace(/^p\w+:/, '')}: bind: ${result.error}`)
       fail(result.error)
     } else if (taken) result.value.close()
     else {
       close = () => result.value.close()
-      toolLog('ovsdb_client', 'INFO', `${server}: waiting for connection...`)
+      toolLog('ovsdb_client', 'info', `${server}: waiting for connection...`)
     }
   }
   if (endpoint.kind !== 'ssl') {
@@ -83,7 +135,7 @@ function awaitServer(
     .then(({ listenTls }) => {
       const tls = {
         keys: () => readable(keys),
-        refused: (peer: string, error: string) => toolLog('stream_ssl', 'WARN', `${peer}: ${error}`),
+        refused: (peer: string, error: string) => toolLog('stream_ssl', 'warn', `${peer}: ${error}`),
       }
       listenTls(endpoint, tls, take, ready)
     })

@@ -274,6 +274,8 @@ interface ClusterLog {
   readonly servers: ReadonlyMap<string, string>
   /** Terms by leader. */
   readonly leaders: ReadonlyMap<number, string>
+  /** Nothing behind the header. */
+  readonly empty: boolean
   /** What each committed entry is: its term and id. */
   readonly committed: ReadonlyMap<number, string>
 }
@@ -283,12 +285,14 @@ function readClusterLog(path: string, print: (text: string) => void): Result<Clu
   let servers: ReadonlyMap<string, string> = new Map()
   let last = 0
   let committed = 0
+  let records = 0
   let wrong: string | undefined
   const leaders = new Map<number, string>()
   const entries = new Map<number, string>()
   const read = eachRecord(
     path,
     ({ json }, n) => {
+      records++
       if (n === 0) {
         header = readClusterHeader(json)
         servers = header.snapshot?.servers ?? servers
@@ -322,7 +326,7 @@ function readClusterLog(path: string, print: (text: string) => void): Result<Clu
     return err(`${path}: server ${short(serverId)} not found in server list`)
   }
   const kept = new Map([...entries].filter(([index]) => index <= committed))
-  return ok({ path, header, servers, leaders, committed: kept })
+  return ok({ path, header, servers, leaders, empty: records < 2, committed: kept })
 }
 
 /** Compares the files of a cluster's servers (ovsdb-tool(1), check-cluster). What is odd but no fault is printed. */
@@ -342,7 +346,7 @@ export function checkCluster(paths: readonly string[], print: (text: string) => 
     logs.push(log.value)
   }
   const [first, ...others] = logs
-  if (!first) return err('all logs are empty')
+  if (!first || logs.every((log) => log.empty)) return err('all logs are empty')
   const seen = new Map<string, ClusterLog>()
   const leaders = new Map<number, ClusterLog>()
   const entries = new Map<number, ClusterLog>()

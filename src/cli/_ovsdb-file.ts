@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { err, ok, type Result } from '../base/result.ts'
+import { readJsonText } from '../ctl/ovsdb-client/json-text.ts'
 import { SystemClock } from '../io/clock.ts'
 import { errorText } from '../io/errors.ts'
 import { systemFiles } from '../io/files.ts'
 import { systemRandom } from '../io/random.ts'
 import type { Json } from '../jsonrpc/json.ts'
-import { JsonError, parseJson } from '../jsonrpc/parser.ts'
 import { type DatabaseSchema, describeError, Failure, readSchema } from '../ovsdb/schema/index.ts'
 import {
   type LogFile,
@@ -41,14 +41,10 @@ function readJsonFile(path: string): Result<Json> {
   try {
     text = readFileSync(path, 'utf8')
   } catch (e) {
-    return err(`error opening "${path}": ${errorText(e)}`)
+    const why = errorText(e)
+    return err(why === 'Is a directory' ? `error reading JSON stream: ${why}` : `error opening "${path}": ${why}`)
   }
-  try {
-    return ok(parseJson(text))
-  } catch (e) {
-    if (!(e instanceof JsonError)) throw e
-    return err(e.message)
-  }
+  return readJsonText(text)
 }
 
 /** Calls `visit` for each record of a database file, the schema first. @param clustered takes those of a cluster, too. */
@@ -83,12 +79,16 @@ function recordsOf(
     }
     return ok(undefined)
   } catch (e) {
-    if (!(e instanceof Failure)) throw e
-    return err(describeError(e.error))
+    if (e instanceof Failure) return err(describeError(e.error))
+    if (isSystemError(e)) return err(`I/O error: ${path}: read error (${errorText(e)})`)
+    throw e
   } finally {
     file.close()
   }
 }
+
+/** What the system refused, and no fault of ours. */
+const isSystemError = (e: unknown): boolean => e instanceof Error && 'syscall' in e
 
 /** A fault of a log as the tools tell it. */
 function problemText({ kind, message }: LogProblem): string {
@@ -106,11 +106,16 @@ export function isClusterFile(path: string): Result<boolean> {
   } catch (e) {
     return err(`I/O error: ${path}: open failed (${errorText(e)})`)
   }
-  const kind = logKind(file)
-  const { size } = file
-  file.close()
-  if (kind) return ok(kind === 'clustered')
-  return err(`ovsdb error: ${path}: ${size ? 'unexpected file format' : 'cannot identify file type'}`)
+  try {
+    const kind = logKind(file)
+    if (kind) return ok(kind === 'clustered')
+    return err(`ovsdb error: ${path}: ${file.size ? 'unexpected file format' : 'cannot identify file type'}`)
+  } catch (e) {
+    if (!isSystemError(e)) throw e
+    return err(`I/O error: ${path}: read error (${errorText(e)})`)
+  } finally {
+    file.close()
+  }
 }
 
 /** The schema in a database file. */

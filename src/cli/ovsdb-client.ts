@@ -1,20 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { CtlError, fatal } from '../ctl/error.ts'
-import { readOptions } from '../ctl/grammar.ts'
-import {
-  checkCommon,
-  DAEMON_OPTIONS,
-  flag,
-  LOG_OPTIONS,
-  maybeValue,
-  SSL_OPTIONS,
-  styleOf,
-  TABLE_OPTIONS,
-  withValue,
-} from '../ctl/options.ts'
+import { checkCommon, styleOf } from '../ctl/options.ts'
 import { CLIENT_COMMANDS, type ClientCommand } from '../ctl/ovsdb-client/commands.ts'
-import { messageOf, type Session } from '../ctl/ovsdb-client/session.ts'
+import { errorOf, messageOf, type Session } from '../ctl/ovsdb-client/session.ts'
 import { TABLE_STYLE, tablePieces } from '../ctl/table.ts'
+import { optionsHelp, parseOptions } from '../daemons/_options.ts'
+import { helpDefaults, logDirectory } from '../daemons/_process-options.ts'
 import { SystemClock } from '../io/clock.ts'
 import { errorText } from '../io/errors.ts'
 import { isArray } from '../jsonrpc/json.ts'
@@ -22,20 +13,13 @@ import type { RpcClient } from '../ovsdb/client/rpc.ts'
 import { Failure } from '../ovsdb/schema/index.ts'
 import { bytesFile, encodeRecord } from '../ovsdb/storage/index.ts'
 import { dialer, readKeys } from './_dial.ts'
-import { type ConnectRequest, connectClient } from './_ovsdb-client-connect.ts'
+import { type ConnectRequest, connectClient, connectPatiently, lossReason } from './_ovsdb-client-connect.ts'
 import type { Background } from './_ovsdb-client-daemon.ts'
+import { CLIENT_OPTIONS, optionMap } from './_ovsdb-client-options.ts'
 import { readDatabase } from './_ovsdb-file.ts'
-import { toolLog } from './_tool-log.ts'
+import { openToolLog, toolLog } from './_tool-log.ts'
 
-const OPTIONS = [
-  ...TABLE_OPTIONS,
-  ...SSL_OPTIONS,
-  ...LOG_OPTIONS,
-  ...[flag('timestamp'), flag('force'), flag('leader-only'), flag('no-leader-only'), withValue('timeout', 't')],
-  ...DAEMON_OPTIONS,
-  ...[flag('help', 'h'), flag('version', 'V'), maybeValue('record'), maybeValue('replay')],
-]
-
+const NAME = 'ovsdb-client'
 const VERSION = 'ovsdb-client (Open vSwitch) 4.0.0'
 
 const clock = new SystemClock()
@@ -60,41 +44,75 @@ function guard(run: () => void): void {
 }
 
 const help = (): string =>
-  `usage: ovsdb-client [OPTIONS] COMMAND [ARG...]\n\nCommands:\n${CLIENT_COMMANDS.map((c) => `  ${c.name} ${c.usage}\n`).join('')}`
+  `ovsdb-client: asks and watches OVSDB servers\nusage: ovsdb-client [OPTIONS] COMMAND [ARG...]\n\nCommands:\n${CLIENT_COMMANDS.map((c) => `  ${c.name} ${c.usage}\n`).join('')}\nThe default SERVER is ${defaultServer()}.\nThe default DATABASE is Open_vSwitch.\n\n${optionsHelp(CLIENT_OPTIONS, helpDefaults(NAME, 'ovs'))}`
+
+const defaultServer = (): string => `unix:${process.env['OVS_RUNDIR'] || '/var/run/openvswitch'}/db.sock`
 
 /** A word that names a server: a connection method. */
 const isServer = (word: string): boolean => /^[a-z]+:/i.test(word)
 
-function main(): void {
+/** All that a command is run with. */
+interface Invocation {
+  readonly command: ClientCommand
+  readonly server: string
+  /** Behind the server. */
+  readonly args: readonly string[]
+  /** The database that the arguments are about, where they say it. */
+  readonly about: string | undefined
+  readonly options: ReadonlyMap<string, string>
+  readonly background?: Background
+}
+
+async function main(): Promise<void> {
   // whoever read the output has seen enough
   process.stdout.on('error', () => process.exit(1))
-  const { globals: options, rest } = readOptions(OPTIONS, process.argv.slice(2))
+  const parsed = parseOptions(process.argv.slice(2), CLIENT_OPTIONS)
+  if (!parsed.ok) fatal(parsed.error)
+  const given = parsed.value
+  const told = given.given.find(({ name }) => name === 'help' || name === 'version')
+  if (told) {
+    process.stdout.write(told.name === 'help' ? help() : `${VERSION}\n`)
+    return
+  }
+  for (const name of ['record', 'replay']) if (given.has(name)) fatal(`--${name} is not supported (docs/DAEMONS.md)`)
+  const options = optionMap(given)
   checkCommon(options)
-  const [name, ...words] = rest
-  if (options.has('version')) process.stdout.write(`${VERSION}\n`)
-  if (options.has('help') || name === 'help') process.stdout.write(help())
-  if (options.has('version') || options.has('help') || name === 'help') return
-  if (name === undefined) fatal('missing command name; use --help for help')
-  const command = CLIENT_COMMANDS.find((c) => c.name === name)
-  if (!command) fatal(`unknown command '${name}'; use --help for help`)
-  const least = command.args[0] + (command.database === 'named' ? 1 : 0)
-  const given = words.length > least && isServer(words[0] ?? '')
-  const server = given ? (words[0] as string) : `unix:${process.env['OVS_RUNDIR'] || '/var/run/openvswitch'}/db.sock`
-  const args = given ? words.slice(1) : words
-  const about = prepare(command, args)
+  const detached = given.has('detach')
+  if (!detached) await openToolLog(NAME, given, logDirectory('ovs'))
+  const invocation = readInvocation(given.rest, options)
+  if (!invocation) return
   const timeout = Number(options.get('timeout') ?? 0)
-  if (timeout > 0) clock.after(timeout * 1000, () => process.kill(process.pid, 'SIGALRM'))
-  if (!options.has('detach') || !command.endless) {
-    connect(command, server, args, about, options)
+  if (timeout > 0) {
+    clock.after(timeout * 1000, () => {
+      toolLog('fatal_signal', 'warn', 'terminating with signal 14 (Alarm clock)')
+      process.kill(process.pid, 'SIGALRM')
+    })
+  }
+  if (!detached || !invocation.command.endless) {
+    connect(invocation)
     return
   }
   // what a daemon takes to load is not for those who want to see a table
-  import('./_ovsdb-client-daemon.ts')
-    .then(({ goToBackground }) => goToBackground(process.argv.slice(2), OPTIONS, VERSION))
-    .then(
-      (background) => background && guard(() => connect(command, server, args, about, options, background)),
-      (e: unknown) => leave(1, errorText(e)),
-    )
+  const { goToBackground } = await import('./_ovsdb-client-daemon.ts')
+  const background = await goToBackground(given, VERSION)
+  if (background) connect({ ...invocation, background })
+}
+
+/** The command, the server and what it is to be asked; undefined where there is nothing more to do. */
+function readInvocation(rest: readonly string[], options: ReadonlyMap<string, string>): Invocation | undefined {
+  const [name, ...words] = rest
+  if (name === undefined) fatal('missing command name; use --help for help')
+  if (name === 'help') {
+    process.stdout.write(help())
+    return undefined
+  }
+  const command = CLIENT_COMMANDS.find((c) => c.name === name)
+  if (!command) fatal(`unknown command '${name}'; use --help for help`)
+  const least = command.args[0] + (command.database === 'named' ? 1 : 0)
+  const [first = ''] = words
+  const named = words.length > least && isServer(first)
+  const args = named ? words.slice(1) : words
+  return { command, server: named ? first : defaultServer(), args, about: prepare(command, args), options }
 }
 
 /** What is wrong with the arguments can be told without a connection; so can the database that they are about. */
@@ -110,17 +128,10 @@ function checkCount(command: ClientCommand, args: readonly string[]): void {
   if (args.length < min || args.length > max) fatal(`invalid syntax for '${command.name}' (use --help for help)`)
 }
 
-function connect(
-  command: ClientCommand,
-  server: string,
-  args: readonly string[],
-  about: string | undefined,
-  options: ReadonlyMap<string, string>,
-  background?: Background,
-): void {
-  const several = server.includes(',')
-  const database = command.database === 'optional' ? args[0] : about
-  if (several && command.database === 'optional' && database === undefined) {
+function connect(invocation: Invocation): void {
+  const { command, server, args, options } = invocation
+  const database = command.database === 'optional' ? args[0] : invocation.about
+  if (server.includes(',') && command.database === 'optional' && database === undefined) {
     fatal('database name is required with multiple remotes')
   }
   const request: ConnectRequest = {
@@ -129,34 +140,42 @@ function connect(
     keys: () => readKeys(options),
     monotonic: () => clock.monotonic(),
   }
+  if (command.patient) {
+    connectPatiently(request, clock, (rpc) => guard(() => start(rpc, invocation)))
+    return
+  }
   connectClient(request, (rpc) => {
     if (typeof rpc === 'string') {
       leave(1, rpc)
       return
     }
-    rpc.onEnd = (reason) => leave(1, `${server}: ${reason}`)
-    guard(() => start(rpc, command, server, args, options, background))
+    rpc.onEnd = (reason) => leave(1, lossText(server, reason, command.listens === true))
+    guard(() => start(rpc, invocation))
   })
 }
 
+/** What ends the program when the server is gone: an answer was awaited, or whatever would be told. */
+function lossText(server: string, reason: string, listening: boolean): string {
+  const why = lossReason(server, reason)
+  return listening ? `${server}: receive failed (${why})` : `transaction failed (${why})`
+}
+
 /** Finds out which database is meant, then runs the command. */
-function start(
-  rpc: RpcClient,
-  command: ClientCommand,
-  server: string,
-  words: readonly string[],
-  options: ReadonlyMap<string, string>,
-  background: Background | undefined,
-): void {
+function start(rpc: RpcClient, invocation: Invocation): void {
+  const { command, args: words } = invocation
   const begin = (database: string, args: readonly string[]) =>
     guard(() => {
       checkCount(command, args)
-      command.run(session(rpc, server, database, args, options, background))
+      command.run(session(rpc, database, args, invocation))
     })
   if (command.database === 'none') begin('', words)
   else if (command.database === 'named') begin(words[0] ?? '', words.slice(1))
   else {
     rpc.request('list_dbs', [], (reply) => {
+      if (reply.error !== null) {
+        leave(1, errorOf(reply.error))
+        return
+      }
       const names = isArray(reply.result) ? reply.result.map(String) : []
       const [first = ''] = words
       if (words.length > command.args[0] && names.includes(first)) begin(first, words.slice(1))
@@ -182,14 +201,8 @@ function readFile(path: string): string {
   }
 }
 
-function session(
-  rpc: RpcClient,
-  server: string,
-  database: string,
-  args: readonly string[],
-  options: ReadonlyMap<string, string>,
-  background: Background | undefined,
-): Session {
+function session(rpc: RpcClient, database: string, args: readonly string[], invocation: Invocation): Session {
+  const { server, options, background } = invocation
   const style = styleOf(TABLE_STYLE, options)
   return {
     ...{ rpc, server, database, args, options, clock, guard },
@@ -200,11 +213,13 @@ function session(
       for (const piece of tablePieces(table, style)) process.stdout.write(Buffer.from(piece))
     },
     readFile,
-    settled: (commands) =>
+    settled: (commands) => {
+      if (!invocation.command.patient) rpc.onEnd = (reason) => leave(1, lossText(server, reason, true))
       background?.settled(commands, () => {
         rpc.onEnd = undefined
         rpc.end('exit')
-      }),
+      })
+    },
     readSnapshot: (done) => {
       const chunks: Buffer[] = []
       process.stdin.on('error', (e) => leave(1, `I/O error: ${STDIN}: read error (${errorText(e)})`))
@@ -217,11 +232,14 @@ function session(
         }),
       )
     },
-    inform: (text) => toolLog('ovsdb_client', 'INFO', text),
+    inform: (text) => toolLog('ovsdb_client', 'info', text),
     record: (text) => Buffer.from(encodeRecord(text)).toString('utf8'),
     fail: (message) => leave(1, message),
     finish: (status) => leave(status),
   }
 }
 
-guard(main)
+main().catch((e: unknown) => {
+  if (e instanceof CtlError || e instanceof Failure) leave(1, messageOf(e))
+  else leave(1, errorText(e))
+})

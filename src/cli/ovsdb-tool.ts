@@ -1,13 +1,16 @@
+import { existsSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
 import { keptLog } from '../base/log.ts'
-import { type OptionSpec, optionsHelp, parseOptions } from '../daemons/_options.ts'
-import { databaseDirectory, dataDirectory } from '../daemons/_process-options.ts'
+import { readJsonText } from '../ctl/ovsdb-client/json-text.ts'
+import { type OptionSpec, optionsHelp, type ParsedOptions, parseOptions } from '../daemons/_options.ts'
+import { databaseDirectory, dataDirectory, logDirectory } from '../daemons/_process-options.ts'
 import { SystemClock } from '../io/clock.ts'
 import { errorText } from '../io/errors.ts'
 import { systemFiles } from '../io/files.ts'
 import { systemRandom } from '../io/random.ts'
 import { isArray, type Json, printJson } from '../jsonrpc/json.ts'
-import { JsonError, parseJson } from '../jsonrpc/parser.ts'
-import { describeError, Failure, printSchema } from '../ovsdb/schema/index.ts'
+import { parseJson } from '../jsonrpc/parser.ts'
+import { describeError, Failure, parseUuid, printSchema, ZERO_UUID } from '../ovsdb/schema/index.ts'
 import { createFile, encodeRecord, openFile, writeFile } from '../ovsdb/storage/index.ts'
 import { convertDatabase } from '../ovsdb/transaction/convert.ts'
 import { Database, type Requester } from '../ovsdb/transaction/index.ts'
@@ -21,6 +24,9 @@ import {
 } from './_ovsdb-cluster.ts'
 import { eachRecord, readDatabaseFile, readFileSchema, readSchemaFile } from './_ovsdb-file.ts'
 import { LogPrinter } from './_ovsdb-show-log.ts'
+import { openToolLog, toolLog } from './_tool-log.ts'
+
+const MANY = Number.POSITIVE_INFINITY
 
 const VERSION = '4.0.0'
 const DB = `${databaseDirectory()}/conf.db`
@@ -90,18 +96,9 @@ function open(path: string) {
   return { ...opened, database }
 }
 
-const NOWHERE = 'line 0, column 1, byte 1'
-
 function readTransaction(text: string): Json {
-  try {
-    const json = parseJson(text)
-    // JSON of RFC 4627: an array or an object.
-    if (typeof json !== 'object' || json === null) throw new JsonError(`${NOWHERE}: syntax error at beginning of input`)
-    return json
-  } catch (e) {
-    if (e instanceof JsonError) fatal(`"${text}": ${e.message}`)
-    throw e
-  }
+  const read = readJsonText(text)
+  return read.ok ? read.value : fatal(`"${text}": ${read.error}`)
 }
 
 function execute(database: Database, text: string, how: Invocation, done: () => void): void {
@@ -137,6 +134,7 @@ function convert(from: string, schemaFile: string, to: string | undefined): void
       storage.close()
       return
     }
+    checkFolder(to)
     const { database } = must(readDatabaseFile(from))
     writeFile(systemFiles, to, convertDatabase(database, schema, clock, systemRandom), note)
   } catch (e) {
@@ -153,12 +151,23 @@ function compact(from: string, to: string | undefined): void {
     storage.close()
     return
   }
+  checkFolder(to)
   const { database } = must(readDatabaseFile(from))
   try {
     writeFile(systemFiles, to, database, note)
   } catch (e) {
     fatal(`I/O error: ${to}: ${errorText(e)}`)
   }
+}
+
+/** A file can only be made where its lock can be: what the real one says of a folder that is not there. */
+function checkFolder(path: string, prefix = ''): void {
+  if (existsSync(dirname(path))) return
+  const why = errorText(Object.assign(new Error(), { code: 'ENOENT' }))
+  const lock = `${dirname(path)}/.${basename(path)}.~lock~`
+  toolLog('lockfile', 'warn', `${lock}: failed to open lock file: ${why}`)
+  toolLog('lockfile', 'warn', `${lock}: failed to lock file: ${why}`)
+  fatal(`${prefix}${path}: failed to lock lockfile (${why})`)
 }
 
 /** The numbers of `x.y.z`. */
@@ -230,6 +239,7 @@ function clusterId(path: string, header: ClusterHeader): string {
 function clusterToStandalone(to: string, from: string): void {
   if (!clusterOf(from)) fatal('Database is not clustered db.\n')
   const records = must(standaloneRecords(from))
+  checkFolder(to, 'I/O error: ')
   try {
     const file = systemFiles.open(to, 'create')
     let at = 0
@@ -252,7 +262,9 @@ const COMMANDS: readonly ToolCommand[] = [
     help: 'create DB with the given SCHEMA',
     args: [0, 2],
     run: ([db = DB, schemaFile = SCHEMA]) => {
-      const failed = createFile(systemFiles, db, must(readSchemaFile(schemaFile)))
+      const schema = must(readSchemaFile(schemaFile))
+      checkFolder(db, 'I/O error: ')
+      const failed = createFile(systemFiles, db, schema)
       if (failed !== undefined) fatal(`I/O error: ${failed}`)
     },
   },
@@ -267,7 +279,7 @@ const COMMANDS: readonly ToolCommand[] = [
     name: 'join-cluster',
     usage: 'DB NAME LOCAL REMOTE...',
     help: 'refused: see docs/OVSDB-SERVER.md',
-    args: [4, Number.POSITIVE_INFINITY],
+    args: [4, MANY],
     run: clusterRefused('join-cluster'),
   },
   {
@@ -364,7 +376,7 @@ const COMMANDS: readonly ToolCommand[] = [
     name: 'check-cluster',
     usage: 'DB...',
     help: "compare the files of a cluster's servers",
-    args: [1, Number.POSITIVE_INFINITY],
+    args: [1, MANY],
     run: (paths) => void must(checkCluster(paths, print)),
   },
   {
@@ -374,12 +386,12 @@ const COMMANDS: readonly ToolCommand[] = [
     args: [3, 3],
     run: ([a = '', op = '', b = '']) => compareVersions(a, op, b),
   },
-  { name: 'help', usage: '', help: 'display this help message', args: [0, 0], run: () => help() },
+  { name: 'help', usage: '', help: 'display this help message', args: [0, MANY], run: () => help() },
   {
     name: 'list-commands',
     usage: '',
     help: 'list the commands',
-    args: [0, 0],
+    args: [0, MANY],
     run: () =>
       print(
         `The available commands are:\n${COMMANDS.map((c) => `  ${c.name.padEnd(23)} ${c.usage.toLowerCase()}\n`).join('')}`,
@@ -401,7 +413,17 @@ function help(): void {
   )
 }
 
-function main(): void {
+/** Of clusters that are not made here; but a wrong one is told. */
+function checkClusterOptions(options: ParsedOptions): void {
+  const cid = options.value('cid')
+  if (cid !== undefined && (parseUuid(cid) ?? ZERO_UUID) === ZERO_UUID) fatal(`${cid}: not a valid UUID`)
+  const timer = options.value('election-timer')
+  if (timer === undefined) return
+  const ms = Number.parseInt(timer, 10)
+  if (!(ms >= 100 && ms <= 600_000)) fatal('ovsdb error: election timer must be between 100 and 600000, in msec.')
+}
+
+async function main(): Promise<void> {
   const parsed = parseOptions(process.argv.slice(2), OPTIONS)
   if (!parsed.ok) fatal(parsed.error)
   const options = parsed.value
@@ -413,6 +435,8 @@ function main(): void {
     print(`ovsdb-tool (Open vSwitch) ${VERSION}\n`)
     return
   }
+  checkClusterOptions(options)
+  await openToolLog('ovsdb-tool', options, logDirectory('ovs'))
   const [name, ...args] = options.rest
   if (name === undefined) fatal('missing command name; use --help for help')
   const command = COMMANDS.find((c) => c.name === name)
@@ -425,4 +449,4 @@ function main(): void {
   })
 }
 
-main()
+main().catch((e: unknown) => fatal(e instanceof Error && e.stack ? e.stack : String(e)))

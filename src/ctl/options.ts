@@ -93,9 +93,12 @@ export function styleOf(base: TableStyle, options: ReadonlyMap<string, string>):
 /** Checks the options that every tool has. */
 export function checkCommon(options: ReadonlyMap<string, string>): void {
   const timeout = options.get('timeout')
-  if (timeout !== undefined && !/^\d+$/.test(timeout)) fatal(`value ${timeout} on -t or --timeout is invalid`)
+  if (timeout !== undefined && !isTimeout(timeout)) fatal(`value ${timeout} on -t or --timeout is invalid`)
   const format = options.get('format')
   if (format !== undefined) parseTableFormat(format)
   const data = options.get('data')
   if (data !== undefined) parseDataFormat(data)
 }
+
+/** A positive number of 32 bits. */
+const isTimeout = (text: string): boolean => /^\d+$/.test(text) && Number(text) > 0 && Number(text) < 2 ** 32

@@ -55,7 +55,7 @@ export function parseOptions(
     if (word.startsWith('--')) {
       const eq = word.indexOf('=')
       const name = eq < 0 ? word.slice(2) : word.slice(2, eq)
-      const found = find(name, specs)
+      const found = find(name, word, specs)
       if (!found.ok) {
         if (!forgive) return err(found.error)
         forgive(found.error)
@@ -114,15 +114,16 @@ export function parseOptions(
   })
 }
 
-function find(name: string, specs: readonly OptionSpec[]): Result<OptionSpec> {
+/** @param word as it was given, for the error */
+function find(name: string, word: string, specs: readonly OptionSpec[]): Result<OptionSpec> {
   const exact = specs.find((s) => s.name === name)
   if (exact) return ok(exact)
   const begins = specs.filter((s) => s.name.startsWith(name))
   const real = begins.filter((s) => !s.own)
   const candidates = real.length ? real : begins
   if (candidates.length === 1) return ok(candidates[0] as OptionSpec)
-  if (!candidates.length || name === '') return err(`unrecognized option '--${name}'`)
-  return err(`option '--${name}' is ambiguous; possibilities: ${candidates.map((c) => `'--${c.name}'`).join(' ')}`)
+  if (!candidates.length || name === '') return err(`unrecognized option '${word}'`)
+  return err(`option '${word}' is ambiguous; possibilities: ${candidates.map((c) => `'--${c.name}'`).join(' ')}`)
 }
 
 /**

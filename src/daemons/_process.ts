@@ -20,6 +20,7 @@ import {
 } from './_background.ts'
 import { type Counts, Coverage, processCounts } from './_coverage.ts'
 import { DaemonLog } from './_daemon-log.ts'
+import { logModules } from './_log-modules.ts'
 import { type Measure, metricsRegistry, parseMetricsAddress, serveMetrics } from './_metrics.ts'
 import type { ParsedOptions } from './_options.ts'
 import { writePidfile } from './_pidfile.ts'
@@ -58,7 +59,7 @@ export class DaemonProcess {
 
   /**
    * @param version what --version prints
-   * @param modules that `vlog/list` names before they have logged anything
+   * @param modules that `vlog/list` names beside those of the real program
    * @param family whose directories it uses
    */
   constructor(
@@ -72,7 +73,8 @@ export class DaemonProcess {
     this.rundir = runDirectory(family)
     const role = roleOf(options)
     this.logging = new DaemonLog({
-      ...{ name, options, modules, clock: this.clock, directory: logDirectory(family) },
+      ...{ name, options, clock: this.clock, directory: logDirectory(family) },
+      modules: [...new Set([...logModules(name), ...modules])],
       ...(role === 'monitor' ? { subprogram: 'monitor' } : {}),
       quiet: startedByAnother() && options.has('detach'),
       fatal: (message) => this.fatal(message),

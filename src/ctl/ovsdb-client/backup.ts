@@ -73,7 +73,7 @@ function restoreInto(session: Session, saved: Database): void {
     })),
   ])
   // Tables, columns and references that are not there are for the server to refuse.
-  transact(session, [session.database, ...operations], (results) => {
+  transact(session, [saved.name, ...operations], (results) => {
     const failed = (isArray(results) ? results : []).find((r) => isObject(r) && r['error'] !== undefined)
     if (failed !== undefined) fatal(`server returned error reply: ${printJson(failed, true)}`)
     session.finish(0)

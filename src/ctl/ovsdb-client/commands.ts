@@ -30,6 +30,10 @@ export interface ClientCommand {
   readonly prepare?: (args: readonly string[], readFile: (path: string) => string) => string | undefined
   /** Goes on until it is stopped, in the background if so asked. */
   readonly endless?: boolean
+  /** Prints what it is told from the start: it awaits no answer. */
+  readonly listens?: boolean
+  /** Connects again, over and over, when the server is not there. */
+  readonly patient?: boolean
   run(session: Session): void
 }
 
@@ -312,6 +316,7 @@ export const CLIENT_COMMANDS: readonly ClientCommand[] = [
     database: 'named',
     args: [1, 1],
     prepare: checkState,
+    patient: true,
     run: waitFor,
   },
   ...LOCK_METHODS.map(
@@ -321,6 +326,7 @@ export const CLIENT_COMMANDS: readonly ClientCommand[] = [
       database: 'none',
       args: [1, 1],
       endless: true,
+      listens: true,
       run: (session) => lockCommand(session, name),
     }),
   ),

@@ -96,20 +96,25 @@ export function monitor(session: Session, method: MonitorMethod): void {
       gate.pass(() =>
         session.guard(() => {
           if (id !== null) return
+          if (name === 'monitor_canceled') fatal(`${session.server}: ${session.database} database was removed`)
           if (name === 'update3') {
             printer.head(`last_id: ${String(second)}`)
             printer.update(third, false)
           } else if (name === 'update2' || name === 'update') printer.update(second, false)
         }),
       )
-    ask(session, method, params, (reply) => {
-      if (method !== 'monitor_cond_since') printer.update(reply, true)
-      else if (isArray(reply)) {
-        printer.head(`found: ${String(reply[0])}, last_id: ${String(reply[1])}`)
-        printer.update(reply[2] ?? null, reply[0] !== true)
-      }
-      session.settled([...gate.commands(), conditionChange(session)])
-    })
+    const begin = () =>
+      ask(session, method, params, (reply) => {
+        if (method !== 'monitor_cond_since') printer.update(reply, true)
+        else if (isArray(reply)) {
+          printer.head(`found: ${String(reply[0])}, last_id: ${String(reply[1])}`)
+          printer.update(reply[2] ?? null, reply[0] !== true)
+        }
+        session.settled([...gate.commands(), conditionChange(session)])
+      })
+    // Otherwise the server ends the connection when the database goes (ovsdb-server(7), 4.1.18).
+    if (session.options.has('no-db-change-aware')) begin()
+    else ask(session, 'set_db_change_aware', [true], begin)
   })
 }
 
