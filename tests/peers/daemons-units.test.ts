@@ -9,7 +9,9 @@ import { referenceBin, referenceSchema } from './reference.ts'
 
 const units = readdirSync('packaging').filter((f) => f.endsWith('.service'))
 const has = (program: string) => spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0
-const run = realDaemons() ? describe : describe.skip
+const able = has('python3')
+if (!able) console.log('skipped: who listens at NOTIFY_SOCKET needs python3')
+const run = able && realDaemons() ? describe : describe.skip
 
 /** Writes each datagram that comes to a socket as a line. */
 const RECEIVER = `import socket, sys
