@@ -159,6 +159,20 @@ describe('connect', () => {
     mute.close()
   })
 
+  it('gives up when it is told to, and leaves nothing behind', async () => {
+    const nobody = `unix:${folder}/nobody`
+    const abort = new AbortController()
+    const attempt = connect({ schema: northbound, remotes: nobody, signal: abort.signal })
+    abort.abort(new Error('the program ends'))
+    await expect(attempt).rejects.toThrow('the program ends')
+    await expect(connect({ schema: northbound, remotes: nobody, signal: abort.signal })).rejects.toThrow('the program')
+    const later = new AbortController()
+    const nb = await connect({ schema: northbound, remotes: remote, signal: later.signal })
+    later.abort()
+    expect(nb.connected).toBe(true)
+    nb.close()
+  })
+
   it('waits for a state, and tells of connections that come and go', async () => {
     const nb = await open()
     await expect(nb.until(() => false, { timeout: 20 })).rejects.toThrow('not within 20 ms')
@@ -207,6 +221,8 @@ describe('connect', () => {
     const schema = await fetchSchema(remote, 'OVN_Northbound')
     expect(schema.version).toBe(northbound.version)
     await expect(fetchSchema(remote, 'Nope')).rejects.toThrow('no schema of Nope')
+    const second = await fetchSchema(`unix:${folder}/nobody,${remote}`, 'OVN_Northbound')
+    expect(second.version).toBe(northbound.version)
     const nb = await connect({ schema, remotes: remote, tables: { Logical_Switch: true } })
     expect(nb.table('Logical_Switch').size).toBeGreaterThan(0)
     nb.close()

@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { Random } from '../../base/random.ts'
-import { err } from '../../base/result.ts'
+import { err, type Result } from '../../base/result.ts'
 import { SystemClock } from '../../io/clock.ts'
 import { systemRandom } from '../../io/random.ts'
 import { dial, parseActive } from '../../io/socket.ts'
@@ -28,6 +28,8 @@ export interface ConnectOptions<T> {
   readonly probeInterval?: number
   /** Milliseconds that the first contents may take to arrive; for ever, unless given. */
   readonly timeout?: number
+  /** Gives up connecting when it is aborted; then `connect` rejects with its reason. Later it does nothing. */
+  readonly signal?: AbortSignal
   readonly log?: Log
   readonly clock?: Clock
   readonly random?: Random
@@ -66,23 +68,31 @@ export function connect<T>(options: ConnectOptions<T>): Promise<OvsdbConnection<
   const remotes = listOf(options.remotes)
   const bad = badRemote(remotes, options.tls)
   if (bad) return Promise.reject(bad)
+  const { signal } = options
+  if (signal?.aborted) return Promise.reject(signal.reason)
   let last = 'no answer'
   return new Promise((resolve, reject) => {
     let connected = false
-    const giveUp = (reason: ConnectError) => {
-      if (connected) return
+    const settle = () => {
+      connected = true
       stop()
       timer?.cancel()
-      replica.close()
-      reject(new ConnectFailure(reason))
+      signal?.removeEventListener('abort', aborted)
     }
+    const giveUp = (reason: unknown) => {
+      if (connected) return
+      settle()
+      replica.close()
+      reject(reason)
+    }
+    const aborted = () => giveUp(signal?.reason)
     const replica = new RemoteReplica<T>({
       ...{ schema: options.schema, remotes, clock, dial: dialer(options.tls) },
       leaderOnly: options.leaderOnly ?? true,
       onUnreachable: (error) => {
         last = error
       },
-      onUnsuitable: (error) => giveUp({ kind: 'unsuitable', error }),
+      onUnsuitable: (error) => giveUp(new ConnectFailure({ kind: 'unsuitable', error })),
       ...(options.tables ? { tables: options.tables } : {}),
       ...(options.log ? { log: options.log } : {}),
       ...(options.probeInterval === undefined ? {} : { probeInterval: options.probeInterval }),
@@ -91,13 +101,12 @@ export function connect<T>(options: ConnectOptions<T>): Promise<OvsdbConnection<
     const timer =
       timeout === undefined
         ? undefined
-        : clock.after(timeout, () => giveUp({ kind: 'timeout', milliseconds: timeout, last }))
+        : clock.after(timeout, () => giveUp(new ConnectFailure({ kind: 'timeout', milliseconds: timeout, last })))
     const stop = replica.onSynced(() => {
-      connected = true
-      stop()
-      timer?.cancel()
+      settle()
       resolve(new OvsdbConnection(replica, clock, options.random ?? systemRandom))
     })
+    signal?.addEventListener('abort', aborted)
   })
 }
 
@@ -109,52 +118,75 @@ export function typedSchema<T>(json: Json): TypedSchema<T> {
   return readSchema(json) as TypedSchema<T>
 }
 
+/** What a server says the schema of a database is, or why it says none; returns how to give up. */
+function askSchema(
+  dial: Dial,
+  clock: Clock,
+  remote: string,
+  database: string,
+  done: (schema: Result<DatabaseSchema>) => void,
+): () => void {
+  let rpc: RpcClient | undefined
+  const cancel = dial(remote, (result) => {
+    if (!result.ok) {
+      done(err(`${remote}: ${result.error}`))
+      return
+    }
+    rpc = new RpcClient(result.value, () => clock.monotonic())
+    const take = (reply: RpcReply) => {
+      const error = `${remote}: no schema of ${database}`
+      const schema = reply.error === null ? parseSchema(reply.result) : undefined
+      if (!schema) done(err(error))
+      else done(schema.ok ? schema : err(`${error}: ${describeError(schema.error)}`))
+      rpc?.end('done')
+    }
+    rpc.request('get_schema', [database], take, () => done(err(`${remote}: connection lost`)))
+  })
+  return () => {
+    cancel()
+    rpc?.end('given up')
+  }
+}
+
 /**
- * Asks a server for the schema of a database, to connect to one that no types are shipped for. Rejects
- * with ConnectFailure.
+ * Asks for the schema of a database, to connect to one that no types are shipped for; of several remotes the
+ * first that answers. Rejects with ConnectFailure.
  */
 export function fetchSchema(
-  remote: string,
+  remotes: string | readonly string[],
   database: string,
   options: { readonly tls?: TlsKeys; readonly clock?: Clock; readonly timeout?: number } = {},
 ): Promise<DatabaseSchema & TypedSchema<AnyRows>> {
   const clock = options.clock ?? new SystemClock()
-  const bad = badRemote([remote], options.tls)
+  const left = [...listOf(remotes)]
+  const bad = badRemote(left, options.tls)
   if (bad) return Promise.reject(bad)
   return new Promise((resolve, reject) => {
-    let rpc: RpcClient | undefined
+    let stop = () => {}
+    const refuse = (reason: ConnectError) => reject(new ConnectFailure(reason))
     const { timeout } = options
-    const timer =
-      timeout === undefined
-        ? undefined
-        : clock.after(timeout, () => {
-            refuse({ kind: 'timeout', milliseconds: timeout, last: 'no answer' })
-            cancel()
-            rpc?.end('time is up')
-          })
-    const refuse = (reason: ConnectError) => {
-      timer?.cancel()
-      reject(new ConnectFailure(reason))
+    const giveUp = () => {
+      refuse({ kind: 'timeout', milliseconds: timeout ?? 0, last: 'no answer' })
+      left.length = 0
+      stop()
     }
-    const cancel = dialer(options.tls)(remote, (result) => {
-      if (!result.ok) {
-        refuse({ kind: 'no schema', error: `${remote}: ${result.error}` })
+    const timer = timeout === undefined ? undefined : clock.after(timeout, giveUp)
+    const next = (error: string) => {
+      const remote = left.shift()
+      if (remote === undefined) {
+        timer?.cancel()
+        refuse({ kind: 'no schema', error })
         return
       }
-      rpc = new RpcClient(result.value, () => clock.monotonic())
-      const lost = () => refuse({ kind: 'no schema', error: `${remote}: connection lost` })
-      const take = (reply: RpcReply) => {
-        rpc?.end('done')
-        const error = `${remote}: no schema of ${database}`
-        const schema = reply.error === null ? parseSchema(reply.result) : undefined
-        if (!schema) refuse({ kind: 'no schema', error })
-        else if (!schema.ok) refuse({ kind: 'no schema', error: `${error}: ${describeError(schema.error)}` })
-        else {
-          timer?.cancel()
-          resolve(schema.value as DatabaseSchema & TypedSchema<AnyRows>)
+      stop = askSchema(dialer(options.tls), clock, remote, database, (schema) => {
+        if (!schema.ok) {
+          next(schema.error)
+          return
         }
-      }
-      rpc.request('get_schema', [database], take, lost)
-    })
+        timer?.cancel()
+        resolve(schema.value as DatabaseSchema & TypedSchema<AnyRows>)
+      })
+    }
+    next('no remote was given')
   })
 }
