@@ -8,6 +8,8 @@ export interface OvsdbError {
   readonly error: string
   readonly details?: string
   readonly syntax?: string
+  /** What the system said: `io-error`. */
+  readonly io?: string
 }
 
 /** Thrown inside the database for a request that is at fault; the edges turn it into an answer. */
@@ -32,6 +34,7 @@ export function describeError(e: OvsdbError): string {
   if (e.syntax !== undefined) s += `syntax "${e.syntax}": `
   s += e.error
   if (e.details !== undefined) s += `: ${e.details}`
+  if (e.io !== undefined) s += ` (${e.io})`
   return s
 }
 

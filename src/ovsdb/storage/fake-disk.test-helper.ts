@@ -37,6 +37,7 @@ export class FakeDisk implements FileSystem {
   /** So many of the next syncs of files, and of directories, fail. */
   failingSyncs = 0
   failingDirectorySyncs = 0
+  failingTruncates = 0
 
   open(path: string, mode: 'read' | 'write' | 'create' | 'replace'): LogFile {
     let node = this.files.get(path)
@@ -71,6 +72,7 @@ export class FakeDisk implements FileSystem {
         if (fits.length < bytes.length) fail('ENOSPC')
       },
       truncate(size) {
+        if (disk.failingTruncates && disk.failingTruncates--) fail('EIO')
         const w = { at: 0, bytes: undefined, size }
         disk.room += Math.max(0, file.current.length - size)
         file.current = put(file.current, w)

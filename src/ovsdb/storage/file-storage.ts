@@ -4,7 +4,15 @@ import type { Log } from '../../base/log.ts'
 import { err, ok, type Result } from '../../base/result.ts'
 import { errorText } from '../../io/errors.ts'
 import { type JsonObject, printJson } from '../../jsonrpc/json.ts'
-import { type DatabaseSchema, describeError, Failure, printSchema, type Row, readSchema } from '../schema/index.ts'
+import {
+  type DatabaseSchema,
+  describeError,
+  Failure,
+  type OvsdbError,
+  printSchema,
+  type Row,
+  readSchema,
+} from '../schema/index.ts'
 import type { Database, Delta, Steps, Work } from '../transaction/index.ts'
 import { DiskSpeed } from './disk-speed.ts'
 import type { FileSystem, LogFile } from './files.ts'
@@ -89,8 +97,8 @@ export class FileStorage implements Storage {
   /** A sync is under way, or is about to begin. */
   private syncing = false
   /** Those for whom the sync under way is, and those for whom the next will be. */
-  private served: ((error?: string) => void)[] = []
-  private waiting: ((error?: string) => void)[] = []
+  private served: ((error?: OvsdbError) => void)[] = []
+  private waiting: ((error?: OvsdbError) => void)[] = []
   private snapshotSize: number
   private compactedAt: number
   /** Gives up the compaction that is under way. */
@@ -100,7 +108,8 @@ export class FileStorage implements Storage {
   /** Part of a record is in the log: it must not be exchanged for another. */
   private appending = false
   private afterAppend: (() => void) | undefined
-  private broken: string | undefined
+  /** Why nothing more can be written, or not be called durable. */
+  private broken: OvsdbError | undefined
   /** The log of which nobody knows what is on the disk. */
   private unsynced: LogFile | undefined
   private closed = false
@@ -152,12 +161,12 @@ export class FileStorage implements Storage {
     return ok(undefined)
   }
 
-  append(delta: Delta, date: number): Work<string | undefined> {
-    if (this.broken !== undefined) return this.broken
+  append(delta: Delta, date: number): Work<OvsdbError | undefined> {
+    if (this.broken && !this.mend()) return this.broken
     const text = shortTransaction(this.tables, delta, date, this.options)
     if (text === undefined) return this.appendInSteps(delta, date)
     if (!text) return undefined
-    if (this.closed) return `${this.name}: database closed`
+    if (this.closed) return this.closedError()
     const record = encodeRecord(text)
     try {
       this.file.write(this.end, record)
@@ -169,7 +178,7 @@ export class FileStorage implements Storage {
     return undefined
   }
 
-  private *appendInSteps(delta: Delta, date: number): Steps<string | undefined> {
+  private *appendInSteps(delta: Delta, date: number): Steps<OvsdbError | undefined> {
     const record = new RecordEncoder()
     let first = true
     for (const piece of writeTransaction(this.tables, delta, date, this.options)) {
@@ -189,12 +198,12 @@ export class FileStorage implements Storage {
   }
 
   /** Writes a record at the end of the log; one that does not fit leaves the log as it was. */
-  private *write(parts: readonly Uint8Array[]): Steps<string | undefined> {
+  private *write(parts: readonly Uint8Array[]): Steps<OvsdbError | undefined> {
     let at = this.end
     try {
       for (const part of parts) {
         if (at > this.end) yield
-        if (this.closed) return `${this.name}: database closed`
+        if (this.closed) return this.closedError()
         this.file.write(at, part)
         at += part.length
       }
@@ -206,18 +215,45 @@ export class FileStorage implements Storage {
   }
 
   /** Cuts off what was written of a record; says why it was not written. */
-  private writeFailed(e: unknown): string {
-    const why = `${this.name}: write failed (${errorText(e)})`
+  private writeFailed(e: unknown): OvsdbError {
+    const failed = this.failure('write failed', e)
     try {
       this.file.truncate(this.end)
     } catch (again) {
-      this.broken = `${why}, and truncate failed (${errorText(again)})`
+      this.broken = this.truncateFailed(again)
     }
-    this.log.err(why, { code: 'write-failed' })
-    return why
+    return failed
   }
 
-  sync(done: (error?: string) => void): void {
+  private truncateFailed(e: unknown): OvsdbError {
+    return this.failure(`cannot truncate to length ${this.end}`, e)
+  }
+
+  /** Tries to cut off what is left of a record; whether the log can be written to again. */
+  private mend(): boolean {
+    if (this.unsynced === this.file) return false
+    try {
+      this.file.truncate(this.end)
+      this.broken = undefined
+      return true
+    } catch (e) {
+      this.broken = this.truncateFailed(e)
+      return false
+    }
+  }
+
+  /** The error of a call of the system, logged. */
+  private failure(what: string, e: unknown): OvsdbError {
+    const error = { error: 'I/O error', details: `${this.name}: ${what}`, io: errorText(e) }
+    this.log.err(described(error), { code: 'write-failed' })
+    return error
+  }
+
+  private closedError(): OvsdbError {
+    return { error: 'I/O error', details: `${this.name}: database closed` }
+  }
+
+  sync(done: (error?: OvsdbError) => void): void {
     this.waiting.push(done)
     if (this.syncing) return
     const { clock } = this.options
@@ -270,7 +306,7 @@ export class FileStorage implements Storage {
     this.syncing = false
     // After a failed sync nobody knows what is on the disk: go on only with a new file.
     if (e && file === this.file) {
-      this.broken = `${this.name}: fsync failed (${errorText(e)})`
+      this.broken = this.failure('fsync failed', e)
       this.unsynced = file
     }
     const { served } = this
@@ -383,22 +419,22 @@ export class FileStorage implements Storage {
     const { files } = this.options
     const path = files.resolve(this.name)
     files.rename(this.temporary, path)
-    let failed: string | undefined
+    let failed: OvsdbError | undefined
     try {
       files.syncDirectory(path)
     } catch (e) {
-      failed = `${this.name}: fsync of its directory failed (${errorText(e)})`
+      failed = this.failure('fsync of its directory failed', e)
     }
     const old = this.file
     this.file = file
     this.end = size
     this.snapshotSize = size
     this.broken = failed
-    this.unsynced = failed === undefined ? undefined : file
+    this.unsynced = failed ? file : undefined
     // A sync of the old file may still be under way.
     if (this.syncing) this.options.clock.after(10_000, () => old.close())
     else old.close()
-    return failed
+    return failed && described(failed)
   }
 
   close(): void {
@@ -408,9 +444,8 @@ export class FileStorage implements Storage {
       if (this.appending) this.file.truncate(this.end)
       this.file.syncNow()
     } catch (e) {
-      this.broken = `${this.name}: fsync failed (${errorText(e)})`
+      this.broken = this.failure('fsync failed', e)
       this.unsynced = this.file
-      this.log.err(`${this.name}: fsync failed (${errorText(e)})`, { code: 'write-failed' })
     }
     this.file.close()
     this.lock.release()
@@ -420,6 +455,11 @@ export class FileStorage implements Storage {
     this.waiting = []
     for (const done of waiting) done(this.file === this.unsynced ? this.broken : undefined)
   }
+}
+
+/** An I/O error without these words. */
+function described({ details, io }: OvsdbError): string {
+  return `${details} (${io})`
 }
 
 /** What a log must hold in the place of all records so far. */

@@ -125,6 +125,36 @@ test('a corrupt middle is refused with its offset, and nothing is changed', () =
   expect(disk.contents('db')).toEqual(bad)
 })
 
+test('what is left of a record and can not be cut off is cut off before the next, or there is none', () => {
+  const disk = fresh()
+  const { log, lines } = keptLog()
+  const first = open(disk, new VirtualClock(), log)
+  if (!first.ok) throw new Error(first.error)
+  const { database } = first.value
+  database.transact([insert('one', uuid4(seeded(1)))])
+  const length = disk.contents('db').length
+  disk.room = 10
+  disk.failingTruncates = 2
+  const fails = () => database.transact([insert('big', uuid4(seeded(2)))]).error
+  expect(fails()).toEqual({ error: 'I/O error', details: 'db: write failed', io: 'No space left on device' })
+  expect(fails()).toEqual({
+    error: 'I/O error',
+    details: `db: cannot truncate to length ${length}`,
+    io: 'Input/output error',
+  })
+  disk.room = Number.POSITIVE_INFINITY
+  expect(disk.contents('db').length).toBeGreaterThan(length)
+  expect(database.transact([insert('two', uuid4(seeded(4)))]).error).toBeUndefined()
+  expect(lines.map((l) => `${l.level} ${l.message}`)).toEqual([
+    'err db: write failed (No space left on device)',
+    `err db: cannot truncate to length ${length} (Input/output error)`,
+    `err db: cannot truncate to length ${length} (Input/output error)`,
+  ])
+  first.value.storage.close()
+  const again = open(disk)
+  expect(again.ok && [...again.value.database.rows('T')].map((row) => row['name'])).toEqual(['one', 'two'])
+})
+
 test('a full disk is an I/O error, the database goes on, and nothing is lost', () => {
   const disk = fresh()
   const first = open(disk)
@@ -134,7 +164,7 @@ test('a full disk is an I/O error, the database goes on, and nothing is lost', (
   for (let room = 0; room < 150; room += 7) {
     disk.room = room
     const result = database.transact([insert('big', uuid4(seeded(2)))])
-    expect(result.error).toEqual({ error: 'I/O error', details: 'db: write failed (No space left on device)' })
+    expect(result.error).toEqual({ error: 'I/O error', details: 'db: write failed', io: 'No space left on device' })
     expect([...database.rows('T')].length).toBe(1)
   }
   disk.room = Number.POSITIVE_INFINITY

@@ -27,7 +27,7 @@ export class MemoryStorage implements Storage {
     return ok(undefined)
   }
   append(): undefined {}
-  sync(done: (error?: string) => void): void {
+  sync(done: () => void): void {
     this.later(() => done())
   }
   committed(): void {}

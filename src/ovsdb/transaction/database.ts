@@ -11,9 +11,9 @@ import { Blocked, Transaction } from './transaction.ts'
 /** Where commits go to outlive the process. */
 export interface Journal {
   /** Takes a transaction before it becomes visible; a text says why it can not. */
-  append(delta: Delta, date: number): Work<string | undefined>
+  append(delta: Delta, date: number): Work<OvsdbError | undefined>
   /** Calls `done` when all that was appended so far is safe from a crash of the machine. */
-  sync(done: (error?: string) => void): void
+  sync(done: (error?: OvsdbError) => void): void
 }
 
 /** A transaction's operations, made (and, from JSON, parsed) one at a time, as they are run. */
@@ -187,7 +187,7 @@ export class Database {
       return
     }
     this.journal.sync((error) => {
-      done(error === undefined ? result : { results: result.results, error: { error: 'I/O error', details: error } })
+      done(error ? { results: result.results, error } : result)
     })
   }
 
@@ -376,7 +376,7 @@ export class Database {
       const { id, comment, durable } = note
       const delta: Delta = { id, tables, comment, durable }
       return andThen(this.journal?.append(delta, this.clock.now()), (error) => {
-        if (error !== undefined) throw new Failure({ error: 'I/O error', details: error })
+        if (error) throw new Failure(error)
         return andThen(apply(overlay, deltas), () => delta)
       })
     })

@@ -265,6 +265,7 @@ export function writeError(e: OvsdbError): string {
   let s = `{"error":${printString(e.error)}`
   if (e.details !== undefined) s += `,"details":${printString(e.details)}`
   if (e.syntax !== undefined) s += `,"syntax":${printString(e.syntax)}`
+  if (e.io !== undefined) s += `,"io-error":${printString(e.io)}`
   return `${s}}`
 }
 
