@@ -1,4 +1,7 @@
 // What `ovn-ts/ovsdb` gives: a typed client, and a server to have in one's own process.
+export type { Clock } from '../base/clock.ts'
+export { type Log, type LogLine, logTo } from '../base/log.ts'
+export type { Random } from '../base/random.ts'
 export type { TlsKeys } from '../io/tls.ts'
 export {
   type AnyRows,
@@ -33,6 +36,7 @@ export {
   type TransactOutcome,
   type TypedSchema,
 } from './client/replica.ts'
+export { connectInProcess, createServer, type InProcessOptions } from './in-process.ts'
 export { type DatabaseSchema, parseSchema, printSchema, type Row, type TableSchema } from './schema/index.ts'
-export { createServer, type Server } from './server/index.ts'
+export type { Server, ServerOptions } from './server/index.ts'
 export type { Database, Delta } from './transaction/index.ts'
