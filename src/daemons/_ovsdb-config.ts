@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import type { Log } from '../base/log.ts'
+import { readJsonText } from '../ctl/ovsdb-client/json-text.ts'
 import { errorText } from '../io/errors.ts'
 import { isArray, isObject, type Json, type JsonObject, printJson } from '../jsonrpc/json.ts'
-import { JsonError, parseJson } from '../jsonrpc/parser.ts'
 import type { RemoteOptions } from '../ovsdb/server/index.ts'
 
 export type ServiceModel = 'standalone' | 'clustered' | 'active-backup' | 'relay'
@@ -172,13 +172,9 @@ export function readConfig(path: string, log: Log): ServerConfig | undefined {
   }
   log.info(`loading configuration from '${path}'`)
   try {
-    let json: Json
-    try {
-      json = parseJson(text)
-    } catch (e) {
-      if (!(e instanceof JsonError)) throw e
-      throw new Fault(`config: reading JSON failed (${e.message})`)
-    }
+    const read = readJsonText(text)
+    if (!read.ok) throw new Fault(`config: reading JSON failed (${read.error})`)
+    const json = read.value
     if (!isObject(json)) throw new Fault('configuration in a file must be a JSON object')
     const remotes = readPart(json, 'remotes', (target, value) => {
       const options = remoteOptions(value, false, log)

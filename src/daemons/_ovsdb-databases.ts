@@ -62,7 +62,7 @@ export class Databases {
     const open = [...this.opened.values()].some((c) => c.model !== 'relay' && resolve(this.directory, c.name) === full)
     if (open) return err(`ovsdb error: ${path}: already open`)
     const file = openFile(full, { files: systemFiles, clock, log, differences })
-    if (!file.ok) return err(file.error.replace(full, path))
+    if (!file.ok) return err(file.error.replace(full, path).replace('file is empty', 'cannot identify file type'))
     const refuse = (error: string) => {
       file.value.storage.close()
       return err(error)

@@ -1,7 +1,9 @@
+import { X509Certificate } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
+import { createSecureContext } from 'node:tls'
 import { err, ok, type Result } from '../base/result.ts'
 import { errorText } from '../io/errors.ts'
-import type { TlsKeys } from '../io/tls.ts'
+import { type TlsKeys, tlsVersions } from '../io/tls.ts'
 import { type Atom, atomsOf } from '../ovsdb/schema/index.ts'
 import type { Server } from '../ovsdb/server/index.ts'
 import type { ParsedOptions } from './_options.ts'
@@ -27,6 +29,32 @@ export class TlsSettings {
       if (column && !column.ok) return column.error
     }
     return undefined
+  }
+
+  /** What is wrong with the files and words that are set, in the words of OpenSSL's functions. */
+  faults(server: Server): readonly string[] {
+    const out: string[] = []
+    const check = (option: string, say: (value: string, why: string) => string, take: (value: string) => void) => {
+      const value = this.setting(option, server)
+      if (!value || value === 'none') return
+      try {
+        take(value)
+      } catch (e) {
+        out.push(say(value, sslError(e)))
+      }
+    }
+    const read = (path: string) => readFileSync(path, 'utf8')
+    check('certificate', failed('SSL_use_certificate_file'), (path) => createSecureContext({ cert: read(path) }))
+    check('private-key', failed('SSL_use_PrivateKey_file'), (path) => createSecureContext({ key: read(path) }))
+    const authority = (path: string, why: string) => `failed to load client certificates from ${path}: ${why}`
+    check('ca-cert', authority, (path) => new X509Certificate(read(path)))
+    check('peer-ca-cert', (path, why) => `failed to open ${path} for reading: ${why}`, read)
+    check('ssl-ciphers', failed('SSL_CTX_set_cipher_list'), (ciphers) => createSecureContext({ ciphers }))
+    check('ssl-ciphersuites', failed('SSL_CTX_set_ciphersuites'), (ciphers) => createSecureContext({ ciphers }))
+    const protocols = this.setting('ssl-protocols', server)
+    if (protocols?.trim() === '') out.push('SSL/TLS protocol settings invalid')
+    else if (tlsVersions(protocols) === undefined) out.push(`${protocols}: SSL/TLS protocol not recognized`)
+    return out
   }
 
   private setting(name: string, server: Server): string | undefined {
@@ -87,3 +115,9 @@ function columnAt(server: Server, spec: string) {
   }
   return ok({ rows: table.rows.values(), column })
 }
+
+const failed = (call: string) => (_value: string, why: string) => `${call}: ${why}`
+
+/** What OpenSSL says of a text, or the system of a file. */
+const sslError = (e: unknown): string =>
+  e instanceof Error && 'syscall' in e ? errorText(e) : String(Object(e).message)

@@ -118,13 +118,14 @@ async function main(): Promise<void> {
     process.exit(1)
   }
   const options = parsed.value
-  if (options.has('help')) {
+  const told = options.given.find(({ name }) => name === 'help' || name === 'version')
+  if (told?.name === 'help') {
     process.stdout.write(
       `ovsdb-server: Open vSwitch database server\nusage: ovsdb-server [OPTIONS] [DATABASE...]\nwhere each DATABASE is a database file in ovsdb format.\nThe default DATABASE, if none is given, is\n${DEFAULT_DB}.\n\n${optionsHelp(OPTIONS, helpDefaults('ovsdb-server', 'ovs'))}`,
     )
     return
   }
-  if (options.has('version')) {
+  if (told) {
     process.stdout.write(`${VERSION}\n`)
     return
   }
@@ -145,7 +146,6 @@ async function main(): Promise<void> {
     'vlog',
   ])
   await daemon.detach()
-  daemon.log.info(VERSION)
   const tls = new TlsSettings(options)
   const size = Number(options.value('max-message') ?? 0)
   const sockets = socketTransport(() => tls.keys(server))
@@ -172,6 +172,7 @@ async function main(): Promise<void> {
   if (options.has('sync-from') && !options.has('active')) replication.connect()
 
   const started = () => {
+    if (!options.has('run')) log.info(VERSION)
     const commands = [
       ...server.commands(),
       ...replication.commands(),
@@ -203,6 +204,7 @@ async function main(): Promise<void> {
     log.warn(`failed to configure SSL/TLS: ${unreadable}`, { code: 'bad-tls-setting' })
     daemon.fatal('server configuration failed')
   }
+  for (const fault of tls.faults(server)) log.child('stream_ssl').err(fault, { code: 'bad-tls-setting' })
   server.remotes.replace(config.remotes, (refused) => {
     // A clear refusal at the start: what can not be listened at would be missed only later.
     for (const remote of options.values('remote')) {

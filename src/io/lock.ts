@@ -46,7 +46,7 @@ export function lockFile(path: string): { release(): void } | string {
   try {
     fd = openSync(path, 'a+', 0o600)
   } catch (e) {
-    return `${path}: failed to open lock file: ${e instanceof Error ? e.message : String(e)}`
+    return errorText(e)
   }
   const locked = lockDescriptor(fd)
   if (!locked.ok) {
