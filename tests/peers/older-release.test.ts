@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { sleep } from './ovsdb-lab.ts'
 import { type Release, referenceBin, referenceSchema } from './reference.ts'
 
 // Our northd and controller on the servers, schemas and switches of older releases: they do without what
@@ -41,7 +42,7 @@ describe.each<Release>(['23.03', '25.03'])('northd on the servers of %s', (relea
   })
 
   /** Runs a northd while `use` does, and gives what it logged. */
-  async function northd(command: readonly string[], use: () => void | Promise<void>): Promise<string> {
+  async function northd(command: readonly string[], use: (log: () => string) => void | Promise<void>): Promise<string> {
     const [file = '', ...before] = command
     const args = [`--ovnnb-db=${remote('ovn-nb')}`, `--ovnsb-db=${remote('ovn-sb')}`, `--unixctl=${at('northd.ctl')}`]
     const child = spawn(file, [...before, ...args], {
@@ -53,7 +54,7 @@ describe.each<Release>(['23.03', '25.03'])('northd on the servers of %s', (relea
       text += data
     })
     try {
-      await use()
+      await use(() => text)
     } finally {
       child.kill()
       await new Promise((done) => child.on('close', done))
@@ -62,10 +63,11 @@ describe.each<Release>(['23.03', '25.03'])('northd on the servers of %s', (relea
   }
 
   it('brings a network up, and says of the schemas what the real one of 26.03 says', async () => {
-    const real = await northd(
-      [join(referenceBin('26.03'), 'ovn-northd')],
-      () => new Promise((done) => setTimeout(done, 1500)),
-    )
+    const real = await northd([join(referenceBin('26.03'), 'ovn-northd')], async (log) => {
+      // It is over what it has to say of the schemas when it works on their contents.
+      for (let i = 0; i < 1000 && !log().includes('instance is now active'); i++) await sleep(50)
+      await sleep(1500)
+    })
     let [older, upgraded, newer] = ['', '', '']
     const log = await northd([process.execPath, ours('ovn-northd')], () => {
       const vm = ['lsp-add', 'sw', 'vm', '--', 'lsp-set-addresses', 'vm', '0a:00:00:00:00:02 10.0.0.2']

@@ -43,7 +43,7 @@ for path in ("/dev/log", "/run/systemd/journal/socket"):
 finished = threading.Event()
 for thread in threads:
     thread.start()
-status = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, timeout=60).returncode
+status = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, timeout=120).returncode
 finished.set()
 for thread in threads:
     thread.join()

@@ -49,7 +49,7 @@ type Sockets = Readonly<Record<'/dev/log' | '/run/systemd/journal/socket', strin
 
 function received(command: readonly string[], input: unknown): Sockets {
   const r = spawnSync(python ?? '', [join(import.meta.dirname, 'oslo-syslog.py'), ...command], {
-    ...{ input: JSON.stringify(input), encoding: 'utf8', env: { ...process.env, TZ: 'UTC' }, timeout: 60_000 },
+    ...{ input: JSON.stringify(input), encoding: 'utf8', env: { ...process.env, TZ: 'UTC' }, timeout: 150_000 },
   })
   if (r.status !== 0) throw new Error(r.stderr)
   const sockets = JSON.parse(r.stdout) as Sockets

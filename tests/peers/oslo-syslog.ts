@@ -21,7 +21,7 @@ for (const text of input.texts) {
     if (!backend.enabled(event.level, event.component, event.module)) continue
     backend.write(event)
     // A socket of datagrams holds ten, and nothing here waits for its reader.
-    await wait(20)
+    await wait(100)
   }
   backend.close()
 }
