@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { exact } from '../openflow/fields/match.ts'
 import { F } from '../openflow/fields/table.ts'
+import { INTERNAL_VERSION } from '../schema/internal-version.ts'
 import { datapathRow, flowRow, makeWorld, portRow, uuidOf } from './fixture.test-data.ts'
 import { OFTABLE } from './tables.ts'
 
@@ -171,6 +172,33 @@ describe('the switch', () => {
     w.sb({ op: 'insert', table: 'SB_Global', row: { nb_cfg: 7 } })
     expect(w.rows('Chassis_Private')[0]).toMatchObject({ nb_cfg: 7 })
     expect(mapOf(w.localRows('Bridge')[0], 'external_ids').get('ovn-nb-cfg')).toBe('7')
+  })
+
+  test('does not follow a northd of another release where it is told not to', () => {
+    const w = makeWorld()
+    w.clock.settle()
+    network(w)
+    const count = () => w.sw.flows.size
+    const version = (text: string) => {
+      const options = new Map([['northd_internal_version', text]])
+      w.sb({ op: 'update', table: 'SB_Global', where: [], row: { options } })
+    }
+    w.sb({ op: 'insert', table: 'SB_Global', row: {} })
+    version('1.2.3')
+    w.ovs({
+      ...({ op: 'mutate', table: 'Open_vSwitch', where: [] } as const),
+      mutations: [['external_ids', 'insert', new Map([['ovn-match-northd-version', 'true']])]],
+    })
+    const before = count()
+    w.plug('tap1', { 'iface-id': 'vm1' })
+    expect([count(), w.rows('Port_Binding').some((p) => p['chassis'] !== undefined)]).toEqual([before, false])
+    version(INTERNAL_VERSION)
+    w.clock.settle()
+    expect(count()).toBeGreaterThan(before)
+    expect(w.rows('Port_Binding').some((p) => p['chassis'] !== undefined)).toBe(true)
+    expect(messages(w)).toContain(
+      `main|warn|controller version - ${INTERNAL_VERSION} mismatch with northd version - 1.2.3`,
+    )
   })
 
   test('may send anything', () => {

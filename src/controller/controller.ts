@@ -267,6 +267,8 @@ export class Controller {
     this.stops.push(follow(sb, inputs), follow(ovs, localTables))
     this.stops.push(
       ovs.onSynced(() => this.schedule()),
+      ovs.onChange(() => this.lookAtRelease()),
+      sb.onChange(() => this.lookAtRelease()),
       sb.onSynced(() => this.schedule()),
       sb.onState((state) => {
         if (state === 'synced') this.settled()
@@ -400,6 +402,13 @@ export class Controller {
       log.child('main').warn(text, { code: 'version-mismatch' })
     }
     return true
+  }
+
+  /** Goes on where northd was of another release and is of ours now. */
+  private lookAtRelease(): void {
+    if (this.unmatched === undefined || this.otherRelease()) return
+    this.schedule()
+    this.state.southbound.rows.schedule()
   }
 
   private run(): void {

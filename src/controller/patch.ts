@@ -57,7 +57,7 @@ export function declarePatches(
       const about = { port: row.logical_port, datapath: row.datapath, row: row._uuid }
       // A localnet port is on every chassis of its datapath, whether or not that has the network.
       if (row.type === 'l2gateway') parts.log.err(what, { code: 'bridge-not-found', ...about })
-      else parts.log.info(`${what}; skipping`, { code: 'bridge-not-found', ...about })
+      else parts.log.info(`${what}; skipping`, about)
       return
     }
     const [, bridge] = mapping

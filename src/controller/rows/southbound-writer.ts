@@ -130,8 +130,7 @@ export class SouthboundWriter {
     const complaint = wanted === undefined || typeof wanted === 'string' ? wanted : encapConflict(sb, wanted)
     if (complaint !== undefined && complaint !== this.complaint) {
       const log = this.parts.log.child('chassis')
-      const about = { code: 'chassis-not-configured', chassis: chassisName }
-      if (complaint === NO_ENCAP) log.info(complaint, about)
+      if (complaint === NO_ENCAP) log.info(complaint, { chassis: chassisName })
       else log.warn(complaint, { code: 'chassis-not-configured', chassis: chassisName })
     }
     this.complaint = complaint
