@@ -37,7 +37,7 @@ const become = (socket: string, expected: string) =>
 const joined = (socket: string) => client('wait', at(socket), 'OVN_Northbound', 'connected')
 
 test('a relay of a cluster of three goes from member to member', async () => {
-  const raft = (n: number) => `tcp:127.0.0.1:${16760 + n}`
+  const raft = (n: number) => `tcp:127.0.0.1:${16780 + n}`
   const members = [1, 2, 3]
   const servers = new Map<number, Running>()
   await lab.run('26.03', 'ovsdb-tool', 'create-cluster', lab.at('c1'), referenceSchema('ovn-nb'), raft(1))
