@@ -46,6 +46,18 @@ test('the same commands with the same usage', async () => {
   expect(all).not.toContain('cluster/')
 })
 
+/** What ends the server, changes its log, tells what is only of a moment, or from which the real one dies. */
+const APART = /^(exit|set-options)$|^vlog|-active-ovsdb-server$|set-sync-exclude-tables|\/show$|time\//
+
+test('every command with too few words, too many, and words that mean nothing', async () => {
+  const [, ...lines] = (await ask('26.03', 'list-commands')).split('\n')
+  const names = lines.map((line) => line.trim().split(' ')[0] ?? '').filter((name) => name && !APART.test(name))
+  expect(names.length).toBeGreaterThan(25)
+  for (const name of names) {
+    for (let words = 0; words < 5; words++) await same(name, ...Array.from({ length: words }, () => 'x'))
+  }
+})
+
 test('remotes', async () => {
   await same('ovsdb-server/list-remotes')
   for (const remote of [
@@ -79,6 +91,9 @@ test('the rest', async () => {
     ['tlog-set', 'OVN_Northbound:Nope', 'on'],
     ['tlog-set', 'Nope:ACL', 'on'],
     ['tlog-set', 'ACL', 'on'],
+    ['tlog-set', 'ACL', 'maybe'],
+    ['tlog-set', 'Nope:ACL', 'maybe'],
+    ['tlog-set', ':', 'on'],
     ['tlog-list'],
     ['tlog-set', 'OVN_Northbound:ACL', 'off'],
     ['reload'],

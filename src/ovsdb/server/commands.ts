@@ -135,12 +135,12 @@ export function serverCommands(server: Server): ControlCommand[] {
     command('ovsdb-server/perf-counters-clear', '', [0, 0], () => ''),
     command('ovsdb-server/disable-monitor-cond', '', [0, 0], () => ''),
     command('ovsdb-server/tlog-set', 'DB:TABLE on|off', [2, 2], ([what = '', value = '']) => {
+      if (value !== 'on' && value !== 'off') return new Error('invalid command argument')
       const [, db = '', table = ''] = /^([^:]+):([^:]+)$/.exec(what) ?? []
       if (!table) return new Error('invalid DB:TABLE argument')
       const database = server.database(db)
       if (!database) return new Error('no such database')
       if (!database.tables.has(table)) return new Error('no such table')
-      if (value !== 'on' && value !== 'off') return new Error('invalid command argument')
       server.transactionLog.set(db, table, value === 'on')
       return ''
     }),
