@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { connect, northbound } from '../../src/schema/library.ts'
+import { connect, northbound, TransactFailure } from '../../src/schema/library.ts'
 import { referenceBin, referenceSchema } from './reference.ts'
 
 // Our client on a RAFT cluster of three real servers: it finds the leader, and the next one.
@@ -14,7 +14,8 @@ const bin = referenceBin()
 const folder = mkdtempSync(join(tmpdir(), 'raft-'))
 const at = (name: string) => join(folder, name)
 const members = [1, 2, 3]
-const raft = (n: number) => `tcp:127.0.0.1:${16650 + n}`
+// Below the ports that the system gives out, and not those of another run.
+const raft = (n: number) => `tcp:127.0.0.1:${20_000 + 10 * (process.pid % 1000) + n}`
 const remote = (n: number) => `unix:${at(`s${n}`)}`
 const alive = new Set<number>()
 
@@ -37,7 +38,7 @@ function stop(n: number): void {
 const isLeader = (n: number) => appctl(n, 'cluster/status', 'OVN_Northbound').includes('Role: leader')
 
 async function leader(): Promise<number> {
-  for (let i = 0; i < 200; i++) {
+  for (let i = 0; i < 600; i++) {
     const found = [...alive].find(isLeader)
     if (found !== undefined) return found
     await new Promise((resolve) => setTimeout(resolve, 100))
@@ -137,7 +138,7 @@ it('gives a lock to one, whichever member each tries first', async () => {
   const all = await Promise.all([open([1, 2, 3]), open([2, 3, 1]), open([3, 1, 2])])
   const handles = all.map((nb) => nb.replica.lock('only_one'))
   const owners = () => handles.filter((h) => h.owned).length
-  for (let i = 0; i < 50 && owners() === 0; i++) await new Promise((done) => setTimeout(done, 100))
+  for (let i = 0; i < 600 && owners() === 0; i++) await new Promise((done) => setTimeout(done, 100))
   await new Promise((done) => setTimeout(done, 500))
   expect(owners()).toBe(1)
   for (const nb of all) nb.close()
@@ -177,3 +178,78 @@ it('has each edit once, however leaders die', async () => {
   expect(done.length).toBe(180)
   nb.close()
 })
+
+it('keeps what twenty writers were told is done, once, while leaders die', async () => {
+  for (const n of members) if (!alive.has(n)) start(n)
+  await leader()
+  const remotes = members.map(remote)
+  const writers = await Promise.all(
+    Array.from({ length: 20 }, () => connect({ schema: northbound, remotes, timeout: 120_000, probeInterval: 2000 })),
+  )
+  const [reader] = writers
+  if (!reader) throw new Error('no writer')
+  await reader.edit((tx) => {
+    const [global] = tx.rows('NB_Global')
+    const uuid = global?._uuid ?? tx.insert('NB_Global', {})
+    tx.update('NB_Global', uuid, { nb_cfg: 0 })
+  })
+  await Promise.all(writers.map((nb) => nb.until(() => nb.table('NB_Global').size === 1)))
+  const routers: string[] = []
+  const counts: number[] = []
+  const failed: string[] = []
+  const outcome = <T>(work: Promise<T>, done: T[]) =>
+    work.then(
+      (value) => void done.push(value),
+      (e: unknown) => void failed.push(e instanceof TransactFailure ? e.reason.kind : String(e)),
+    )
+  let enough = false
+  const write = async (nb: (typeof writers)[number], writer: number) => {
+    for (let i = 0; !enough; i++) {
+      const name = `writer ${writer} ${i}`
+      const router = nb.edit(
+        (tx) => {
+          tx.insert('Logical_Router', { name })
+          return name
+        },
+        { timeout: 60_000 },
+      )
+      const count = nb.edit(
+        (tx) => {
+          const [global] = tx.rows('NB_Global')
+          if (!global) throw new Error('no row')
+          tx.verify('NB_Global', global._uuid, 'nb_cfg')
+          tx.update('NB_Global', global._uuid, { nb_cfg: global.nb_cfg + 1 })
+          return global.nb_cfg + 1
+        },
+        { timeout: 60_000, alone: true },
+      )
+      await Promise.all([outcome(router, routers), outcome(count, counts)])
+    }
+  }
+  const work = writers.map(write)
+  for (let round = 0; round < 2; round++) {
+    const before = routers.length
+    await expect.poll(() => routers.length - before, { timeout: 60_000 }).toBeGreaterThan(40)
+    const first = await leader()
+    process.kill(Number(readFileSync(at(`pid${first}`), 'utf8')), 'SIGKILL')
+    alive.delete(first)
+    const then = routers.length
+    await expect.poll(() => routers.length - then, { timeout: 60_000 }).toBeGreaterThan(40)
+    for (const n of members) if (!alive.has(n)) start(n)
+  }
+  enough = true
+  await Promise.all(work)
+  await expect.poll(() => writers.every((nb) => nb.connected), { timeout: 60_000 }).toBe(true)
+  await reader.edit((tx) => tx.insert('Logical_Router', { name: 'the last' }))
+  // a router is there once if its edit was done, and for none is it unknown
+  const there = [...reader.table('Logical_Router').values()].map((r) => r.name).filter((n) => n.startsWith('writer'))
+  expect(there.sort()).toEqual(routers.sort())
+  // each count was told to one alone; of those that are unknown each was counted or not
+  const unknown = failed.filter((kind) => kind === 'unknown').length
+  expect(failed.length).toBe(unknown)
+  expect(new Set(counts).size).toBe(counts.length)
+  const [global] = reader.table('NB_Global').values()
+  expect(global?.nb_cfg).toBeGreaterThanOrEqual(counts.length)
+  expect(global?.nb_cfg).toBeLessThanOrEqual(counts.length + unknown)
+  for (const nb of writers) nb.close()
+}, 300_000)
