@@ -48,6 +48,8 @@ interface Opened {
   /** Bytes of the file, as far as we know: others may write to it, too. */
   written: number
   writing: Write | undefined
+  /** Writes whose callback has had no turn: until then the descriptor is theirs. */
+  underWay: number
   scheduled: boolean
   /** To be closed when all is written. */
   leaving: boolean
@@ -125,7 +127,7 @@ export class FileAppender implements Appender {
     const stat = fstatSync(fd)
     return {
       ...{ fd, device: stat.dev, inode: stat.ino, waiting: [], bytes: 0, written: stat.size },
-      ...{ writing: undefined, scheduled: false, leaving: false, closed: false },
+      ...{ writing: undefined, underWay: 0, scheduled: false, leaving: false, closed: false },
     }
   }
 
@@ -218,11 +220,13 @@ export class FileAppender implements Appender {
       const buffer = this.collect(file)
       file.writing = { buffer, from: 0, end: file.written + buffer.length, settled: false }
       this.send(file, file.writing)
-    } else if (file.leaving) this.closeFd(file)
+    } else if (file.leaving && !file.underWay) this.closeFd(file)
   }
 
   private send(file: Opened, w: Write): void {
+    file.underWay++
     write(file.fd, w.buffer, w.from, w.buffer.length - w.from, null, (error, written) => {
+      file.underWay--
       if (!error) {
         w.from += written
         file.written += w.settled ? 0 : written
@@ -241,7 +245,7 @@ export class FileAppender implements Appender {
 
   /**
    * Whether no write is under way. One whose callback had no turn yet is over when the file has grown by it: then
-   * what waits can follow it, in order.
+   * what waits can follow it, in order. Where others write to the file too, that is a guess, by which no line is lost.
    */
   private idle(file: Opened): boolean {
     const w = file.writing
@@ -278,12 +282,9 @@ export class FileAppender implements Appender {
     if (!file) return
     this.file = undefined
     file.leaving = true
-    if (file.writing) {
-      this.left.add(file)
-      return
-    }
-    this.drain(file)
-    this.closeFd(file)
+    if (!file.writing) this.drain(file)
+    if (file.underWay) this.left.add(file)
+    else this.closeFd(file)
   }
 
   /** What waits is written before this returns, behind a write that may be under way. */

@@ -9,8 +9,8 @@ export interface Rolling {
   due(line: string, size: number, time: number): boolean
   /** Asked behind each line, where a file is not left full. */
   full?(size: number): boolean
-  /** Moves the full file away, if it is kept. */
-  roll(path: string, time: number): void
+  /** Moves the full file away, if it is kept; or says that it is to grow on for now. */
+  roll(path: string, time: number): 'moved' | 'kept'
   /** Moves the last file away, when the log is closed. */
   rollLast?(path: string): void
 }
@@ -41,7 +41,10 @@ export function rollBySize(maxBytes: number, backups: number): Rolling {
     // What counts of the line is its characters (Python's documentation says bytes). UTF-16 has at least as many.
     due: (line, size) =>
       backups > 0 && maxBytes > 0 && size + line.length + 1 >= maxBytes && size + [...line].length + 1 >= maxBytes,
-    roll: (path) => shift(path, backups),
+    roll: (path) => {
+      shift(path, backups)
+      return 'moved'
+    },
   }
 }
 
@@ -78,10 +81,12 @@ export function rollByTime(schedule: Schedule, backups: number, path: string, no
     due: (_line, _size, time) => Math.floor(time / 1000) * 1000 >= at,
     roll(path, time) {
       const to = `${path}.${schedule.suffix(at)}`
-      remove(to)
-      move(path, to)
+      // Where the clock went back, a period comes twice: the file of the first is kept, this one goes on to the next.
+      const again = existsSync(to)
+      if (!again) move(path, to)
       if (backups > 0) expire(path, schedule.pattern, backups)
       at = schedule.following(at, time)
+      return again ? 'kept' : 'moved'
     },
   }
 }
@@ -126,9 +131,9 @@ export class RollingFileAppender implements Appender {
     if (this.stuck !== undefined && time - this.stuck < AGAIN && time >= this.stuck) return
     const { path, size } = this.file
     this.file.leave()
-    this.rolling.roll(path, time)
+    const meant = this.rolling.roll(path, time) === 'moved'
     this.file.open()
-    const moved = size === 0 || this.file.size < size
+    const moved = !meant || size === 0 || this.file.size < size
     if (!moved && this.stuck === undefined) this.onTrouble?.(`${path}: cannot move full log away, it grows on`)
     this.stuck = moved ? undefined : time
   }

@@ -11,7 +11,10 @@ export function rollBySizeReached(most: number, backups: number): Rolling {
   return {
     due: (_line, size) => size > most,
     full: (size) => size > most,
-    roll: (path) => shift(path, backups),
+    roll: (path) => {
+      shift(path, backups)
+      return 'moved'
+    },
   }
 }
 
@@ -42,6 +45,7 @@ export function rollByPeriod(options: {
       putAway(path)
       begun = time
       end = nextChange(options.period, time)
+      return 'moved'
     },
     ...(options.atClose ? { rollLast: putAway } : {}),
   }
@@ -67,7 +71,10 @@ export function rollToHistory(
   const putAway = (path: string) => {
     const to = strftime(history.pattern, begun, false)
     if (options.createFolders) makeFolders(to)
+    // A period comes twice where the clock goes back, and with each closing: what is there is kept, this file grows on.
+    if (existsSync(to)) return 'kept'
     move(path, to)
+    return 'moved'
   }
   return {
     due(_line, _size, time) {
@@ -76,10 +83,11 @@ export function rollToHistory(
       return false
     },
     roll(path, time) {
-      putAway(path)
+      const done = putAway(path)
       begun = time
       end = nextChange(history.period, time)
       expiry.run(time)
+      return done
     },
     ...(options.atClose
       ? {
@@ -165,6 +173,11 @@ class Expiry {
     const count = Math.min(Math.floor(passed), MOST_NAMES)
     const candidates = this.candidates()
     const present = strftime(pattern, time, false)
+    if (candidates && period === 'MINUTELY' && namesOnce(pattern)) {
+      // Those that stay are soon known; where there are no others, tens of thousands of names need not be tried.
+      for (let i = 0; i <= kept && candidates.size; i++)
+        candidates.delete(strftime(pattern, earlier(period, time, i), false))
+    }
     for (let i = 1; i <= count && candidates?.size !== 0; i++) {
       const path = strftime(pattern, earlier(period, time, kept + i), false)
       if (path === present || (candidates && !candidates.delete(path))) continue
@@ -188,6 +201,11 @@ class Expiry {
       return new Set()
     }
   }
+}
+
+/** Whether no minute has the name of another one, but where the clock goes back. */
+function namesOnce(pattern: string): boolean {
+  return [/%[Yy]/, /%[mbBj]/, /%[dj]/, /%H/, /%M/].every((part) => part.test(pattern))
 }
 
 function makeFolders(path: string): void {
