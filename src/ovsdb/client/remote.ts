@@ -1,12 +1,12 @@
-import type { Clock, Timer } from '../../base/clock.ts'
 import { type Log, silent } from '../../base/log.ts'
-import type { Result } from '../../base/result.ts'
 import type { ByteStream } from '../../base/stream.ts'
 import { isArray, isObject, type Json } from '../../jsonrpc/json.ts'
 import { type ColumnType, Failure, parseUuid, type Row, type TableSchema, ZERO_UUID } from '../schema/index.ts'
 import { BaseReplica } from './base-replica.ts'
 import { checkLockName, RemoteLock } from './lock.ts'
 import type { Operation } from './operation.ts'
+import { Probe } from './probe.ts'
+import { Reconnection, type ReconnectionOptions } from './reconnection.ts'
 import {
   type TableCondition,
   type TableName,
@@ -15,36 +15,22 @@ import {
   type TypedSchema,
   transactError,
 } from './replica.ts'
-import { CLOSED_BY_PEER, DROPPED, RpcClient, type RpcReply } from './rpc.ts'
+import { RpcClient, type RpcReply } from './rpc.ts'
 import { ServerSchema } from './server-schema.ts'
 import { serverAccepts } from './server-state.ts'
 import { ChangeSet, sameRow } from './tables.ts'
 import { applyUpdates, applyUpdates2, type Readers, RowReader } from './updates.ts'
 import { conditionJson, operationJson, readError, readResults } from './wire-operation.ts'
 
-const NO_RESPONSE = 'no response to inactivity probe'
-/** Why a member of a cluster is left for another. */
-const ELSEWHERE = 'trying another server'
+export type { Dial } from './reconnection.ts'
 
-/** Opens a stream to a remote as `tcp:127.0.0.1:6641` names it; returns how to give up. */
-export type Dial = (remote: string, done: (result: Result<ByteStream>) => void) => () => void
-
-export interface RemoteOptions<T> {
+export interface RemoteOptions<T> extends ReconnectionOptions {
   readonly schema: TypedSchema<T>
   readonly tables?: TableRequests<T>
-  /** Tried in this order, over and over. */
-  readonly remotes: readonly string[]
-  readonly dial: Dial
-  readonly clock: Clock
-  readonly log?: Log
-  /** Milliseconds without a sign of life after which the server is asked for one; 0: never. */
+  /** Milliseconds without a sign of life after which the server is asked for one; 5000 unless given, 0: never. */
   readonly probeInterval?: number
-  /** Milliseconds between two attempts, at most. */
-  readonly maxBackoff?: number
   /** Of a cluster, only the leader will do. */
   readonly leaderOnly?: boolean
-  /** Called when all remotes have failed once: for tools that do not try again. */
-  readonly onUnreachable?: (error: string) => void
   /** Called when a server's schema lacks what is `required`. It is tried again: it may be upgraded. */
   readonly onUnsuitable?: (error: string) => void
 }
@@ -61,22 +47,12 @@ const FALLBACK: Readonly<Record<Method, Method | undefined>> = {
 /** A replica of a database on the other side of a stream. */
 export class RemoteReplica<T> extends BaseReplica<T> {
   private readonly log: Log
-  /** For what is said of attempts to connect and of ends, in the module of the real programs. */
-  private readonly reconnect: Log
+  private readonly reconnection: Reconnection
   private readonly readers: Readers
   private rpc: RpcClient | undefined
-  private giveUp: (() => void) | undefined
-  private timer: Timer | undefined
-  private probeTimer: Timer | undefined
-  private at = -1
-  private failures = 0
-  /** Milliseconds to wait before the remotes are tried again. */
-  private backoff = 0
-  private connectedAt = 0
+  private probe: Probe | undefined
   /** Columns whose values were complained about. */
   private readonly bad = new Set<string>()
-  /** Whether the last connection that got contents broke soon. */
-  private shortBefore = false
   private method: Method = 'monitor_cond_since'
   /** The last transaction of the server that the tables have. */
   private lastTransaction = ZERO_UUID
@@ -95,63 +71,14 @@ export class RemoteReplica<T> extends BaseReplica<T> {
   constructor(private readonly options: RemoteOptions<T>) {
     super(options.schema, options.clock, options.tables)
     this.log = (options.log ?? silent).child('ovsdb_cs')
-    this.reconnect = (options.log ?? silent).child('reconnect')
     this.readers = new Map(
       [...this.tables.values()].map((t) => [t.name, new RowReader(t.schema, (...bad) => this.badValue(...bad))]),
     )
-    this.timer = options.clock.after(0, () => this.connect())
+    this.reconnection = new Reconnection(options, (stream) => this.start(stream))
   }
 
   private get remote(): string {
-    return this.options.remotes[this.at] ?? ''
-  }
-
-  private connect(): void {
-    if (this.state === 'closed') return
-    this.at = (this.at + 1) % Math.max(1, this.options.remotes.length)
-    const { remote } = this
-    this.sayOnWay(`${remote}: connecting...`)
-    let answered = false
-    const stop = this.options.dial(remote, (result) => {
-      answered = true
-      this.giveUp = undefined
-      if (this.state === 'closed') {
-        if (result.ok) result.value.close()
-      } else if (result.ok) this.start(result.value)
-      else {
-        this.sayOnWay(`${remote}: connection attempt failed (${result.error})`)
-        this.failed(`${remote}: database connection failed (${result.error})`)
-      }
-    })
-    if (!answered) this.giveUp = stop
-  }
-
-  /** About attempts to connect, until there have been so many that no more is said. */
-  private sayOnWay(text: string): void {
-    const most = this.options.maxBackoff ?? 8000
-    if (this.backoff < most) this.reconnect.info(text, { remote: this.remote })
-    else this.reconnect.dbg(text)
-  }
-
-  private failed(text: string): void {
-    this.failures++
-    if (this.failures >= this.options.remotes.length) this.options.onUnreachable?.(text)
-    if (this.state === 'closed') return
-    const most = this.options.maxBackoff ?? 8000
-    // one wait for each round: of a cluster the next member may well do
-    const tried = this.failures % Math.max(1, this.options.remotes.length) !== 0
-    if (!tried) this.waitLonger(most)
-    this.timer = this.clock.after(tried ? 0 : this.backoff, () => this.connect())
-  }
-
-  private waitLonger(most: number): void {
-    if (this.backoff === most) return
-    this.backoff = Math.min(this.backoff ? this.backoff * 2 : 1000, most)
-    if (this.backoff === most) {
-      this.reconnect.info(`${this.remote}: continuing to reconnect in the background but suppressing further logging`)
-    } else if (this.backoff > 1000) {
-      this.reconnect.info(`${this.remote}: waiting ${this.backoff / 1000} seconds before reconnect`)
-    }
+    return this.reconnection.remote
   }
 
   private start(stream: ByteStream): void {
@@ -161,15 +88,13 @@ export class RemoteReplica<T> extends BaseReplica<T> {
     this.asked = false
     // another server, or another release of it, may know more than the last
     this.method = 'monitor_cond_since'
-    this.connectedAt = this.clock.monotonic()
-    this.reconnect.info(`${this.remote}: connected`)
     rpc.onNotification = (method, params) => this.notified(method, params)
     rpc.onEnd = (reason) => this.ended(rpc, reason)
     this.watchServer(rpc)
     rpc.request('set_db_change_aware', [true], () => {})
     this.learnSchema(rpc)
     for (const lock of this.locks.values()) lock.connected(rpc)
-    this.probeTimer = this.clock.after(this.options.probeInterval ?? 5000, () => this.probe(rpc))
+    this.probe = new Probe(rpc, this.clock, this.options.probeInterval ?? 5000)
     // the last: a listener may close us
     this.setState('syncing')
   }
@@ -177,50 +102,14 @@ export class RemoteReplica<T> extends BaseReplica<T> {
   private ended(rpc: RpcClient, reason: string): void {
     if (this.rpc !== rpc) return
     this.rpc = undefined
-    this.probeTimer?.cancel()
+    this.probe?.stop()
     for (const lock of this.locks.values()) lock.disconnected()
     if (this.pendingConditions) this.staleConditions = true
     this.pendingConditions = 0
     if (this.state === 'closed') return
-    // one short connection may be chance; a server that drops everybody is not to be stormed
-    const short = this.clock.monotonic() - this.connectedAt < STEADY
-    const worked = this.monitored && !(short && this.shortBefore)
-    if (this.monitored) this.shortBefore = short
-    this.sayEnd(reason)
-    if (worked) {
-      ;[this.failures, this.backoff] = [0, 0]
-      this.timer = this.clock.after(0, () => this.connect())
-    } else this.failed(`${this.remote}: ${reason}`)
+    this.reconnection.lost(reason, this.monitored)
     // the last: a listener may close us
     this.setState('connecting')
-  }
-
-  private sayEnd(reason: string): void {
-    const text = `${this.remote}: ${reason}`
-    const about = { remote: this.remote }
-    if (reason === CLOSED_BY_PEER) this.reconnect.info(text, about)
-    else if (reason.startsWith(DROPPED)) this.reconnect.warn(text, { code: 'connection-dropped', remote: this.remote })
-    else if (reason.startsWith(NO_RESPONSE)) {
-      this.reconnect.err(text, { code: 'no-probe-response', remote: this.remote })
-    } else if (reason.endsWith(ELSEWHERE)) this.log.info(text, about)
-    else this.log.warn(text, { code: 'database-unreachable', remote: this.remote })
-  }
-
-  /** Asks for a sign of life after an interval without one, and hangs up after another; `asked`: when the last came before. */
-  private probe(rpc: RpcClient, asked?: number): void {
-    const interval = this.options.probeInterval ?? 5000
-    if (interval <= 0 || this.rpc !== rpc) return
-    if (asked === rpc.lastReceived) {
-      rpc.end(`${NO_RESPONSE} after ${(interval / 1000).toFixed(1)} seconds, disconnecting`)
-      return
-    }
-    const idle = this.clock.monotonic() - rpc.lastReceived
-    if (idle < interval) this.probeTimer = this.clock.after(interval - idle, () => this.probe(rpc))
-    else {
-      const last = rpc.lastReceived
-      rpc.probe()
-      this.probeTimer = this.clock.after(interval, () => this.probe(rpc, last))
-    }
   }
 
   /** Follows the `_Server` database for whether this server will do (ovsdb-server(5)). */
@@ -469,9 +358,8 @@ export class RemoteReplica<T> extends BaseReplica<T> {
 
   override close(): void {
     super.close()
-    this.timer?.cancel()
-    this.probeTimer?.cancel()
-    this.giveUp?.()
+    this.reconnection.close()
+    this.probe?.stop()
     this.rpc?.end('closed')
   }
 }
@@ -479,9 +367,6 @@ export class RemoteReplica<T> extends BaseReplica<T> {
 /** What a server says its last transaction was; none where it is no uuid: there is nothing to resume from then. */
 const transactionId = (json: Json | undefined): string =>
   (typeof json === 'string' ? parseUuid(json) : undefined) ?? ZERO_UUID
-
-/** Milliseconds that a connection has to last to be a good one. */
-const STEADY = 1000
 
 const MONITOR = 'monitor'
 const SERVER_MONITOR = 'server'
