@@ -18,6 +18,7 @@ const TEXTS: Readonly<Record<string, string>> = {
   ENOSPC: 'No space left on device',
   ENOTDIR: 'Not a directory',
   ENOTSOCK: 'Socket operation on non-socket',
+  ENXIO: 'No such device or address',
   EPERM: 'Operation not permitted',
   EPIPE: 'Broken pipe',
   EROFS: 'Read-only file system',

@@ -1,8 +1,22 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import {
+  closeSync,
+  constants,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { VirtualClock } from '../base/clock.ts'
+import { FileAppender } from './appenders/file.ts'
 import { Logging, loadLogging } from './index.ts'
 
 // What operators and machines do to a log, beside what the disk does (failure.test.ts).
@@ -145,4 +159,125 @@ describe.each(Object.keys(DIALECTS))('%s', (dialect) => {
     expect(got).toHaveLength(count)
     expect(s.said).toEqual([])
   })
+})
+
+describe('a pipe as the log file', () => {
+  const said: string[] = []
+  const pipe = (name: string) => {
+    said.length = 0
+    const path = join(dir, name)
+    execFileSync('mkfifo', [path])
+    return { path, open: () => new FileAppender({ path, retry: 0, onTrouble: (m) => said.push(m) }) }
+  }
+  const wait = async (what: () => boolean) => {
+    for (let i = 0; i < 1000 && !what(); i++) await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+
+  it('is not waited for when nobody reads, which is said once', async () => {
+    const { path, open } = pipe('nobody')
+    const file = open()
+    for (let i = 0; i < 5; i++) file.append(`lost ${i}`)
+    file.flush()
+    expect(said).toEqual([`${path}: cannot write log: No such device or address`])
+    const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    file.append('read')
+    file.flush()
+    await wait(() => said.length > 1)
+    expect(said.slice(1)).toEqual([`${path}: log written again, 5 lines lost`])
+    const buffer = Buffer.alloc(100)
+    expect(buffer.toString('utf8', 0, readSync(reader, buffer))).toBe('read\n')
+    file.close()
+    closeSync(reader)
+  })
+
+  it('is not waited for when its reader is slow, and loses no line', async () => {
+    const { path, open } = pipe('slow')
+    const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    const file = open()
+    const LINES = 20_000
+    for (let i = 0; i < LINES; i++) {
+      file.append(`line ${i} ${'x'.repeat(20)}`)
+      if (i % 100 === 0) await turn()
+    }
+    // By now a pipe's 64 KiB are full.
+    let text = ''
+    const buffer = Buffer.alloc(65_536)
+    const read = () => {
+      try {
+        text += buffer.toString('utf8', 0, readSync(reader, buffer))
+      } catch {
+        // nothing there at the moment
+      }
+      return text.split('\n').length > LINES
+    }
+    await wait(read)
+    expect(said).toEqual([])
+    const numbers = text
+      .split('\n')
+      .filter(Boolean)
+      .map((l) => Number(l.split(' ')[1]))
+    expect(numbers).toEqual(Array.from({ length: LINES }, (_, i) => i))
+    file.close()
+    closeSync(reader)
+  })
+
+  it('whose reader goes away loses lines, which is said once, and is written when another one comes', async () => {
+    const { path, open } = pipe('gone')
+    const first = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    const file = open()
+    file.append('one')
+    await turn()
+    await wait(() => readable(first))
+    closeSync(first)
+    for (let i = 0; i < 3; i++) {
+      file.append(`lost ${i}`)
+      file.flush()
+    }
+    await wait(() => said.length > 0)
+    expect(said).toEqual([`${path}: cannot write log: Broken pipe`])
+    const second = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    file.append('two')
+    file.flush()
+    await wait(() => said.length > 1)
+    expect(said.slice(1)).toEqual([`${path}: log written again, 3 lines lost`])
+    file.close()
+    closeSync(second)
+  })
+})
+
+function readable(fd: number): boolean {
+  try {
+    return readSync(fd, Buffer.alloc(100)) > 0
+  } catch {
+    return false
+  }
+}
+
+it('two processes that append to one file tear and lose no line', async () => {
+  const path = join(dir, 'shared.log')
+  const files = [0, 1, 2].map(() => new FileAppender({ path, onTrouble: () => {} }))
+  for (let i = 0; i < 6000; i++) {
+    files[i % 3]?.append(`line ${i} ${'y'.repeat(i % 200)}.`)
+    if (i % 70 === 0) await turn()
+    if (i % 1000 === 0) files[i % 3]?.reopen()
+  }
+  for (const file of files) {
+    file.flush()
+    file.close()
+  }
+  const lines = await complete(() => readFileSync(path, 'utf8').split('\n').filter(Boolean), 6000)
+  expect(new Set(lines).size).toBe(6000)
+  expect(lines.every((l) => /^line \d+ y*\.$/.test(l))).toBe(true)
+})
+
+it('/dev/full and /dev/null, by their names, are as files', async () => {
+  const said: string[] = []
+  for (const path of ['/dev/full', '/dev/null']) {
+    const file = new FileAppender({ path, onTrouble: (m) => said.push(m) })
+    for (let i = 0; i < 100; i++) file.append('line')
+    file.flush()
+    file.close()
+    await turn()
+  }
+  expect(said).toEqual(['/dev/full: cannot write log: No space left on device'])
 })

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, mkdirSync, openSync, statSync, write, writeSync } from 'node:fs'
+import { closeSync, constants, fstatSync, mkdirSync, openSync, statSync, write, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { errorText } from '../../io/errors.ts'
 import type { Appender, LogEvent } from '../event.ts'
@@ -63,6 +63,9 @@ const LOOK = 50
 /** Bytes that a caller who never yields may leave waiting before they are written at once. */
 const BURST = 1024 * 1024
 
+/** A full pipe is tried again after so long, milliseconds. */
+const AGAIN = 20
+
 /** How long the end of the program waits for the last write under way, milliseconds. */
 const PATIENCE = 1000
 
@@ -121,7 +124,9 @@ export class FileAppender implements Appender {
 
   /** Throws where it cannot be opened. */
   private openPath(): Opened {
-    const flags = this.options.truncate && !this.started ? 'w' : 'a'
+    const { O_APPEND, O_CREAT, O_NONBLOCK, O_TRUNC, O_WRONLY } = constants
+    // A pipe is never waited for: neither until somebody reads it, nor while nobody does (open(2), fifo(7)).
+    const flags = O_WRONLY | O_CREAT | O_NONBLOCK | (this.options.truncate && !this.started ? O_TRUNC : O_APPEND)
     if (this.options.createFolders) mkdirSync(dirname(this.options.path), { recursive: true })
     const fd = openSync(this.options.path, flags, this.options.mode ?? 0o640)
     const stat = fstatSync(fd)
@@ -225,7 +230,15 @@ export class FileAppender implements Appender {
 
   private send(file: Opened, w: Write): void {
     file.underWay++
+    this.put(file, w)
+  }
+
+  private put(file: Opened, w: Write): void {
     write(file.fd, w.buffer, w.from, w.buffer.length - w.from, null, (error, written) => {
+      if (isFull(error) && !file.closed) {
+        setTimeout(() => this.put(file, w), AGAIN).unref()
+        return
+      }
       file.underWay--
       if (!error) {
         w.from += written
@@ -301,11 +314,18 @@ export class FileAppender implements Appender {
     if (!file.waiting.length || file.closed) return
     const buffer = this.collect(file)
     let from = 0
-    try {
-      while (from < buffer.length) from += writeSync(file.fd, buffer, from)
-      this.recovered()
-    } catch (e) {
-      this.lost(file, buffer.subarray(from), e)
+    const until = performance.now() + PATIENCE
+    while (from < buffer.length) {
+      try {
+        from += writeSync(file.fd, buffer, from)
+        if (from === buffer.length) this.recovered()
+      } catch (e) {
+        if (isFull(e) && performance.now() < until) pause()
+        else {
+          this.lost(file, buffer.subarray(from), e)
+          break
+        }
+      }
     }
     file.written += from
   }
@@ -336,6 +356,11 @@ export class FileAppender implements Appender {
     this.well = true
     if (this.left.size === 0) this.trouble.end(this.time)
   }
+}
+
+/** Whether the reader of a pipe has to read before more can be written (write(2)). */
+function isFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EAGAIN'
 }
 
 const bell = new Int32Array(new SharedArrayBuffer(4))
