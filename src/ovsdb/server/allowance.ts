@@ -5,7 +5,7 @@ import { fail } from '../schema/index.ts'
 const MOST_PENDING = 1000
 const MOST_PENDING_BYTES = 1 << 26
 /** So many locks, and as many monitors, a client may have, and so many characters of names and conditions. */
-const MOST = 10_000
+const MOST = 1000
 const MOST_CHARACTERS = 1 << 26
 
 /** What a server remembers of one client as long as it is there: its locks and monitors. */

@@ -20,10 +20,15 @@ export function producer(pieces: Iterator<string>): Producer {
   }
 }
 
+/** So many messages that are made as they are taken may wait; each holds the rows that it is made of. */
+const MOST_PRODUCERS = 8
+
 type Item = Uint8Array | { readonly producer: Producer; next: number }
 
 /** Above this many bytes not yet taken by the other side it counts as slow. */
 const HIGH = 1 << 18
+/** Above this many bytes that wait nothing more should be asked for. */
+const BACKLOG = 1 << 22
 /** How long pieces may be made at a time before others are served, in milliseconds. */
 const SLICE = 10
 
@@ -31,6 +36,7 @@ const SLICE = 10
 export class Output {
   private readonly queue: Item[] = []
   private queuedBytes = 0
+  private producers = 0
   private waiting = false
   private closed = false
   /** Called when everything is out. */
@@ -59,6 +65,11 @@ export class Output {
   /** Bytes that wait in memory. */
   get backlog(): number {
     return this.queuedBytes + this.stream.queued
+  }
+
+  /** Whether so much waits that nothing more should be asked for. */
+  get full(): boolean {
+    return this.backlog > BACKLOG || this.producers >= MOST_PRODUCERS
   }
 
   /** Sends a message. */
@@ -118,6 +129,7 @@ export class Output {
 
   private queueProducer(producer: Producer): void {
     this.queue.push({ producer, next: 0 })
+    this.producers++
     if (this.queue.length === 1) this.pump()
   }
 
@@ -155,6 +167,7 @@ export class Output {
       const piece = head.producer.piece(head.next++)
       if (!piece) {
         this.queue.shift()
+        this.producers--
         continue
       }
       if (piece.length) this.stream.write(piece)

@@ -150,3 +150,21 @@ test('a conversion comes after what was asked for before it', () => {
     ['0 ok', '1 ok'],
   ])
 })
+
+test('changes of conditions that nobody reads the outcome of are not asked for without end', () => {
+  const { clock, client, fill } = setup()
+  fill(4000, 50)
+  const greedy = client()
+  greedy.send('monitor_cond', ['D', 'm', { T: [{ columns: ['name'] }] }])
+  clock.settle()
+  greedy.stream.pause()
+  for (let i = 0; i < 24; i++) {
+    greedy.send('monitor_cond_change', ['m', 'm', { T: [{ where: [i % 2 === 1] }] }])
+  }
+  clock.settle()
+  // Each one that was read holds all rows until it is told.
+  expect(greedy.stream.queued).toBeGreaterThan(800)
+  greedy.stream.resume()
+  clock.settle()
+  expect(greedy.messages.filter((m) => m['method'] === undefined)).toHaveLength(25)
+})

@@ -284,6 +284,7 @@ export class RemoteSet {
     const log = this.server.log.child('ovsdb_jsonrpc_server')
     const wanted = this.wanted()
     const refused = new Map<string, string>()
+    for (const method of this.complained) if (!wanted.has(method)) this.complained.delete(method)
     for (const [method, remote] of [...this.remotes]) {
       if (wanted.has(method)) continue
       log.info(`${method}: remote deconfigured`)

@@ -26,8 +26,6 @@ export interface SessionOptions {
   readonly role: string
 }
 
-/** Above this many bytes of replies not taken, no more requests are read. */
-const BACKLOG = 1 << 22
 /** A client that takes nothing for so long, in milliseconds, while there is something for it, is dropped. */
 const STALLED = 120_000
 const TOO_LONG = 'a message for it would be longer than any string can be'
@@ -222,7 +220,7 @@ export class Session implements LockHolder {
       return
     }
     this.guard(() => this.answer(message))
-    if (this.output.backlog > BACKLOG && !this.ended) this.pause()
+    if (this.output.full && !this.ended) this.pause()
   }
 
   private pause(): void {
@@ -232,7 +230,7 @@ export class Session implements LockHolder {
 
   /** Reads on, when there is room again. */
   private readOn(): void {
-    if (this.ended || !this.paused || this.output.backlog >= BACKLOG) return
+    if (this.ended || !this.paused || this.output.full) return
     if (this.crowdedSince !== undefined && this.pending.crowded) return
     this.paused = false
     this.crowdedSince = undefined
@@ -479,7 +477,8 @@ export class Session implements LockHolder {
   private idle(): void {
     this.progress = this.server.clock.monotonic()
     this.monitors.flush()
-    this.readOn()
+    // Not from within the commit that it is told of.
+    if (this.paused) this.server.clock.after(0, () => this.readOn())
   }
 
   /** A database goes, or is replaced by one with another schema. */

@@ -38,12 +38,16 @@ export class FakeDisk implements FileSystem {
   failingSyncs = 0
   failingDirectorySyncs = 0
   failingTruncates = 0
+  failingOpens = 0
+  /** Files that are open. */
+  opened = 0
 
   open(path: string, mode: 'read' | 'write' | 'create' | 'replace'): LogFile {
     let node = this.files.get(path)
     const fail = (code: string) => {
       throw Object.assign(new Error(code), { code })
     }
+    if (this.failingOpens && this.failingOpens--) fail('EMFILE')
     if (mode === 'create' && node) fail('EEXIST')
     if ((mode === 'read' || mode === 'write') && !node) fail('ENOENT')
     if (node && mode === 'replace') {
@@ -58,6 +62,7 @@ export class FakeDisk implements FileSystem {
     }
     const file = node
     const disk = this
+    disk.opened++
     return {
       get size() {
         return file.current.length
@@ -108,7 +113,9 @@ export class FakeDisk implements FileSystem {
         file.writes = []
         file.whole++
       },
-      close() {},
+      close() {
+        disk.opened--
+      },
     }
   }
 

@@ -330,14 +330,15 @@ export class FileStorage implements Storage {
   rewrite(database: Database, comment = 'compacting database online'): string | undefined {
     this.giveUp?.('the database is written anew')
     const note = { date: this.options.clock.now(), comment }
-    const writer = new Snapshot(this.options.files, this.temporary, database, snapshot(database), note)
+    let writer: Snapshot | undefined
     try {
+      writer = new Snapshot(this.options.files, this.temporary, database, snapshot(database), note)
       while (!writer.step());
       const failed = this.adopt(writer.finish([]), writer.size)
       if (failed === undefined) this.tables = database.tables
       return failed
     } catch (e) {
-      writer.abandon()
+      writer?.abandon()
       return `${this.name}: rewrite failed (${errorText(e)})`
     }
   }
@@ -432,8 +433,8 @@ export class FileStorage implements Storage {
     this.broken = failed
     this.unsynced = failed ? file : undefined
     // A sync of the old file may still be under way.
-    if (this.syncing) this.options.clock.after(10_000, () => old.close())
-    else old.close()
+    if (this.syncing) this.options.clock.after(10_000, () => closeQuietly(old))
+    else closeQuietly(old)
     return failed && described(failed)
   }
 
@@ -454,6 +455,15 @@ export class FileStorage implements Storage {
     this.served = []
     this.waiting = []
     for (const done of waiting) done(this.file === this.unsynced ? this.broken : undefined)
+  }
+}
+
+/** Closes a file of which nothing is wanted any more. */
+function closeQuietly(file: LogFile): void {
+  try {
+    file.close()
+  } catch {
+    // The system has let go of it all the same.
   }
 }
 
@@ -500,7 +510,12 @@ class Snapshot {
     private readonly note: { readonly date: number; readonly comment: string },
   ) {
     this.file = files.open(path, 'replace')
-    this.put(encodeRecord(printJson(printSchema(database.schema) as JsonObject)))
+    try {
+      this.put(encodeRecord(printJson(printSchema(database.schema) as JsonObject)))
+    } catch (e) {
+      this.abandon()
+      throw e
+    }
     this.pieces = this.generate()
   }
 
@@ -549,8 +564,8 @@ class Snapshot {
   abandon(): void {
     if (this.closed) return
     this.closed = true
+    closeQuietly(this.file)
     try {
-      this.file.close()
       this.files.remove(this.path)
     } catch {
       // It is only in the way.

@@ -130,3 +130,36 @@ test('who waits for a sync when the file is closed is told what came of it', () 
     if (!fails) expect(names(open(disk).database)).toEqual(['n0', 'n1'])
   }
 })
+
+test('a conversion or compaction without room, or without files, is an error; the database goes on and nothing stays open', () => {
+  const { disk, clock, server, database, storage } = fresh()
+  database.transact([insert(0)])
+  const before = disk.opened
+  const converted: (string | undefined)[] = []
+  const compacted: (string | undefined)[] = []
+  const attempt = () => {
+    server.convert('S', schemaOf('2.0.0', ['name', 'more']), (error) => converted.push(error?.error))
+    storage.compact(database, (error) => compacted.push(error))
+    for (let i = 0; i < 5; i++) {
+      clock.settle()
+      disk.finishSyncs()
+    }
+  }
+  for (const room of [0, 5, 300]) {
+    disk.room = room
+    attempt()
+    expect(disk.opened).toBe(before)
+  }
+  disk.room = Number.POSITIVE_INFINITY
+  disk.failingOpens = 2
+  attempt()
+  expect(disk.opened).toBe(before)
+  expect(converted).toEqual(Array(4).fill('I/O error'))
+  expect(compacted.map((error) => error !== undefined)).toEqual(Array(4).fill(true))
+  expect(disk.exists('db.tmp')).toBe(false)
+  expect(database.transact([insert(1)]).error).toBeUndefined()
+  attempt()
+  expect(converted[4]).toBeUndefined()
+  server.close()
+  expect(names(open(disk).database)).toEqual(['n0', 'n1'])
+})
