@@ -119,6 +119,60 @@ describe.skipIf(!driver)('the same syslog as log4cplus', () => {
     expect(got).toBe(expected)
   })
 
+  const remote = (kind: string, port: number, ...more: string[]): Case => ({
+    text: [
+      'log4cplus.rootLogger=DEBUG, A',
+      `log4cplus.appender.A=log4cplus::${kind}`,
+      'log4cplus.appender.A.host=127.0.0.1',
+    ]
+      .concat([`port=${port}`, ...more].map((l) => `log4cplus.appender.A.${l}`))
+      .join('\n'),
+  })
+
+  it.each([
+    [],
+    ['layout=log4cplus::PatternLayout', 'layout.ConversionPattern=%p <%m> & "%c" \'%x\'%n'],
+    ['Threshold=WARN', 'layout=log4cplus::TTCCLayout'],
+  ])('Log4jUdpAppender: %s', async (...lines) => {
+    const server = createSocket('udp4')
+    await new Promise<void>((resolve) => server.bind(0, '127.0.0.1', resolve))
+    const got: string[] = []
+    server.on('message', (m) => got.push(m.toString()))
+    const given = remote('Log4jUdpAppender', server.address().port, ...lines)
+    await logged(driver ?? '', given, join(root, `xml-${lines.length}-a`), some)
+    // A datagram more, behind those that may still be on their way.
+    server.send('end', server.address().port, '127.0.0.1')
+    await until(() => got.includes('end'))
+    const expected = got.splice(0)
+    const ours = backend(given, join(root, `xml-${lines.length}-b`))
+    for (const e of some) ours.write(e)
+    await until(() => got.length >= expected.length - 1)
+    ours.close()
+    server.close()
+    expect(expected.length).toBeGreaterThan(5)
+    expect([...got, 'end']).toEqual(expected)
+  })
+
+  it.each([[], ['ServerName=hv1 "é"']])('SocketAppender: %s', async (...lines) => {
+    const got: Buffer[] = []
+    const server = createServer((s) => s.on('data', (d) => got.push(d)))
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const given = remote('SocketAppender', (server.address() as AddressInfo).port, ...lines)
+    const whole = () => Buffer.concat(got)
+    // The library connects in a thread of its own; what is logged before is lost.
+    await logged(driver ?? '', given, join(root, `socket-${lines.length}-a`), some)
+    await until(() => whole().includes(`${some.at(-1)?.message}`))
+    const expected = whole()
+    got.length = 0
+    const ours = backend(given, join(root, `socket-${lines.length}-b`))
+    for (const e of some) ours.write(e)
+    await until(() => whole().length >= expected.length)
+    ours.close()
+    server.close()
+    expect(expected.length).toBeGreaterThan(500)
+    expect(whole().toString('latin1')).toBe(expected.toString('latin1'))
+  })
+
   // The driver says what it would give to syslog(3), which puts the time and the name in front.
   it.each([['ident=ovn'], ['ident=ovn', 'facility=daemon'], []])('this machine’s daemon: %s %s', async (...lines) => {
     const given = properties(...lines)

@@ -5,7 +5,13 @@ import { Trouble } from './trouble.ts'
 
 export type SocketTarget =
   | { readonly kind: 'unix'; readonly path: string }
-  | { readonly kind: 'udp' | 'tcp'; readonly host: string; readonly port: number }
+  | {
+      readonly kind: 'udp' | 'tcp'
+      readonly host: string
+      readonly port: number
+      /** A name stands for its IPv6 address. */
+      readonly ipv6?: boolean | undefined
+    }
 
 /** Bytes that may wait for a slow server; beyond, messages are lost. */
 const LIMIT = 4 * 1024 * 1024
@@ -50,8 +56,8 @@ export class MessageSocket {
       ends: (lost) => `${name}: log sent again, ${lost} messages lost`,
     })
     if (target.kind === 'unix') this.way = unixWay(target.path)
-    else if (target.kind === 'udp') this.way = new UdpWay(target.host, target.port)
-    else this.way = new TcpWay(target.host, target.port)
+    else if (target.kind === 'udp') this.way = new UdpWay(target.host, target.port, target.ipv6)
+    else this.way = new TcpWay(target.host, target.port, target.ipv6)
   }
 
   send(bytes: Uint8Array, time: number): void {
@@ -99,8 +105,9 @@ class UdpWay implements Way {
   constructor(
     private readonly host: string,
     private readonly port: number,
+    ipv6 = false,
   ) {
-    this.socket = createSocket(host.includes(':') ? 'udp6' : 'udp4')
+    this.socket = createSocket(ipv6 || host.includes(':') ? 'udp6' : 'udp4')
     this.socket.unref()
     this.socket.on('error', (e) => (this.state === 'connecting' ? this.failed(e.message) : this.refuse(e.message)))
     this.socket.on('connect', () => {
@@ -170,12 +177,14 @@ class TcpWay implements Way {
   constructor(
     private readonly host: string,
     private readonly port: number,
+    private readonly ipv6 = false,
   ) {
     this.dial()
   }
 
   private dial(): void {
-    const stream = connect(this.port, this.host)
+    const family = this.ipv6 ? { family: 6 } : {}
+    const stream = connect({ port: this.port, host: this.host, ...family })
     this.stream = stream
     stream.unref()
     stream.setNoDelay(true)

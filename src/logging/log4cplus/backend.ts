@@ -10,6 +10,7 @@ import type { AppenderConfig, Log4cplusConfig, LoggerConfig } from './config.ts'
 import { passes } from './filter.ts'
 import type { FileSettings } from './kinds.ts'
 import { levelNumber } from './levels.ts'
+import { binaryMessage, type Message, xmlMessage } from './remote.ts'
 import { HistoryAppender, rollByPeriod, rollBySizeReached, rollToHistory } from './rolling.ts'
 import { syslogMessage } from './syslog.ts'
 
@@ -165,6 +166,11 @@ function appender(config: AppenderConfig, context: LoggingContext): Appender {
       const message = syslogMessage({ ...context, ...what, remote: target.kind })
       return new Messages(new MessageSocket(target, context.onTrouble), message)
     }
+    case 'remote': {
+      const { pid } = context
+      const message = what.serverName === undefined ? xmlMessage(pid) : binaryMessage(what.serverName, pid)
+      return new Messages(new MessageSocket(what.server, context.onTrouble), message)
+    }
     case 'async':
       return appender(what.inner, context)
   }
@@ -174,7 +180,7 @@ function appender(config: AppenderConfig, context: LoggingContext): Appender {
 class Messages implements Appender {
   constructor(
     private readonly socket: MessageSocket,
-    private readonly message: (line: string, event: LogEvent) => Uint8Array,
+    private readonly message: Message,
   ) {}
 
   append(line: string, event: LogEvent): void {

@@ -1,4 +1,5 @@
 import { err, ok, type Result } from '../../base/result.ts'
+import type { SocketTarget } from '../appenders/socket.ts'
 import { SYSLOG_FACILITIES } from '../python/arguments.ts'
 import type { AppenderConfig } from './config.ts'
 import type { Options } from './options.ts'
@@ -32,9 +33,17 @@ export type AppenderKind =
       readonly ident: string
       readonly facility: number
       /** Undefined: the daemon of this machine. */
-      readonly server: { readonly kind: 'udp' | 'tcp'; readonly host: string; readonly port: number } | undefined
+      readonly server: Server | undefined
+    }
+  | {
+      readonly kind: 'remote'
+      readonly server: Server
+      /** Of this machine, as the server is to know it; undefined: events go as XML. */
+      readonly serverName: string | undefined
     }
   | { readonly kind: 'async'; readonly inner: AppenderConfig }
+
+type Server = Exclude<SocketTarget, { readonly kind: 'unix' }>
 
 export interface FileSettings {
   readonly path: string
@@ -88,8 +97,13 @@ export function appenderKind(
       return r.ok ? ok({ kind: 'async', inner: r.value }) : r
     }
     case 'SocketAppender':
+      return ok({
+        kind: 'remote',
+        server: server(options, 'tcp', 9998, warn),
+        serverName: options.get('ServerName') ?? '',
+      })
     case 'Log4jUdpAppender':
-      return err(`${name} is not supported`)
+      return ok({ kind: 'remote', server: server(options, 'udp', 5000, warn), serverName: undefined })
     default:
       return err(`Cannot find appender class "${given}"`)
   }
@@ -152,19 +166,24 @@ const FACILITIES = new Set([
   ...['local0', 'local1', 'local2', 'local3', 'local4', 'local5', 'local6', 'local7'],
 ])
 
+/** Where a server is; `missing` is the port where none is given. */
+function server(options: Options, kind: 'udp' | 'tcp', missing: number, warn: (message: string) => void): Server {
+  const given = options.integer('port') ?? missing
+  const valid = given > 0 && given < 65536
+  if (!valid) warn(`port is a number up to 65535, not ${given}: ${missing} is taken`)
+  const [host, ipv6] = [options.get('host') || 'localhost', options.flag('IPv6', false)]
+  return { kind, host, port: valid ? given : missing, ipv6 }
+}
+
 function syslog(options: Options, hostOption: string, warn: (message: string) => void): AppenderKind {
   const name = (options.get('facility') ?? options.get('Facility') ?? '').toLowerCase()
   const facility = FACILITIES.has(name) ? SYSLOG_FACILITIES[name] : undefined
   if (facility === undefined && name !== '') warn(`Unknown syslog facility: ${name}`)
   const host = options.get('host') || options.get(hostOption)
-  const port = options.integer('port') ?? 514
-  if (host && !(port > 0 && port < 65536)) warn(`port is a number up to 65535, not ${port}: 514 is taken`)
   return {
     kind: 'syslog',
     ident: options.get('ident') ?? '',
     facility: facility ?? 1,
-    server: host
-      ? { kind: options.flag('udp', true) ? 'udp' : 'tcp', host, port: port > 0 && port < 65536 ? port : 514 }
-      : undefined,
+    server: host ? { ...server(options, options.flag('udp', true) ? 'udp' : 'tcp', 514, warn), host } : undefined,
   }
 }
