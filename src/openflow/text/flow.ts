@@ -5,6 +5,7 @@ import { FLOW_FLAG, type FlowMod, type FlowModCommand, GROUP_ANY, NO_BUFFER } fr
 import type { FlowStats } from '../messages/multipart.ts'
 import { formatActions } from './actions-format.ts'
 import { parseActions } from './actions-parse.ts'
+import { formatDuration } from './duration.ts'
 import { formatMatch, MatchParser, normalised } from './match.ts'
 import { formatPort, formatTable, hex, type Names, parseInteger, parsePort, parseTable } from './names.ts'
 import { split } from './scan.ts'
@@ -32,10 +33,7 @@ export const FLAGS = [
 /** One line of `ovs-ofctl dump-flows`, without the blank in front; `stats` off is --no-stats. */
 export function formatFlow(f: FlowStats, { names, stats = true }: { names?: Names; stats?: boolean } = {}): string {
   let s = `cookie=0x${f.cookie.toString(16)}, `
-  if (stats) {
-    const milliseconds = Math.floor(f.durationNsec / 1e6)
-    s += `duration=${f.durationSec}.${String(milliseconds).padStart(3, '0')}s, `
-  }
+  if (stats) s += `duration=${formatDuration(f)}, `
   if (stats || f.table !== 0) s += `table=${formatTable(f.table, names)}, `
   if (stats) s += `n_packets=${f.packets}, n_bytes=${f.bytes}, `
   if (f.idleTimeout) s += `idle_timeout=${f.idleTimeout}, `

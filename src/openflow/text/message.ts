@@ -9,7 +9,6 @@ import {
   GROUP_ANY,
   type GroupMod,
   METER_ALL,
-  METER_FLAG,
   type Message,
   type MeterMod,
   NO_BUFFER,
@@ -18,9 +17,25 @@ import {
 } from '../messages/message.ts'
 import { MORE, type StatsReply, type StatsRequest } from '../messages/multipart.ts'
 import { formatActions } from './actions-format.ts'
+import { formatDuration } from './duration.ts'
 import { FLAGS, formatFlow, formatPriorityMatch } from './flow.ts'
 import { formatMatch } from './match.ts'
 import { formatPort } from './names.ts'
+import { featuresReply, portDescription, portDescriptions } from './ports.ts'
+import {
+  bucketText,
+  groupDescriptions,
+  groupStats,
+  meterBands,
+  meterConfigs,
+  meterFeatures,
+  meterFlags,
+  meterStats,
+  portStats,
+  queueStats,
+  selectionText,
+  tlvTable,
+} from './statistics.ts'
 
 // OpenFlow messages as `ovs-ofctl ofp-print` shows them, seen there. Of what is not spelled out here the
 // first line alone is told: name, version and transaction.
@@ -44,6 +59,8 @@ const NICIRA: ReadonlySet<Message['type']> = new Set([
 const COMMANDS = { add: 'ADD', modify: 'MOD', modify_strict: 'MOD_STRICT', delete: 'DEL', delete_strict: 'DEL_STRICT' }
 const PACKET_IN_REASONS = ['no_match', 'action', 'invalid_ttl', 'action_set', 'group', 'packet_out']
 const REMOVED_REASONS = ['idle', 'hard', 'delete', 'group_delete', 'meter_delete', 'eviction']
+const PORT_REASONS = { add: 'ADD', delete: 'DEL', modify: 'MOD' }
+const TLV_COMMANDS = { add: 'ADD', delete: 'DEL', clear: 'CLEAR' }
 const ROLES = ['nochange', 'equal', 'primary', 'secondary']
 const PACKET_IN_FORMATS = ['openflow10', 'nxt_packet_in', 'nxt_packet_in2']
 
@@ -143,10 +160,20 @@ function bodyOf(m: Message, version: number): string {
       return ` zone_id=${m.zone}`
     case 'queue_get_config_request':
       return ` port=${formatPort(m.port)}`
+    case 'port_status':
+      return ` ${PORT_REASONS[m.reason]}: ${portDescription(m.port)}`
+    case 'features_reply':
+      return featuresReply(m)
+    case 'tlv_table_reply': {
+      const used = m.maps.reduce((sum, map) => sum + map.length, 0)
+      return `\n max option space=${m.maxSpace} max fields=${m.maxFields}\n allocated option space=${used}\n\n${tlvTable(m.maps)}`
+    }
+    case 'tlv_table_mod':
+      return `\n ${TLV_COMMANDS[m.command]}${m.command === 'clear' ? '' : tlvTable(m.maps)}`
     case 'multipart_request':
       return statsRequest(m.request)
     case 'multipart_reply':
-      return `${m.flags & MORE ? ' flags=[more]' : ''}${statsReply(m.reply)}`
+      return `${m.flags & MORE ? ' flags=[more]' : ''}${statsReply(m.reply, version)}`
     default:
       return ''
   }
@@ -188,9 +215,8 @@ function flowRemoved(m: FlowRemoved): string {
   const match = formatPriorityMatch(m.priority, m.match)
   const cookie = m.cookie ? ` cookie:0x${m.cookie.toString(16)}` : ''
   const hard = m.hardTimeout ? ` hard${m.hardTimeout}` : ''
-  const seconds = `${m.durationSec}.${String(Math.floor(m.durationNsec / 1e6)).padStart(3, '0')}`
   const reason = REMOVED_REASONS[m.reason] ?? m.reason
-  return `${match} reason=${reason} table_id=${m.table}${cookie} duration${seconds}s idle${m.idleTimeout}${hard} pkts${m.packets} bytes${m.bytes}`
+  return `${match} reason=${reason} table_id=${m.table}${cookie} duration${formatDuration(m)} idle${m.idleTimeout}${hard} pkts${m.packets} bytes${m.bytes}`
 }
 
 /** All but the packet itself. */
@@ -222,19 +248,8 @@ function groupMod(m: GroupMod): string {
   if (command === 'insert_bucket' || command === 'remove_bucket')
     parts.unshift(`command_bucket_id:${BUCKET_PLACES.get(commandBucket) ?? commandBucket}`)
   else parts.push(`type=${groupType === 'fast_failover' ? 'ff' : groupType}`)
-  if (selection) {
-    parts.push(`selection_method=${selection.method}`)
-    if (selection.param) parts.push(`selection_method_param=${selection.param}`)
-    if (selection.fields.length) parts.push(`fields(${selection.fields.map((f) => f.field.name).join(',')})`)
-  }
-  for (const b of m.buckets) {
-    let bucket = `bucket=bucket_id:${b.id}`
-    if (groupType === 'select') bucket += `,weight:${b.weight}`
-    if (b.watchPort !== OFPP.NONE) bucket += `,watch_port:${formatPort(b.watchPort)}`
-    if (b.watchGroup !== GROUP_ANY) bucket += `,watch_group:${b.watchGroup}`
-    parts.push(`${bucket},actions=${formatActions(b.actions)}`)
-  }
-  return `${GROUP_COMMANDS[command]} ${parts.join(',')}`
+  const buckets = m.buckets.map((b) => `,${bucketText(b, groupType, true)}`).join('')
+  return `${GROUP_COMMANDS[command]} ${parts.join(',')}${selectionText(selection)}${buckets}`
 }
 
 const BUCKET_PLACES: ReadonlyMap<number, string> = new Map([
@@ -245,19 +260,7 @@ const BUCKET_PLACES: ReadonlyMap<number, string> = new Map([
 
 function meterMod(m: MeterMod): string {
   const command = { add: 'ADD', modify: 'MOD', delete: 'DEL' }[m.command]
-  const flags = [
-    [METER_FLAG.KBPS, 'kbps'],
-    [METER_FLAG.PKTPS, 'pktps'],
-    [METER_FLAG.BURST, 'burst'],
-    [METER_FLAG.STATS, 'stats'],
-  ] as const
-  const named = flags.flatMap(([bit, name]) => (m.flags & bit ? [`${name} `] : [])).join('')
-  const bands = m.bands.map((b) => {
-    const burst = m.flags & METER_FLAG.BURST ? ` burst_size=${b.burst}` : ''
-    const precedence = b.type === 'dscp_remark' ? ` prec_level=${b.precedence}` : ''
-    return `\ntype=${b.type} rate=${b.rate}${burst}${precedence}`
-  })
-  return `${command} meter=${m.meter === METER_ALL ? 'all' : m.meter} ${named}bands=${bands.join('')}`
+  return `${command} meter=${m.meter === METER_ALL ? 'all' : m.meter} ${meterFlags(m.flags)}bands=${meterBands(m.flags, m.bands)}`
 }
 
 function statsRequest(r: StatsRequest): string {
@@ -275,6 +278,10 @@ function statsRequest(r: StatsRequest): string {
       return ` port_no=${formatPort(r.port)}`
     case 'port_desc':
       return ` port=${formatPort(r.port)}`
+    case 'queue':
+      return ` port=${formatPort(r.port)} queue=${r.queue === 0xffff_ffff ? 'ALL' : r.queue}`
+    case 'queue_desc':
+      return ` port=${formatPort(r.port)}`
     case 'group':
     case 'group_desc':
       return ` group_id=${r.group === GROUP_ALL || r.group === GROUP_ANY ? 'ALL' : r.group}`
@@ -286,12 +293,36 @@ function statsRequest(r: StatsRequest): string {
   }
 }
 
-function statsReply(r: StatsReply): string {
+function statsReply(r: StatsReply, version: number): string {
   switch (r.kind) {
     case 'flow':
       return r.flows.map((flow) => `\n ${formatFlow(flow)}`).join('')
     case 'aggregate':
       return ` packet_count=${r.packets} byte_count=${r.bytes} flow_count=${r.flows}`
+    case 'desc':
+      return [
+        `\nManufacturer: ${r.description.manufacturer}`,
+        `Hardware: ${r.description.hardware}`,
+        `Software: ${r.description.software}`,
+        `Serial Num: ${r.description.serial}`,
+        `DP Description: ${r.description.datapath}`,
+      ].join('\n')
+    case 'port_desc':
+      return portDescriptions(r.ports)
+    case 'port':
+      return portStats(r.ports)
+    case 'queue':
+      return queueStats(r.queues)
+    case 'group':
+      return groupStats(r.groups)
+    case 'group_desc':
+      return groupDescriptions(r.groups, version)
+    case 'meter':
+      return meterStats(r.meters)
+    case 'meter_config':
+      return meterConfigs(r.meters)
+    case 'meter_features':
+      return meterFeatures(r)
     default:
       return ''
   }
