@@ -14,6 +14,8 @@ export class RawClient {
   private wake: (() => void) | undefined
   private next = 1
   private closed = false
+  /** What the system said of it. */
+  private reason = ''
   private readonly reader = new MessageReader((m) => {
     this.inbox.push(m as JsonObject)
     this.wake?.()
@@ -42,6 +44,9 @@ export class RawClient {
     await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject))
     const client = new RawClient((text) => void socket.write(text))
     socket.on('data', (bytes) => client.receive(bytes))
+    socket.on('error', (e) => {
+      client.reason = ` (${e.message})`
+    })
     socket.on('close', () => client.end())
     return client
   }
@@ -55,7 +60,9 @@ export class RawClient {
       const message = this.inbox.shift()
       if (!message) {
         if (this.closed)
-          throw new Error(`the server closed the connection at ${method} ${printJson(params).slice(0, 500)}`)
+          throw new Error(
+            `the server closed the connection${this.reason} at ${method} ${printJson(params).slice(0, 500)}`,
+          )
         await new Promise<void>((resolve) => {
           this.wake = resolve
         })

@@ -72,7 +72,7 @@ interface Server {
 async function start(lane: string): Promise<Server> {
   const [db, socket, control] = ['db', 'socket', 'control'].map((name) => join(dir, `${lane}.${name}`))
   for (const path of [socket, control]) rmSync(path as string, { force: true })
-  const args = [program, `--remote=punix:${socket}`, `--unixctl=${control}`, '-vconsole:warn', db as string]
+  const args = [program, `--remote=punix:${socket}`, `--unixctl=${control}`, '-vconsole:info', db as string]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] })
   let said = ''
   child.stderr?.on('data', (b: Buffer) => {
@@ -153,8 +153,10 @@ async function live(lane: string, kills: number, random: Random, counts: Counts)
     const when = `seed ${SEED}, server ${lane}, kill ${kill}`
     if (kill && kill % REAL_TOOL === 0) compare(await realTool(lane), expected, `${when}, the real tool`)
     const { child, client, output } = await start(lane)
-    const { reply } = await client.call('transact', SELECT).catch((e: Error) => {
-      throw new Error(`${when}: ${e.message}: ${output()}`)
+    const { reply } = await client.call('transact', SELECT).catch(async (e: Error) => {
+      // All that it has to say, and whether it has ended, comes later than the end of the connection.
+      await new Promise((resolve) => setTimeout(resolve, 2000))
+      throw new Error(`${when}: ${e.message}; exit ${child.exitCode} ${child.signalCode}; it said: ${output()}`)
     })
     const there = rowsOf(reply['result'])
     compare(there, expected, `${when} ${output()}`)
