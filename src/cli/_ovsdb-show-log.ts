@@ -95,7 +95,9 @@ export class LogPrinter {
     }
     const label = this.names.get(key)
     const short = uuid.slice(0, 8)
-    const which = label === undefined ? short : `"${label}" (${short})`
+    // A row that is known and has no name is called by its uuid, twice.
+    const known = label === undefined ? short : `"${label}"`
+    const which = label === undefined && fresh ? short : `${known} (${short})`
     this.print(`  table ${name}${fresh ? ` insert row ${which}:` : ` row ${which}${diff}:`}\n`)
     if (!isObject(row)) {
       this.print('    delete row\n')
