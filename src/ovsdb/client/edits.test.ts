@@ -161,8 +161,9 @@ describe('edits of one connection', () => {
       line.world.database.transact([{ op: 'mutate', table: 'Item', where, mutations: [['size', '+=', 10]] }])
     }
     line.edit('never', never, { timeout: 1000 })
+    line.edit('behind it', (tx) => tx.insert('Item', { name: 'b' }), { timeout: 500, alone: true })
     await line.pass(1000)
-    expect(line.results).toEqual(['a done', 'counted done', 'never conflict'])
+    expect(line.results).toEqual(['a done', 'counted done', 'behind it timeout', 'never conflict'])
   })
 
   it('wait for a connection, for so long', async () => {
@@ -220,11 +221,11 @@ describe('edits of one connection', () => {
     await line.pass()
     line.insert('waiting', 0, { timeout: 1000 })
     await line.pass(2000)
-    expect(line.results).toEqual(['waiting disconnected'])
+    expect(line.results).toEqual(['waiting timeout'])
     line.world.down.add('memory')
     line.cut()
     await line.pass(60_000)
-    expect(line.results).toEqual(['waiting disconnected', 'on its way unknown'])
+    expect(line.results).toEqual(['waiting timeout', 'on its way unknown'])
   })
 
   it('that are waiting are told of the end', async () => {

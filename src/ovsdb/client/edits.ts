@@ -75,7 +75,7 @@ export class Edits<T> {
         reject,
         alone: options.alone ?? false,
         conflicts: 0,
-        reason: { kind: 'disconnected' },
+        reason: { kind: 'timeout' },
         tried: [],
         value: undefined,
         timer: undefined,

@@ -79,6 +79,8 @@ export type TransactError =
   | { readonly kind: 'not owner'; readonly lock: string }
   /** Not sent, since there is no connection. */
   | { readonly kind: 'disconnected' }
+  /** Not sent, since an edit's time was up before its turn came: others before it took all of it. */
+  | { readonly kind: 'timeout' }
   /** Sent, but the connection broke before the answer: nobody knows, compare with the replica when synced. */
   | { readonly kind: 'unknown' }
 
@@ -114,6 +116,8 @@ export function describeTransactError(error: TransactError): string {
       return `lock ${error.lock} is not owned`
     case 'disconnected':
       return 'not connected to a database server'
+    case 'timeout':
+      return 'not sent within its time'
     case 'unknown':
       return 'connection lost before the transaction was answered'
   }
