@@ -4,6 +4,7 @@ import { type Filter, filterNamed } from './filter.ts'
 import { type AppenderKind, appenderKind } from './kinds.ts'
 import { layoutNamed, simpleLayout } from './layout.ts'
 import { numberNamed } from './levels.ts'
+import { ofLog4j } from './log4j.ts'
 import { Options } from './options.ts'
 import type { LayoutContext } from './pattern.ts'
 import { type Properties, type Property, parseProperties, substitute } from './properties.ts'
@@ -36,7 +37,7 @@ export interface Log4cplusConfig {
   readonly warnings: readonly string[]
 }
 
-export interface ConfigContext extends Omit<LayoutContext, 'warn'> {
+export interface ConfigContext extends Omit<LayoutContext, 'warn' | 'java'> {
   /** The text of an included file, undefined when there is none to read. */
   include(path: string): string | undefined
 }
@@ -176,6 +177,7 @@ class Config {
     return layoutNamed(className(kind), options.below('layout.'), {
       hostname: this.context.hostname,
       pid: this.context.pid,
+      java: ofLog4j(kind),
       environment: (name) => this.context.environment(name),
       warn,
     })

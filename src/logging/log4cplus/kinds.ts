@@ -2,6 +2,7 @@ import { err, ok, type Result } from '../../base/result.ts'
 import type { SocketTarget } from '../appenders/socket.ts'
 import { SYSLOG_FACILITIES } from '../python/arguments.ts'
 import type { AppenderConfig } from './config.ts'
+import { javaSchedule, ofLog4j } from './log4j.ts'
 import type { Options } from './options.ts'
 import type { Property } from './properties.ts'
 import type { History } from './rolling.ts'
@@ -79,6 +80,11 @@ export function appenderKind(
         backups: Math.max(1, options.integer('MaxBackupIndex') ?? 1),
       }))
     case 'DailyRollingFileAppender':
+      if (ofLog4j(given)) {
+        const { period, suffix } = javaSchedule(options.get('DatePattern') ?? '')
+        const daily = { kind: 'daily', period, datePattern: suffix, backups: 10, rollOnClose: false } as const
+        return withFile(options, true, warn, (file) => ({ ...daily, file }))
+      }
       return withFile(options, true, warn, (file) => ({
         ...{ kind: 'daily', file, period: schedule(options, warn), datePattern: options.get('DatePattern') },
         backups: Math.max(1, options.integer('MaxBackupIndex') ?? 10),

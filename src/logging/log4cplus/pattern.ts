@@ -2,12 +2,15 @@ import type { Fields } from '../../base/log.ts'
 import { type Layout, type LogEvent, loggerName } from '../event.ts'
 import { strftime } from '../strftime.ts'
 import { levelName } from './levels.ts'
+import { javaDates } from './log4j.ts'
 
 /** What a layout writes besides the event. */
 export interface LayoutContext {
   readonly hostname: string
   readonly pid: number
   environment(name: string): string | undefined
+  /** Dates are as log4j has them: Java's letters, by the clock of this place. */
+  readonly java?: boolean
   warn(message: string): void
 }
 
@@ -200,7 +203,7 @@ function conversion(letter: string, option: string, nestedDepth: number, context
     }
     case 'd':
     case 'D': {
-      const format = timeFormat(option || DATE, letter === 'd')
+      const format = context.java ? timeFormat(javaDates(option), false) : timeFormat(option || DATE, letter === 'd')
       return (event) => format(event.time)
     }
     case 'E': {
