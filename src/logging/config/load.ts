@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { readFileSync, statSync } from 'node:fs'
 import { err, ok, type Result } from '../../base/result.ts'
 import { errorText } from '../../io/errors.ts'
@@ -31,13 +32,12 @@ export interface LoadedLogging {
  */
 type Dialect = (text: string, file: OtherFile, context: LoadContext) => Result<LoadedLogging>
 
-const DIALECTS: Readonly<Record<OtherFile['kind'], Dialect>> = {
+const DIALECTS: Readonly<Record<Exclude<OtherFile['kind'], 'properties'>, Dialect>> = {
   python(text, { file }, context) {
     const config = parsePythonConfig(text, file, context.pid, osloClasses(context))
     return config.ok ? ok({ backend: new PythonBackend(config.value, context), warnings: [] }) : config
   },
   oslo: osloLogging,
-  properties: log4cplusLogging,
 }
 
 /** Reads the file of --logging-config and those it names. On an error nothing was opened. */
@@ -66,18 +66,26 @@ function osloLogging(text: string, { file }: OtherFile, context: LoadContext): R
   return ok({ backend: osloBackend(options, context), warnings })
 }
 
-function log4cplusLogging(text: string, { file }: OtherFile, context: LoadContext): Result<LoadedLogging> {
-  const config = parseLog4cplus(text, file, {
+/** log4cplus takes any bytes for a text. */
+function log4cplusLogging({ file }: OtherFile, context: LoadContext): Result<LoadedLogging> {
+  const warnings: string[] = []
+  const latin1 = (bytes: Buffer, where: string) => {
+    warnings.push(`${where}: the text is not UTF-8, it is read as ISO 8859-1`)
+    return bytes.toString('latin1')
+  }
+  const text = read(context.resolve(file), latin1)
+  if (!text.ok) return text
+  const config = parseLog4cplus(text.value, file, {
     ...{ hostname: context.hostname, pid: context.pid },
     environment: (name) => (Object.hasOwn(process.env, name) ? process.env[name] : undefined),
     include(path) {
       const included = context.resolve(path)
-      const content = isFile(included) ? read(included) : undefined
+      const content = isFile(included) ? read(included, latin1) : undefined
       return content?.ok ? content.value : undefined
     },
   })
   if (!config.ok) return config
-  return ok({ backend: new Log4cplusBackend(config.value, context), warnings: config.value.warnings })
+  return ok({ backend: new Log4cplusBackend(config.value, context), warnings: [...warnings, ...config.value.warnings] })
 }
 
 /** A device or a pipe may have no end. */
@@ -90,6 +98,7 @@ function isFile(path: string): boolean {
 }
 
 function otherLogging(file: OtherFile, context: LoadContext): Result<LoadedLogging> {
+  if (file.kind === 'properties') return log4cplusLogging(file, context)
   const text = read(context.resolve(file.file))
   return text.ok ? DIALECTS[file.kind](text.value, file, context) : text
 }
@@ -106,10 +115,26 @@ async function ownLogging(own: OwnLogger, context: LoadContext): Promise<Result<
   return backend.ok ? ok({ backend: backend.value, warnings: [] }) : err(`${own.at}: logger_class: ${backend.error}`)
 }
 
-function read(path: string): Result<string> {
+/** The text of a file, which is in UTF-8; `otherwise` makes it of the bytes of one that is not. */
+function read(path: string, otherwise?: (bytes: Buffer, where: string) => string): Result<string> {
+  let bytes: Buffer
   try {
-    return ok(readFileSync(path, 'utf8'))
+    bytes = readFileSync(path)
   } catch (e) {
     return err(`${path}: ${errorText(e)}`)
+  }
+  if (isUtf8(bytes)) return ok(bytes.toString('utf8'))
+  const where = `${path}:${lineOutsideUtf8(bytes)}`
+  return otherwise ? ok(otherwise(bytes, where)) : err(`${where}: the text is not UTF-8`)
+}
+
+/** The first line, from 1 on, that is not UTF-8. */
+function lineOutsideUtf8(bytes: Buffer): number {
+  let [line, from] = [1, 0]
+  for (;;) {
+    const end = bytes.indexOf(10, from)
+    if (end < 0 || !isUtf8(bytes.subarray(from, end))) return line
+    line++
+    from = end + 1
   }
 }
