@@ -1,6 +1,6 @@
 import { isArray, isObject, type Json, type JsonObject, printJson } from '../../jsonrpc/json.ts'
 import { isBoolean, isString, Members, syntaxError } from '../schema/error.ts'
-import { columnOf, type DatabaseSchema, fail, type Row, type TableSchema } from '../schema/index.ts'
+import { columnOf, type DatabaseSchema, type Datum, fail, type Row, type TableSchema } from '../schema/index.ts'
 import { type Condition, compileCondition } from '../transaction/index.ts'
 import { readCondition } from '../wire/index.ts'
 
@@ -45,11 +45,17 @@ function readSelect(json: JsonObject | undefined, table: string): Select {
 /** A test of rows: whether one of the clauses holds. Undefined when every row passes. */
 function compileAny(table: TableSchema, where: readonly Condition[]): ((row: Row) => boolean) | undefined {
   if (!where.length || where.includes(true)) return undefined
-  const tests = where.filter((c) => c !== false).map((c) => compileCondition(table, c, true))
-  const uuids = new Set<string>()
-  // A client often names the rows it wants one by one.
-  for (const c of where) if (typeof c === 'object' && c[0] === '_uuid' && c[1] === '==') uuids.add(c[2] as string)
-  if (uuids.size && uuids.size === tests.length) return (row) => uuids.has(row._uuid)
+  // A client often names what it wants one by one: thousands of uuids, or of datapaths whose rows it wants.
+  const wanted = new Map<string, Set<Datum>>()
+  const tests: ((row: Row) => boolean)[] = []
+  for (const clause of where) {
+    if (typeof clause === 'boolean') continue
+    const [name, fn, value] = clause
+    // Two atoms are equal when they are the same.
+    if (fn !== '==' || typeof value === 'object') tests.push(compileCondition(table, clause, true))
+    else wanted.set(name, (wanted.get(name) ?? new Set()).add(value))
+  }
+  for (const [name, values] of wanted) tests.push((row) => values.has(row[name]))
   const [only] = tests
   if (!only) return () => false
   return tests.length === 1 ? only : (row) => tests.some((test) => test(row))

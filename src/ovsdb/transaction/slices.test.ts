@@ -128,3 +128,16 @@ test('transactions that wait are tried again in turns, not all at once, after a 
   expect(clock.settle()).toBeGreaterThan(20)
   expect(log).toHaveLength(30)
 })
+
+test('few rows with very many clauses, or mutations, are looked at in slices, too', () => {
+  const { clock, database, log, submit } = setup()
+  database.transact(many(0, 500))
+  const where = Array.from({ length: 10_000 }, (_, i) => ['n', '!=', -1 - i] as const)
+  submit('clauses', [{ op: 'update', table: 'T', where: [...where, ['n', '<', 5]], row: { kind: 'few' } }])
+  expect(clock.settle()).toBeGreaterThan(10)
+  const mutations = Array.from({ length: 10_000 }, (_, i) => ['n', i % 2 ? '-=' : '+=', 1] as const)
+  submit('mutations', [{ op: 'mutate', table: 'T', where: [], mutations }])
+  expect(clock.settle()).toBeGreaterThan(10)
+  expect(log).toEqual(['clauses ok 1', 'mutations ok 1'])
+  expect([...database.rows('T')].filter((row) => row['kind'] === 'few')).toHaveLength(5)
+})

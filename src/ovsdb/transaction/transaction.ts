@@ -15,7 +15,7 @@ import { mutateDatum, mutationArgument } from './mutation.ts'
 import type { ColumnValues, Condition, Operation, OperationResult, Requester } from './operation.ts'
 import { Overlay } from './overlay.ts'
 import { allowAnyone, allowDelete, allowInsert, allowModify, type Permission, permissionOf } from './permission.ts'
-import { andThen, type Work } from './steps.ts'
+import { andThen, isSteps, STEP_ROWS, type Steps, type Work } from './steps.ts'
 import type { MutableRow, Table } from './table.ts'
 
 /** Thrown by a `wait` whose test fails and whose time is not yet over. */
@@ -24,6 +24,9 @@ export class Blocked extends Error {
     super('transaction waits')
   }
 }
+
+/** Clauses, or mutations, of which a row needs more than a moment. */
+const MANY_PARTS = 64
 
 const CHANGING: ReadonlySet<string> = new Set(['insert', 'update', 'mutate', 'delete'])
 
@@ -127,8 +130,17 @@ export class Transaction {
     return { uuid }
   }
 
-  /** Calls `visit` for each row that satisfies `where`. */
-  private matching(table: Table, where: readonly Condition[], trusted: boolean, visit: (row: Row) => void): Work<void> {
+  /**
+   * Calls `visit` for each row that satisfies `where`.
+   * @param parts how many parts the work has that is done with a row
+   */
+  private matching(
+    table: Table,
+    where: readonly Condition[],
+    trusted: boolean,
+    visit: (row: Row) => void,
+    parts = 0,
+  ): Work<void> {
     const tests = where.map((condition) => compileCondition(table.schema, condition, trusted))
     const pinned = pinnedUuid(where)
     if (pinned !== undefined) {
@@ -136,6 +148,7 @@ export class Transaction {
       if (row && tests.every((test) => test(row))) visit(row)
       return
     }
+    if (tests.length + parts > MANY_PARTS) return this.matchingInSteps(table, tests, visit, tests.length + parts)
     const [first] = tests
     if (!first) return this.overlay.each(table, visit)
     if (tests.length === 1) {
@@ -146,6 +159,27 @@ export class Transaction {
     return this.overlay.each(table, (row) => {
       if (tests.every((test) => test(row))) visit(row)
     })
+  }
+
+  /** As `matching`, when each row costs as much as many. */
+  private *matchingInSteps(
+    table: Table,
+    tests: readonly ((row: Row) => boolean)[],
+    visit: (row: Row) => void,
+    parts: number,
+  ): Steps<void> {
+    const rows: Row[] = []
+    const all = this.overlay.each(table, (row) => rows.push(row))
+    if (isSteps(all)) yield* all
+    let done = 0
+    for (const row of rows) {
+      done += parts
+      if (done > STEP_ROWS * MANY_PARTS) {
+        yield
+        done = 0
+      }
+      if (tests.every((test) => test(row))) visit(row)
+    }
   }
 
   private columns(table: Table, names: readonly string[] | undefined): readonly string[] {
@@ -200,7 +234,7 @@ export class Transaction {
     if (permission) allowAnyone(permission, 'mutate operation on')
     const names = mutations.map((m) => m.column.name)
     let count = 0
-    const matched = this.matching(table, op.where, trusted, (row) => {
+    const mutate = (row: Row) => {
       count++
       if (permission) allowModify(permission, row, names, 'mutate operation on')
       let next: MutableRow | undefined
@@ -212,7 +246,8 @@ export class Transaction {
         next[column.name] = after
       }
       if (next) this.overlay.put(table, row._uuid, next)
-    })
+    }
+    const matched = this.matching(table, op.where, trusted, mutate, mutations.length)
     return andThen(matched, () => ({ count }))
   }
 
