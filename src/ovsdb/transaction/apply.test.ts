@@ -170,3 +170,18 @@ test('a compaction that begins between the log and the rows loses nothing', () =
   expect(again.tables.get('T')?.rows.size).toBe(3001)
   expect(everything(again)).toBe(everything(database))
 })
+
+test('a table that would be larger than a map can be is refused before the transaction is in the log', () => {
+  const { database, storage } = setup()
+  const rows = database.tables.get('T')?.rows
+  if (!rows) throw new Error('no table')
+  const before = storage.size
+  Object.defineProperty(rows, 'size', { get: () => 16_000_000, configurable: true })
+  expect(database.transact([insert(1)]).error).toEqual({
+    error: 'resources exhausted',
+    details: '"T" table would contain more than 16000000 rows',
+  })
+  expect(storage.size).toBe(before)
+  Reflect.deleteProperty(rows, 'size')
+  expect(database.transact([insert(1)]).error).toBeUndefined()
+})

@@ -206,6 +206,12 @@ function collectGarbage({ overlay, deltas, unreferenced }: Settlement): Work<voi
   })
 }
 
+/**
+ * A map of V8 holds 2 ** 24 entries. Found out when a transaction is in the log already, the file would have what
+ * the server has not.
+ */
+const MOST_ROWS = 16_000_000
+
 function checkMaxRows({ overlay }: Settlement): void {
   for (const [name, changes] of overlay.changes) {
     const table = tableOf(overlay, name)
@@ -214,6 +220,7 @@ function checkMaxRows({ overlay }: Settlement): void {
     if (table.rows.size + changes.size <= maxRows) continue
     let n = table.rows.size
     for (const change of changes.values()) n += (change.new ? 1 : 0) - (change.old ? 1 : 0)
+    if (n > MOST_ROWS) fail('resources exhausted', `"${name}" table would contain more than ${MOST_ROWS} rows`)
     if (n > maxRows) {
       fail(
         'constraint violation',
