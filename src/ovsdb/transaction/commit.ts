@@ -217,7 +217,7 @@ function checkMaxRows({ overlay }: Settlement): void {
     const table = tableOf(overlay, name)
     const { maxRows } = table.schema
     // There can not be too many even if all were new.
-    if (table.rows.size + changes.size <= maxRows) continue
+    if (table.rows.size + changes.size <= Math.min(maxRows, MOST_ROWS)) continue
     let n = table.rows.size
     for (const change of changes.values()) n += (change.new ? 1 : 0) - (change.old ? 1 : 0)
     if (n > MOST_ROWS) fail('resources exhausted', `"${name}" table would contain more than ${MOST_ROWS} rows`)
