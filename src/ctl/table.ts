@@ -83,13 +83,13 @@ function withoutEnd(text: string): string {
 function* tableLines(table: Table, style: TableStyle): Generator<string> {
   const cells = table.rows.map((row) => row.map((cell) => cellText(cell, style.data)))
   const most = style.maxColumnWidth ?? 0
+  // A column has room for its heading, however little its cells may take.
   const widths = table.headings.map((h, i) => {
-    const widest = cells.reduce((w, row) => Math.max(w, width(row[i] ?? '')), style.headings ? width(h) : 0)
-    return most ? Math.min(widest, most) : widest
+    const widest = cells.reduce((w, row) => Math.max(w, width(row[i] ?? '')), 0)
+    return Math.max(most ? Math.min(widest, most) : widest, style.headings ? width(h) : 0)
   })
-  const cut = (text: string) => (most ? cutTo(text, most) : text)
   const line = (texts: readonly string[]) =>
-    `${withoutEnd(texts.map((t, i) => pad(cut(t), widths[i] ?? 0)).join(' '))}\n`
+    `${withoutEnd(texts.map((t, i) => pad(most ? cutTo(t, widths[i] ?? 0) : t, widths[i] ?? 0)).join(' '))}\n`
   if (table.caption !== undefined) yield `${table.caption}\n`
   if (style.headings) {
     yield line(table.headings)

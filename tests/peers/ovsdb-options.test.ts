@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Lab, type Maker, until } from './ovsdb-lab.ts'
+import { splitWords } from './ovsdb-programs.ts'
 import { referenceSchema } from './reference.ts'
 
 // Command lines of ovsdb-server(1): what the real server makes of them, and ours.
@@ -48,6 +49,99 @@ test.each([
 ])('%j %j %j', async (...args) => {
   const words = args.filter((a) => a !== undefined)
   expect(await said('ours', words)).toBe(await said('26.03', words))
+})
+
+/** Files of --config-file, by name, and what they say. */
+const CONFIGURATIONS: Readonly<Record<string, string>> = {
+  good: '{"remotes":{"punix:configured.sock":{}},"databases":{"nb.db":{}}}',
+  open: '{',
+  empty: '',
+  array: '[]',
+  number: '{"remotes":5,"databases":{}}',
+  missing: '{"remotes":{},"databases":{"missing.db":{}}}',
+  sourceless: '{"remotes":{},"databases":{"X":{"service-model":"relay"}}}',
+  backup: '{"remotes":{},"databases":{"nb.db":{"service-model":"active-backup","backup":true}}}',
+  clustered: '{"remotes":{},"databases":{"nb.db":{"service-model":"clustered"}}}',
+  model: '{"remotes":{},"databases":{"nb.db":{"service-model":"foo"}}}',
+  five: '{"remotes":{},"databases":{"nb.db":5}}',
+  options: '{"remotes":{"punix:q":{"inactivity-probe":"x","foo":1}},"databases":{}}',
+  more: '{"remotes":{},"databases":{},"extra":1}',
+}
+
+// A row is a command line, DIR the folder of the test. The files are nb.db, which is one, and text, empty and folder.
+test.each([
+  'text',
+  'empty',
+  'folder',
+  'missing/nb.db',
+  'nb.db nb.db',
+  ...['db:', 'db:a,b', 'db:OVN_Northbound,NB_Global,name', 'db:OVN_Northbound,NB_Global,options'].map(
+    (r) => `nb.db --remote=${r}`,
+  ),
+  ...['db:OVN_Northbound,NB_Global,ssl', 'db:OVN_Northbound,NB_Global,connections', 'punix:a.sock'].map(
+    (r) => `nb.db --remote=${r}`,
+  ),
+  ...['unix:nope', 'tcp:127.0.0.1:1', 'ptcp:0:127.0.0.1', 'ptcp:0:[::1]', 'pssl:0:127.0.0.1'].map(
+    (r) => `nb.db --remote=${r}`,
+  ),
+  'nb.db --remote=punix:a.sock --remote=punix:a.sock',
+  ...['private-key', 'certificate', 'ca-cert'].flatMap((o) => [
+    ...[
+      `nb.db --${o}=db:OVN_Northbound,SSL,nope`,
+      `nb.db --${o}=db:OVN_Northbound,Nope,x`,
+      `nb.db --${o}=db:Nope,SSL,x`,
+    ],
+    ...[`nb.db --${o}=db:OVN_Northbound`, `nb.db --${o}=db:OVN_Northbound,SSL,external_ids`],
+  ]),
+  'nb.db --private-key=db:OVN_Northbound,SSL,private_key --ssl-protocols=db:OVN_Northbound,SSL,ssl_protocols',
+  'nb.db --ssl-ciphers=db:OVN_Northbound,SSL,nope',
+  'nb.db --bootstrap-ca-cert=db:OVN_Northbound,SSL,ca_cert',
+  'nb.db --bootstrap-ca-cert=missing.pem',
+  ...['nope', 'TLSv1.2', 'TLSv1.2+', 'TLSv1.2-TLSv1.3'].map((p) => `nb.db --ssl-protocols=${p}`),
+  'nb.db --ssl-protocols=',
+  'nb.db --ssl-ciphers=nope',
+  'nb.db --ssl-ciphersuites=nope',
+  'nb.db --peer-ca-cert=missing.pem',
+  ...['bogus', 'unix:nope', ''].map((r) => `nb.db --sync-from=${r}`),
+  'nb.db --active',
+  ...['OVN_Northbound:foo', 'OVN_Northbound:ACL', 'OVN_Northbound:ACL,Nope:ACL', ''].map(
+    (t) => `nb.db --sync-exclude-tables=${t}`,
+  ),
+  ...Object.keys(CONFIGURATIONS).map((name) => `--config-file=DIR/${name}.json`),
+  '--config-file=missing.json',
+  '--config-file=DIR/folder',
+  '--config-file=DIR/good.json nb.db',
+  '--config-file=DIR/good.json --remote=punix:x',
+  '--config-file=DIR/good.json --active',
+  '--config-file=DIR/good.json --no-dbs',
+  ...['relay:A:bogus', 'relay::tcp:127.0.0.1:1', 'relay:A:unix:nope'],
+  '--run= nb.db',
+  '--run=/nonexistent nb.db',
+  ...['DIR/missing/pid', 'DIR/pid'].map((f) => `--pidfile=${f} --no-dbs`),
+  ...['nope', 'nobody:nope', ':nope', ''].map((u) => `--user=${u} --no-dbs`),
+  '--log-file=DIR/missing/log --no-dbs',
+  ...['foo', 'poll_loop:off', 'raft:dbg', 'console:off', 'PATTERN:console:%m'].map((v) => `-v${v} text`),
+  '--no-self-confinement --no-chdir --overwrite-pidfile nb.db',
+  '--re',
+  '--dis',
+  '--ssl-c=x',
+  '-x',
+  '--help=1',
+  '--no-dbs=1',
+  '--version --help',
+])('%s', async (line) => {
+  for (const [name, text] of Object.entries(CONFIGURATIONS)) writeFileSync(lab.at(`${name}.json`), text)
+  writeFileSync(lab.at('text'), 'text\n')
+  writeFileSync(lab.at('empty'), '')
+  mkdirSync(lab.at('folder'), { recursive: true })
+  const words = splitWords(line.replaceAll('DIR', lab.dir))
+  const args = words.some((word) => word.startsWith('--run')) ? words : ['--run=true', ...words]
+  // The real one says some things several times.
+  const once = (text: string) => text.split('\n').filter((line, i, all) => all.indexOf(line) === i)
+  const theirs = once(
+    (await said('26.03', args)).replace(/^stream_(tcp|unix)\|.*\n|^lockfile\|.*\n|.*could not unlink.*\n/gm, ''),
+  )
+  expect(once(await said('ours', args))).toEqual(theirs)
 })
 
 test('--record and --replay are refused', async () => {
@@ -102,5 +196,5 @@ test('a busy port ends the server when the command line names it, and is tried a
   expect(server.log()).toContain(`${taken}: listen failed: Address already in use`)
   await holder.end()
   const there = () => lab.run('26.03', 'ovsdb-client', '-t', '3', 'list-dbs', 'tcp:127.0.0.1:16755')
-  expect((await until(there, (o) => o.code === 0)).stdout).toContain('OVN_Northbound')
+  expect((await until(there, (o) => o.stdout.includes('OVN_Northbound'))).stdout).toContain('OVN_Northbound')
 })
