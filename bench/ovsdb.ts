@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { referenceBin, referenceSchema } from '../tests/peers/reference.ts'
+import { usage } from './_measure.ts'
 
 const ROWS = Number(process.env['BENCH_ROWS'] ?? 160_000)
 const bin = referenceBin('26.03')
@@ -177,9 +178,16 @@ function note(what: string, name: Name, value: number): void {
   results.set(what, entry)
 }
 
-async function transactions(run: Running, clients: number, durable: boolean, count: number): Promise<number> {
+/** Transactions a second, and microseconds of the server's processor time for each. */
+interface Speed {
+  readonly rate: number
+  readonly cpu: number
+}
+
+async function transactions(run: Running, clients: number, durable: boolean, count: number): Promise<Speed> {
   const all = await Promise.all(Array.from({ length: clients }, () => Client.open(run.socket)))
   let left = count
+  const before = usage(run.pid).cpu
   const took = await seconds(async () => {
     await Promise.all(
       all.map(async (c, i) => {
@@ -197,8 +205,9 @@ async function transactions(run: Running, clients: number, durable: boolean, cou
       }),
     )
   })
+  const cpu = ((usage(run.pid).cpu - before) * 1e6) / count
   for (const c of all) c.close()
-  return count / took
+  return { rate: count / took, cpu }
 }
 
 /** A southbound database of so many rows, nearly all of them logical flows. */
@@ -282,7 +291,7 @@ async function dumps(
   return { time, bytes }
 }
 
-async function fanOut(run: Running): Promise<number> {
+async function fanOut(run: Running): Promise<Speed> {
   const all = await Promise.all(Array.from({ length: 200 }, () => Client.open(run.socket, false)))
   await Promise.all(
     all.map((c) =>
@@ -307,32 +316,31 @@ async function fanOut(run: Running): Promise<number> {
     const insert = { op: 'insert', table: 'Address_Set', row: { name } }
     await Promise.all([writer.request('transact', ['OVN_Southbound', insert]), told])
   }
-  // Both sides warm: servers run for months.
   for (let i = 0; i < 50; i++) await round(`warm${i}`)
   const rounds = 200
+  const before = usage(run.pid).cpu
   const time = await seconds(async () => {
     for (let i = 0; i < rounds; i++) await round(`fan${i}`)
   })
+  const cpu = ((usage(run.pid).cpu - before) * 1e6) / (rounds * all.length)
   for (const c of [...all, writer]) c.close()
-  return (rounds * all.length) / time
+  return { rate: (rounds * all.length) / time, cpu }
 }
 
 for (const name of ['real', 'ours'] as const) {
   const db = join(dir, `${name}.db`)
   execFileSync(join(bin, 'ovsdb-tool'), ['create', db, referenceSchema('ovn-sb')])
   let run = await start(name, db)
-  await transactions(run, 2, false, 3000)
+  // Both sides warm: servers run for months.
+  await transactions(run, 2, false, 30_000)
+  await transactions(run, 2, true, 500)
   for (const clients of [1, 10]) {
-    note(
-      `transactions/s, ${clients} client${clients > 1 ? 's' : ''}`,
-      name,
-      await transactions(run, clients, false, 5000),
-    )
-    note(
-      `durable transactions/s, ${clients} client${clients > 1 ? 's' : ''}`,
-      name,
-      await transactions(run, clients, true, 1500),
-    )
+    for (const durable of [false, true]) {
+      const what = `${durable ? 'durable transactions' : 'transactions'}, ${clients} client${clients > 1 ? 's' : ''}`
+      const { rate, cpu } = await transactions(run, clients, durable, durable ? 2000 : 20_000)
+      note(`${what}: a second`, name, rate)
+      note(`${what}: processor time, µs`, name, cpu)
+    }
   }
   note(`fill ${ROWS} rows, s`, name, await seconds(() => fill(run)))
   note('memory after filling, MB', name, memory(run.pid))
@@ -359,7 +367,9 @@ for (const name of ['real', 'ours'] as const) {
     ).time,
   )
   note('memory after the dumps, MB', name, memory(run.pid))
-  note('one-row updates/s to 200 monitors', name, await fanOut(run))
+  const told = await fanOut(run)
+  note('one-row updates to 200 monitors: a second', name, told.rate)
+  note('one-row updates to 200 monitors: processor time of each, µs', name, told.cpu)
   const probe = await Client.open(run.socket)
   let worst = 0
   let compacting = true
@@ -392,6 +402,6 @@ for (const name of ['real', 'ours'] as const) {
 rmSync(dir, { recursive: true, force: true })
 for (const [what, { real = 0, ours = 0 }] of results) {
   console.log(
-    `${what.padEnd(48)} real ${real.toFixed(2).padStart(10)}   ours ${ours.toFixed(2).padStart(10)}   ${(ours / real).toFixed(2)}`,
+    `${what.padEnd(60)} real ${real.toFixed(2).padStart(10)}   ours ${ours.toFixed(2).padStart(10)}   ${(ours / real).toFixed(2)}`,
   )
 }

@@ -29,6 +29,6 @@ test('after a stall nobody waits for it for a minute, nor before it is proven ag
   synced(disk, 1000, 0.2, 1000)
   expect(disk.isFast(60_999)).toBe(false)
   expect(disk.isFast(61_000)).toBe(true)
-  disk.synced(5, 61_000)
+  disk.synced(25, 61_000)
   expect(disk.isFast(200_000)).toBe(false)
 })

@@ -1,5 +1,8 @@
-/** A sync that takes this long, in milliseconds, is a stall: for a while none is waited for. */
-const STALL = 5
+/**
+ * A sync that takes this long, in milliseconds, is a stall, and for a while none is waited for. A large
+ * transaction holds up others as long, and a busy machine may do so without its disk being slow.
+ */
+const STALL = 25
 /** For so many milliseconds. */
 const MISTRUST = 60_000
 /** Longer than this on average, in milliseconds, syncs are not worth waiting for. */
