@@ -24,6 +24,12 @@ it('does not let a uuid of one table into another', () => {
     tx.addMember('Logical_Switch', sw, 'ports', sw)
     // @ts-expect-error a map of strings
     tx.setKey('Logical_Switch', sw, 'other_config', 'subnet', 5)
+    tx.update('Logical_Switch', sw, { other_config: { subnet: '10.0.0.0/24' } })
+    tx.update('Logical_Switch', sw, { other_config: new Map([['subnet', '10.0.0.0/24']]) })
+    // @ts-expect-error a map of texts
+    tx.update('Logical_Switch', sw, { other_config: { subnet: 5 } })
+    // @ts-expect-error a set is no map
+    tx.update('Logical_Switch', sw, { ports: { a: port } })
     // @ts-expect-error there is no such column
     tx.verify('Logical_Switch', sw, 'nam')
     tx.addMember('Logical_Switch', sw, 'ports', port)

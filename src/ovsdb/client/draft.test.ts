@@ -149,6 +149,27 @@ it('columns that were not asked for can be written, whatever is in them', async 
   expect(client.rows).toEqual([['a', 0, [], new Map()]])
 })
 
+it('maps can be given as plain objects', async () => {
+  const client = new Client()
+  await client.edit((tx) => {
+    tx.update('Item', client.a, { options: { z: '1', a: '2' } })
+    expect([...(tx.get('Item', client.a)?.options ?? [])]).toEqual([
+      ['a', '2'],
+      ['z', '1'],
+    ])
+    tx.insert('Item', { name: 'b', options: { k: 'v' } })
+    tx.insert('Item', { name: 'c', options: {} })
+  })
+  const maps = client.world
+    .rows('Item')
+    .map((row) => [row['name'], Object.fromEntries(row['options'] as Map<string, string>)])
+  expect(maps).toEqual([
+    ['a', { a: '2', z: '1' }],
+    ['b', { k: 'v' }],
+    ['c', {}],
+  ])
+})
+
 describe('an edit under a lock', () => {
   it('comes about while the lock is ours, and not once it is in other hands', async () => {
     const client = new Client()

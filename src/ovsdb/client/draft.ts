@@ -2,7 +2,7 @@ import { type Random, uuid4 } from '../../base/random.ts'
 import { type Atom, type ColumnSchema, type Datum, defaultDatum, type Row } from '../schema/index.ts'
 import type { Operation } from './operation.ts'
 import type { IdOf, TableName, TableReplica, TypedSchema } from './replica.ts'
-import { RowEdit } from './row-edit.ts'
+import { RowEdit, sortMap } from './row-edit.ts'
 import { sameDatum } from './tables.ts'
 
 export { sortMap } from './row-edit.ts'
@@ -13,8 +13,11 @@ export interface Source<T> {
   anyTable(name: string): TableReplica<Row> | undefined
 }
 
+/** A column's value as it is given to be written: a map of texts may be a plain object. */
+type Given<V> = V extends ReadonlyMap<infer K, infer W> ? V | (K extends string ? { readonly [P in K]?: W } : never) : V
+
 /** The columns of a new row; the others get their defaults. */
-export type Values<R> = { readonly [C in keyof Omit<R, '_uuid'>]?: R[C] }
+export type Values<R> = { readonly [C in keyof Omit<R, '_uuid'>]?: Given<R[C]> }
 
 /** A member of a set, where the column is one. */
 type Member<V> = V extends readonly (infer M)[] ? M : never
@@ -80,7 +83,7 @@ export class Draft<T> {
 
   /** Creates a row and returns its uuid, by which other rows of the transaction can refer to it. */
   insert<N extends TableName<T>>(table: N, values: Values<T[N]>, uuid?: IdOf<T[N]>): IdOf<T[N]> {
-    return this.anyInsert(table, values as unknown as Values_, uuid) as IdOf<T[N]>
+    return this.anyInsert(table, this.native(table, values), uuid) as IdOf<T[N]>
   }
 
   anyInsert(table: string, values: Values_, uuid = uuid4(this.random)): string {
@@ -95,7 +98,7 @@ export class Draft<T> {
 
   /** Sets columns to values, whatever they are by then. */
   update<N extends TableName<T>>(table: N, uuid: IdOf<T[N]>, values: Values<T[N]>): void {
-    this.present(table, uuid).set(values as unknown as Values_, 'always')
+    this.present(table, uuid).set(this.native(table, values), 'always')
   }
 
   anyUpdate(table: string, uuid: string, values: Values_): void {
@@ -258,6 +261,18 @@ export class Draft<T> {
 
   private checkOpen(): void {
     if (this.over) throw new Error('this transaction is over: edit within the function, and do not wait in it')
+  }
+
+  /** Values as rows have them: a plain object for a map becomes one. */
+  private native(table: string, values: object): Values_ {
+    const out: Record<string, Datum> = { ...(values as Values_) }
+    for (const { name, type } of this.columns(table)) {
+      const value: unknown = out[name]
+      if (!type.value || typeof value !== 'object' || value === null || value instanceof Map) continue
+      const pairs = Object.entries(value as Readonly<Record<string, Atom | undefined>>)
+      out[name] = sortMap(new Map(pairs.flatMap(([k, v]) => (v === undefined ? [] : [[k, v] as const]))))
+    }
+    return out
   }
 
   private given(table: string, row: Row): Record<string, Datum> {
