@@ -441,6 +441,8 @@ export class FileStorage implements Storage {
   close(): void {
     if (this.closed) return
     this.closed = true
+    // At once: the next who opens the database may compact it, in a file of the same name.
+    this.giveUp?.('database closed')
     try {
       if (this.appending) this.file.truncate(this.end)
       this.file.syncNow()

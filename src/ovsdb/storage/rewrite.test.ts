@@ -163,3 +163,26 @@ test('a conversion or compaction without room, or without files, is an error; th
   server.close()
   expect(names(open(disk).database)).toEqual(['n0', 'n1'])
 })
+
+test('a database that is removed while it is compacted, and added again, can be compacted', () => {
+  const { disk, clock, server, database, storage } = fresh()
+  database.transact(uuids.map((_, i) => insert(i)))
+  const ends: (string | undefined)[] = []
+  storage.compact(database, (error) => ends.push(error))
+  clock.after(0, () => {
+    // The compaction is in the midst of its work.
+    expect(disk.exists('db.tmp')).toBe(true)
+    server.removeDatabase('S')
+    const opened = unwrap(openFile('db', { files: disk, clock, log: silent }))
+    const again = unwrap(server.addDatabase(opened.schema, opened.storage))
+    opened.storage.compact(again, (error) => ends.push(error))
+  })
+  for (let i = 0; i < 5; i++) {
+    clock.settle()
+    disk.finishSyncs()
+  }
+  expect(ends).toEqual(['database closed', undefined])
+  server.close()
+  expect(disk.opened).toBe(0)
+  expect(names(open(disk).database)).toHaveLength(5000)
+})
