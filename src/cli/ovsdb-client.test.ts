@@ -13,6 +13,7 @@ import { type Listener, listen } from '../io/socket.ts'
 import { printJson } from '../jsonrpc/json.ts'
 import { printSchema } from '../ovsdb/schema/index.ts'
 import { createServer } from '../ovsdb/server/index.ts'
+import { encodeRecord } from '../ovsdb/storage/index.ts'
 import type { Database } from '../ovsdb/transaction/index.ts'
 import { northbound } from '../schema/northbound.ts'
 
@@ -90,6 +91,47 @@ it('saves and restores', async () => {
   database.transact([{ op: 'delete', table: 'Logical_Switch', where: [] }])
   expect(await run(['restore', remote, 'OVN_Northbound'], saved.out)).toEqual({ out: '', err: '', status: 0 })
   expect([...database.rows('Logical_Switch')].map((r) => r['name'])).toEqual(['sw0'])
+})
+
+it('restores a file in which rows were changed piece by piece', async () => {
+  const record = (json: object) => Buffer.from(encodeRecord(JSON.stringify(json))).toString()
+  const uuid = '2f77b348-9768-4866-b761-89d5177ecda0'
+  const change = (row: object | null) => ({ _is_diff: true, Address_Set: { [uuid]: row } })
+  const { out } = await run(['get-schema', remote, 'OVN_Northbound'])
+  const file = [
+    record(JSON.parse(out)),
+    record(change({ name: 'set', addresses: ['set', ['1.1.1.1', '2.2.2.2']] })),
+    record(change({ addresses: ['set', ['2.2.2.2', '3.3.3.3']] })),
+  ]
+  const before = await run(['backup', remote, 'OVN_Northbound'])
+  expect(await run(['restore', remote, 'OVN_Northbound'], file.join(''))).toEqual({ out: '', err: '', status: 0 })
+  const kept = [...database.rows('Address_Set')].map((r) => [r['name'], r['addresses']])
+  expect(kept).toEqual([['set', ['1.1.1.1', '3.3.3.3']]])
+  expect((await run(['restore', remote, 'OVN_Northbound'], before.out)).status).toBe(0)
+})
+
+it.each([
+  [undefined, 'transaction failed (End of file)\n'],
+  ['HTTP/1.1', /\|jsonrpc\|WARN\|.*: error parsing stream: .*\n.*transaction failed \(Protocol error\)\n$/],
+  ['{"id":0,"result":null,"error":"bad"}', 'transaction returned error: "bad"\n'],
+])('says what became of a server that answers %j', async (answer, said) => {
+  const liar = await new Promise<Listener>((resolve, reject) =>
+    listen(
+      { kind: 'unix', path: at('liar') },
+      (stream) => {
+        stream.onData = () => {
+          if (answer === undefined) stream.close()
+          else stream.write(Buffer.from(answer))
+        }
+      },
+      (r) => (r.ok ? resolve(r.value) : reject(new Error(r.error))),
+    ),
+  )
+  const { err, status } = await run(['list-dbs', `unix:${at('liar')}`])
+  liar.close()
+  expect(status).toBe(1)
+  if (typeof said === 'string') expect(err).toBe(`ovsdb-client: ${said}`)
+  else expect(err).toMatch(said)
 })
 
 it('goes to the background once the first contents are printed', async () => {

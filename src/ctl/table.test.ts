@@ -44,6 +44,17 @@ describe('tables', () => {
     expect(formatTable(table, { ...TABLE_STYLE, maxColumnWidth: 7 })).toBe(
       'name  options\n----- -------\np1    {"k 1"=\n"x y" {}\n',
     ))
+  it('as columns as wide as their bytes, cut at whole characters, with room for the headings', () => {
+    const rows = ['é', 'abc', '日本'].map((text) => [{ text }])
+    const words = { headings: ['w'], rows }
+    expect(formatTable({ headings: ['a', 'b'], rows: [[{ text: 'é' }, { text: 'x' }]] }, TABLE_STYLE)).toBe(
+      'a  b\n-- -\né x\n',
+    )
+    expect(formatTable(words, { ...TABLE_STYLE, maxColumnWidth: 4 })).toBe('w\n----\né\nabc\n日\n')
+    expect(formatTable({ headings: ['long'], rows }, { ...TABLE_STYLE, maxColumnWidth: 2 })).toBe(
+      'long\n----\né\nabc\n日\n',
+    )
+  })
   it('as lists', () =>
     expect(formatTable(table, LIST_STYLE)).toBe(
       'name                : p1\noptions             : {"k 1"="c<d", q="1"}\n\nname                : "x y"\noptions             : {}\n',
