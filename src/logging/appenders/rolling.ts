@@ -61,8 +61,8 @@ export interface Schedule {
   next(time: number): number
   /** The roll that follows `roll` and is after `time`. */
   following(roll: number, time: number): number
-  /** What is put behind the name of a file that rolls at `roll`. */
-  suffix(roll: number): string
+  /** What is put behind the name of a file that was to roll at `roll`, and does at `time`. */
+  suffix(roll: number, time: number): string
   /** Whether a name's end is such a suffix. */
   readonly pattern: RegExp
 }
@@ -80,7 +80,7 @@ export function rollByTime(schedule: Schedule, backups: number, path: string, no
   return {
     due: (_line, _size, time) => Math.floor(time / 1000) * 1000 >= at,
     roll(path, time) {
-      const to = `${path}.${schedule.suffix(at)}`
+      const to = `${path}.${schedule.suffix(at, time)}`
       // Where the clock went back, a period comes twice: the file of the first is kept, this one goes on to the next.
       const again = existsSync(to)
       if (!again) move(path, to)

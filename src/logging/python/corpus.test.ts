@@ -68,7 +68,13 @@ interface Outcome {
   readonly err: string
 }
 
-function ours(text: string, dir: string, given: readonly LogEvent[], between?: (i: number) => void): Outcome {
+function ours(
+  text: string,
+  dir: string,
+  given: readonly LogEvent[],
+  between?: (i: number) => void,
+  start = START,
+): Outcome {
   const config = parsePythonConfig(text, 'logging.conf', PID)
   if (!config.ok) throw new Error(config.error)
   const streams: Record<1 | 2, string> = { 1: '', 2: '' }
@@ -81,7 +87,7 @@ function ours(text: string, dir: string, given: readonly LogEvent[], between?: (
   const fail = (message: string) => {
     throw new Error(message)
   }
-  const backend = new PythonBackend(config.value, { ...AROUND, onTrouble: fail, console })
+  const backend = new PythonBackend(config.value, { ...AROUND, now: () => start, onTrouble: fail, console })
   for (const [i, event] of given.entries()) {
     between?.(i)
     if (backend.enabled(event.level, event.component, event.module)) backend.write(event)
@@ -100,11 +106,15 @@ function folder(...path: string[]): string {
 }
 
 /** What CPython makes of the same files and events. */
-function theirs(zone: string, cases: readonly { text: string; dir: string; events: readonly unknown[] }[]) {
+function theirs(
+  zone: string,
+  cases: readonly { text: string; dir: string; events: readonly unknown[] }[],
+  start = START,
+) {
   const input = cases.map(({ text, dir, events }, i) => {
     const file = join(root, `${zone.replace('/', '-')}-${i}.conf`)
     writeFileSync(file, text)
-    return { file, dir, events, start: START / 1000 }
+    return { file, dir, events, start: start / 1000 }
   })
   const r = spawnSync('python3', [join(import.meta.dirname, 'corpus.py')], {
     ...{ input: JSON.stringify(input), encoding: 'utf8', maxBuffer: 1 << 28, env: { ...process.env, TZ: zone } },
@@ -140,6 +150,54 @@ describe.skipIf(!python)('the same bytes as CPython (needs python3)', () => {
       try {
         const got = ours(c.text.replaceAll('@DIR@', c.b), c.b, EVENTS)
         expect(got).toEqual(expected[i])
+      } finally {
+        if (before === undefined) delete process.env['TZ']
+        else process.env['TZ'] = before
+      }
+    })
+  })
+
+  describe.each([
+    ['America/New_York', '2026-10-31T15:10:00Z'],
+    ['America/New_York', '2026-03-07T15:10:00Z'],
+    ['Europe/Berlin', '2026-10-24T12:10:00Z'],
+    ['Australia/Lord_Howe', '2026-04-03T12:00:00Z'],
+    ['UTC', '2026-12-30T12:00:00Z'],
+  ])('clocks that are changed, and years: %s, %s', (zone, from) => {
+    const start = Date.parse(from)
+    // Three days, half an hour apart.
+    const given = Array.from({ length: 150 }, (_, i): LogEvent => {
+      const about = { level: 'info', component: 'ovn-northd', module: '', fields: undefined, serial: i + 1 } as const
+      return { ...about, time: start + i * 1_700_000, message: `${i}`, elapsed: i }
+    })
+    const whens = ["'h', 1", "'h', 2", "'D', 1", "'midnight', 1", "'midnight', 1, 2", "'W6', 1", "'W0', 1", "'M', 30"]
+    const utc = ["'midnight', 1, 0, None, False, True", "'h', 3, 0, None, False, True"]
+    it('have the same files', () => {
+      const before = process.env['TZ']
+      process.env['TZ'] = zone
+      try {
+        const text = (when: string, dir: string) =>
+          (CORPUS['by the day'] ?? '').replace("'D', 1, 2", when).replaceAll('@DIR@', dir)
+        const cases = [...whens, ...utc].map((when, i) => {
+          const at = (side: string) => folder('clocks', zone.replace('/', '-'), from, `${i}`, side)
+          return { when, a: at('a'), b: at('b') }
+        })
+        const records = given.map(record)
+        const expected = theirs(
+          zone,
+          cases.map(({ when, a }) => ({ text: text(when, a), dir: a, events: records })),
+          start,
+        )
+        for (const [i, { when, b }] of cases.entries()) {
+          const [got, want] = [ours(text(when, b), b, given, undefined, start), expected[i]]
+          const lines = (o: Outcome | undefined) =>
+            Object.values(o?.files ?? {})
+              .join('')
+              .split('\n').length
+          // An hour that comes twice has one name: CPython throws the first one's file away.
+          if (when === "'h', 1" && lines(want) < 151) expect(lines(got)).toBe(151)
+          else expect(got, when).toEqual(want)
+        }
       } finally {
         if (before === undefined) delete process.env['TZ']
         else process.env['TZ'] = before

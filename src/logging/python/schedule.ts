@@ -14,11 +14,28 @@ const UNITS: Readonly<Record<string, readonly [number, string, RegExp]>> = {
   W: [7 * DAY, '%Y-%m-%d', /^\d{4}-\d\d-\d\d(\.\w+)?$/],
 }
 
-/** The midnight after a moment, by UTC or by this place's time. */
-function midnight(time: number, utc: boolean): number {
+const HOUR = 3600 * SECOND
+
+/** The end of a moment's day, as if no clock were changed in it. */
+function dayEnd(time: number, utc: boolean): number {
   const d = new Date(time)
-  if (utc) return Date.UTC(d.getUTCFullYear(), d.getUTCMonth(), d.getUTCDate() + 1)
-  return new Date(d.getFullYear(), d.getMonth(), d.getDate() + 1).getTime()
+  const [hours, minutes, seconds] = utc
+    ? [d.getUTCHours(), d.getUTCMinutes(), d.getUTCSeconds()]
+    : [d.getHours(), d.getMinutes(), d.getSeconds()]
+  return time + DAY - ((hours * 60 + minutes) * 60 + seconds) * SECOND
+}
+
+/** Whether it is summer time at this place. */
+function summer(time: number): boolean {
+  const d = new Date(time)
+  const usual = [0, 6].map((month) => new Date(d.getFullYear(), month, 1).getTimezoneOffset())
+  return d.getTimezoneOffset() < Math.max(...usual)
+}
+
+/** What a clock that is changed between two moments moves the second one by, as Python reckons: an hour at any place. */
+function changed(now: number, then: number, utc: boolean): number {
+  if (utc || summer(now) === summer(then)) return 0
+  return summer(now) ? HOUR : -HOUR
 }
 
 /** `when` and `interval` of TimedRotatingFileHandler: S, M, H, D, midnight, W0 (Monday) to W6. */
@@ -34,21 +51,23 @@ export function pythonSchedule(when: string, interval: number, utc: boolean): Re
   const next = (time: number): number => {
     const second = Math.floor(time / SECOND) * SECOND
     if (key !== 'MIDNIGHT' && weekday === undefined) return second + step
-    const first = midnight(second, utc)
-    if (weekday === undefined) return first + (step - DAY)
+    const first = dayEnd(second, utc) + (step - length)
+    if (weekday === undefined) return first
     const d = new Date(second)
     // The day that ends at that midnight is the one that is named.
     const today = ((utc ? d.getUTCDay() : d.getDay()) + 6) % 7
-    return first + ((Number(weekday) - today + 7) % 7) * DAY + (step - 7 * DAY)
+    const wait = (Number(weekday) - today + 7) % 7
+    const at = first + wait * DAY
+    return wait === 0 ? at : at + changed(second, at, utc)
   }
   return ok({
     next,
     following(_roll, time) {
       let at = next(time)
       while (at <= time) at += step
-      return at
+      return key === 'MIDNIGHT' || weekday !== undefined ? at + changed(time, at, utc) : at
     },
-    suffix: (roll) => strftime(suffix, roll - step, utc),
+    suffix: (roll, time) => strftime(suffix, roll - step + changed(time, roll - step, utc), utc),
     pattern,
   })
 }
