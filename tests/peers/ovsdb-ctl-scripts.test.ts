@@ -134,7 +134,7 @@ describe.each<Release>(['26.03', '25.03', '23.03'])('ovn-ctl of %s', (release) =
     expect((await m.ovnCtl('status_ovnnb')).stdout).toBe('running/active\n')
     // TLS by the database's SSL table, a connection by its Connection table.
     expect((await nb('set-connection', 'ptcp:16671:127.0.0.1')).code).toBe(0)
-    const over = () => m.run('ovn-nbctl', '--timeout=5', '--db=tcp:127.0.0.1:16671', 'ls-list')
+    const over = () => m.run('ovn-nbctl', '--timeout=15', '--db=tcp:127.0.0.1:16671', 'ls-list')
     expect((await until(over, (o) => o.code === 0)).stdout).toContain('(sw)')
     const restarted = await m.ovnCtl('restart_northd', '--ovn-northd-log=-vconsole:off')
     expect(restarted.code).toBe(0)
@@ -168,7 +168,8 @@ test('ovn-ctl runs a database in the foreground, a backup of it and its relay', 
     started.push(child)
     return new Promise<number | null>((done) => child.once('exit', done))
   }
-  const nb = (...args: string[]) => m.run('ovn-nbctl', '--timeout=5', `--db=unix:${m.at('run/ovnnb_db.sock')}`, ...args)
+  const nb = (...args: string[]) =>
+    m.run('ovn-nbctl', '--timeout=15', `--db=unix:${m.at('run/ovnnb_db.sock')}`, ...args)
   const ended = run(
     'run_nb_ovsdb',
     '--db-nb-create-insecure-remote=yes',
@@ -178,7 +179,7 @@ test('ovn-ctl runs a database in the foreground, a backup of it and its relay', 
   expect(
     (
       await until(
-        () => nb('ls-add', 'sw'),
+        () => nb('--may-exist', 'ls-add', 'sw'),
         (o) => o.code === 0,
       )
     ).code,
@@ -192,7 +193,7 @@ test('ovn-ctl runs a database in the foreground, a backup of it and its relay', 
   expect(backup.stdout).toContain('Starting ovsdb-nb')
   expect((await other.ovnCtl('status_ovnnb')).stdout).toBe('running/backup\n')
   const there = () =>
-    other.run('ovn-nbctl', '--timeout=5', '--no-leader-only', `--db=unix:${other.at('run/ovnnb_db.sock')}`, 'ls-list')
+    other.run('ovn-nbctl', '--timeout=15', '--no-leader-only', `--db=unix:${other.at('run/ovnnb_db.sock')}`, 'ls-list')
   expect((await until(there, (o) => o.stdout.includes('sw'))).stdout).toContain('(sw)')
   expect((await other.ovnCtl('promote_ovnnb')).code).toBe(0)
   expect((await other.ovnCtl('status_ovnnb')).stdout).toBe('running/active\n')
@@ -212,7 +213,8 @@ test('ovn-ctl runs a database in the foreground, a backup of it and its relay', 
 
 test('ovn-ctl starts a relay of the southbound database, which listens where that says', async () => {
   const m = take('relay', '26.03')
-  const sb = (...args: string[]) => m.run('ovn-sbctl', '--timeout=5', `--db=unix:${m.at('run/ovnsb_db.sock')}`, ...args)
+  const sb = (...args: string[]) =>
+    m.run('ovn-sbctl', '--timeout=15', `--db=unix:${m.at('run/ovnsb_db.sock')}`, ...args)
   const remote = `--db-sb-relay-remote=unix:${m.at('run/ovnsb_db.sock')}`
   // The relay comes first: it knows neither the table of its remotes nor that of its keys yet.
   expect((await m.ovnCtl('start_sb_relay_ovsdb', remote)).stdout).toContain('Starting ovsdb-sb-relay')
@@ -223,11 +225,11 @@ test('ovn-ctl starts a relay of the southbound database, which listens where tha
   expect((await sb('chassis-add', 'hv', 'geneve', '127.0.0.1')).code).toBe(0)
   // Only one of the two can have the port: the relay gets it when the other is gone.
   const relayed = () =>
-    m.run('ovn-sbctl', '--timeout=5', '--no-leader-only', `--db=unix:${m.at('run/ovnsb_relay_db.sock')}`, 'show')
+    m.run('ovn-sbctl', '--timeout=15', '--no-leader-only', `--db=unix:${m.at('run/ovnsb_relay_db.sock')}`, 'show')
   const has = (o: Output) => o.stdout.includes('Chassis hv')
   expect((await until(relayed, has)).stdout).toContain('Chassis hv')
   expect((await m.ovnCtl('stop_sb_ovsdb')).code).toBe(0)
-  const over = () => m.run('ovn-sbctl', '--timeout=5', '--no-leader-only', '--db=tcp:127.0.0.1:16674', 'show')
+  const over = () => m.run('ovn-sbctl', '--timeout=15', '--no-leader-only', '--db=tcp:127.0.0.1:16674', 'show')
   expect((await until(over, has)).stdout).toContain('Chassis hv')
   expect((await m.ovnCtl('restart_sb_relay_ovsdb', remote)).code).toBe(0)
   expect(m.pid('ovnsb_relay_db.pid')).not.toBe(pid)

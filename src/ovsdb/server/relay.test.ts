@@ -155,6 +155,10 @@ test('what changes something waits for a source that is away; what only looks do
   expect(client.answer(waits)).toBe('none yet')
   client.cancel(withdrawn)
   expect(client.answer(withdrawn)).toBe('"canceled"')
+  later(net, 29_000)
+  // Not so soon that clients leave for a source that is started anew.
+  expect(relay.hosted.get('D')?.connected).toBe(true)
+  later(net, 2000)
   expect(relay.hosted.get('D')?.connected).toBe(false)
   if (accept) net.up.set('source', accept)
   later(net)

@@ -1,3 +1,4 @@
+import type { Timer } from '../../base/clock.ts'
 import { type ControlCommand, command } from '../../base/command.ts'
 import { ok, type Result } from '../../base/result.ts'
 import { Follower } from './follower.ts'
@@ -12,9 +13,16 @@ export interface RelayOptions {
 
 const PROBE = 60_000
 
+/**
+ * A relay without its source says so after so long, milliseconds, as the real one does: clients leave a relay that is
+ * not connected, and need not for a source that is away for the moment of a restart.
+ */
+const PATIENCE = 30_000
+
 /** The databases that a server offers for others: reads are answered here, transactions there (ovsdb(7), Relay). */
 export class Relays {
   private readonly followers = new Map<string, Follower>()
+  private readonly losses = new Map<string, Timer>()
   private probe = PROBE
 
   constructor(
@@ -24,9 +32,12 @@ export class Relays {
     server.onRemoved((name) => {
       this.followers.get(name)?.stop()
       this.followers.delete(name)
+      this.losses.get(name)?.cancel()
+      this.losses.delete(name)
     })
     server.onClose(() => {
       for (const follower of this.followers.values()) follower.stop()
+      for (const loss of this.losses.values()) loss.cancel()
     })
   }
 
@@ -41,12 +52,27 @@ export class Relays {
       probe: options.probe ?? this.probe,
       maxBackoff: options.maxBackoff,
       target: (schema) => server.setSchema(name, schema) ?? `${name}: no longer relayed`,
-      onState: (state) => server.setConnected(name, state === 'replicating'),
+      onState: (state) => this.follow(name, state === 'replicating'),
     })
     if (!added.ok) return added
     this.followers.set(name, follower)
     follower.start()
     return ok(undefined)
+  }
+
+  private follow(name: string, connected: boolean): void {
+    if (connected) {
+      this.losses.get(name)?.cancel()
+      this.losses.delete(name)
+      this.server.setConnected(name, true)
+      return
+    }
+    if (!this.server.hosted.get(name)?.connected || this.losses.has(name)) return
+    const tell = () => {
+      this.losses.delete(name)
+      this.server.setConnected(name, false)
+    }
+    this.losses.set(name, this.server.clock.after(PATIENCE, tell))
   }
 
   commands(): ControlCommand[] {
