@@ -2,10 +2,12 @@ import { formatMac, parseMac } from '../address/mac.ts'
 import { type ControlCommand, command } from '../base/command.ts'
 import { OFPP } from '../openflow/actions/action.ts'
 import { formatFlow } from '../openflow/text/flow.ts'
+import { absentFeatureCommands } from './absent-features.ts'
 import { dpctlCommands } from './dpctl.ts'
 import type { BridgePort } from './ofproto/port.ts'
 import { flowStats } from './ofproto/stats.ts'
 import { parseState, trace } from './ofproto/trace.ts'
+import { lookUpRoute } from './route-lookup.ts'
 import type { Switch } from './switch.ts'
 
 /** What `dpif/show` calls a port. */
@@ -37,6 +39,11 @@ function unknownBridge(name: string): Error {
 
 /** The control commands of a switch (ovs-vswitchd(8), "RUNTIME MANAGEMENT COMMANDS"). */
 export function switchCommands(sw: Switch): ControlCommand[] {
+  const megaflows = (on: boolean): string => {
+    sw.datapath.flushFlows()
+    sw.datapath.megaflows = on
+    return `megaflows ${on ? 'enabled' : 'disabled'}`
+  }
   const portName = (p: BridgePort) => (p.number === OFPP.LOCAL ? 'LOCAL' : String(p.number))
   return [
     command('fdb/show', '[bridge...]', [0, Number.POSITIVE_INFINITY], (names) => {
@@ -153,6 +160,8 @@ export function switchCommands(sw: Switch): ControlCommand[] {
       sw.datapath.flowLimit = Math.max(1, Number(n) || 1)
       return `set flow_limit to ${sw.datapath.flowLimit}\n`
     }),
+    command('upcall/disable-megaflows', '', [0, 0], () => megaflows(false)),
+    command('upcall/enable-megaflows', '', [0, 0], () => megaflows(true)),
     command('tnl/ports/show', '-v', [0, 1], () => {
       const names = sw.datapath
         .allPorts()
@@ -164,6 +173,10 @@ export function switchCommands(sw: Switch): ControlCommand[] {
       const lines = [...sw.routes()].map((r) => `Cached: ${r}\n`)
       return `Route Table:\n${lines.join('')}`
     }),
+    command('ovs/route/lookup', 'ip_addr [pkt_mark=mark] [src=src_ip]', [1, 3], (args) =>
+      lookUpRoute(sw.routes(), args),
+    ),
+    ...absentFeatureCommands(sw),
     ...dpctlCommands(sw),
   ]
 }

@@ -5,6 +5,7 @@ import { fieldMatch } from '../openflow/fields/match.ts'
 import { F } from '../openflow/fields/table.ts'
 import { craft, decodeFrame } from '../packet/packet.ts'
 import { printFrame } from '../packet/print.ts'
+import { switchCommands } from './commands.ts'
 import { Fixture, flowMod } from './fixture.test-data.ts'
 
 const ip = (t: string) => parseIpv4(t) as number
@@ -48,6 +49,24 @@ describe('one bridge', () => {
     // a change of a table it visited is seen at once
     f.send(flowMod(5, 1, [], []))
     expect(f.inject(1, udp())).toEqual({})
+  })
+
+  test('keeps a flow for each packet that differs where it is told to', () => {
+    const f = new Fixture(2)
+    f.send(flowMod(0, 1, [], [out(2)]))
+    const flows = () => {
+      for (const sport of [1, 2, 3]) f.through(1, udp({ sport }))
+      return f.sw.datapath.cache.size
+    }
+    expect(flows()).toBe(1)
+    const say = (name: string) => {
+      const found = switchCommands(f.sw).find((c) => c.name === `upcall/${name}-megaflows`)
+      found?.run([], { ok: () => {}, error: () => {} })
+    }
+    say('disable')
+    expect(flows()).toBe(3)
+    say('enable')
+    expect(flows()).toBe(1)
   })
 
   test('tracks connections: new, established, and translated both ways', () => {

@@ -87,6 +87,9 @@ export class Datapath {
   private sweeper: Timer | undefined
   private readonly fragments: FragmentQueue
 
+  /** Whether a flow covers all packets that go the same way; else each is of one key alone (upcall/disable-megaflows). */
+  megaflows = true
+
   constructor(private readonly host: DatapathHost) {
     this.fragments = new FragmentQueue(host.clock)
   }
@@ -148,7 +151,7 @@ export class Datapath {
         this.execute(packet, t.actions)
         return
       }
-      const mask = compileMask(t.wildcards)
+      const mask = compileMask(this.megaflows ? t.wildcards : K.newKey().fill(0xffff_ffff))
       flow = new Megaflow(mask, maskedValues(mask, packet.key), t.actions, t.dependencies, t.effects, now)
       flow.remember(host.generation.value)
       cache.insert(flow, packet.key)

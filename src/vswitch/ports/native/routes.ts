@@ -81,8 +81,13 @@ export class HostRoutes {
       )
     }
     for (const [device, addresses] of Object.entries(all)) {
-      for (const a of addresses ?? [])
-        if (a.family === 'IPv4') out.push(`${a.address}/32 dev ${device} SRC ${a.address} local`)
+      for (const a of addresses ?? []) {
+        out.push(`${a.address}/${a.family === 'IPv4' ? 32 : 128} dev ${device} SRC ${a.address} local`)
+        // All of the loopback network is this host.
+        if (a.family === 'IPv4' && a.internal && a.address === '127.0.0.1') {
+          out.push(`127.0.0.0/8 dev ${device} SRC ${a.address} local`)
+        }
+      }
     }
     return out
   }
