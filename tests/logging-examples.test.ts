@@ -144,15 +144,16 @@ describe.skipIf(!built)('examples/logging (needs npm run build)', () => {
     const dir = folder()
     const path = join(dir, 'deep', 'p.json')
     const hub = await load(dir, 'pino.mjs#PinoLogger', '[PinoLogger]\nfile=deep/p.json\nlevel=debug\n')
-    await until(() => existsSync(path))
     hub.log('lflow').dbg('one', { datapath: 'd1' })
+    // A file that is there is not yet known to be open.
+    await until(() => existsSync(path) && readFileSync(path, 'utf8') !== '')
     hub.flush()
     renameSync(path, `${path}.1`)
     hub.reopen()
     await until(() => existsSync(path))
     hub.log().err('two')
     hub.close()
-    await until(() => readFileSync(path, 'utf8') !== '')
+    await until(() => existsSync(path) && readFileSync(path, 'utf8') !== '')
     const base = { pid: 42, hostname: 'host', component: 'ovn-northd', time: Date.UTC(2026, 10, 24, 8, 38, 31, 793) }
     expect(JSON.parse(readFileSync(`${path}.1`, 'utf8'))).toEqual({
       ...{ ...base, level: 20, logger: 'ovn-northd.lflow', datapath: 'd1', msg: 'one' },
