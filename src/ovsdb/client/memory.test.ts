@@ -55,13 +55,16 @@ it('thousands of reconnections leave nothing behind', { timeout: 60_000 }, () =>
     }
   }
   reconnect(500)
-  const before = heap()
-  reconnect(2500)
-  const grown = heap() - before
-  expect(connections).toBeGreaterThan(3000)
-  expect(unknown).toBe(3000)
+  const grown: number[] = []
+  for (let round = 0; round < 3; round++) {
+    const before = heap()
+    reconnect(900)
+    grown.push((heap() - before) / 900)
+  }
+  expect(connections).toBeGreaterThan(3200)
+  expect(unknown).toBe(3200)
   expect(replica.table('Item').size).toBe(10)
-  // no more than what the heap wavers: one listener of each, left behind, were some 200 bytes
-  expect(grown / 2500).toBeLessThan(200)
+  // bytes of each: what is left behind is so every time, the heap wavers now and then
+  expect(Math.min(...grown)).toBeLessThan(100)
   replica.close()
 })
