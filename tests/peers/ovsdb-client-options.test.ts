@@ -252,6 +252,25 @@ const SAME = [
   '<moved.db --force restore unix:sock Rich',
   '<plain.db --force restore unix:sock Rich',
   '<whole restore unix:sock Rich more',
+  // conversions
+  ...['rich.ovsschema', 'other.ovsschema', 'nope', 'text', 'empty'].map((f) => `needs-conversion unix:sock ${f}`),
+  ...['text', 'empty', 'nope'].map((f) => `convert unix:sock ${f}`),
+  // monitors
+  "monitor unix:sock Rich Solo 'name,!insert' '!foo'",
+  'monitor unix:sock Rich Solo name,name',
+  'monitor unix:sock Rich Solo name n name',
+  'monitor unix:sock Rich ALL name',
+  `monitor-cond unix:sock Rich '[["nope",">",5]]' Solo`,
+  `monitor-cond unix:sock Rich '{' Solo`,
+  `monitor-cond unix:sock Rich '[true]' Nope`,
+  `monitor-cond unix:sock Rich '[true]'`,
+  `monitor-cond unix:sock Rich '[true]' Solo n name`,
+  `monitor-cond-since unix:sock Rich nouuid '[true]' Solo n`,
+  `monitor-cond-since unix:sock Rich '[true]' Solo n name x y`,
+  ...['Rich added', 'Rich connected', 'Nope removed', 'Nope other'].map(
+    (words) => `-vreconnect:off wait unix:sock ${words}`,
+  ),
+  ...['Nope added', 'Rich removed'].map((words) => `-t 1 wait unix:sock ${words}`),
   // servers
   'list-dbs',
   'list-dbs bogus',

@@ -1,9 +1,17 @@
 import { isArray, isObject, type Json, printJson } from '../../jsonrpc/json.ts'
-import { compareDatums, type DatabaseSchema, printSchema, type Row, readSchema } from '../../ovsdb/schema/index.ts'
+import {
+  compareDatums,
+  type DatabaseSchema,
+  Failure,
+  printSchema,
+  type Row,
+  readSchema,
+} from '../../ovsdb/schema/index.ts'
 import type { Database, Table } from '../../ovsdb/transaction/index.ts'
 import { datumJson } from '../../ovsdb/wire/index.ts'
 import { fatal } from '../error.ts'
-import { ask, readJson, type Session, transact } from './session.ts'
+import { readJsonText } from './json-text.ts'
+import { ask, type Session, transact } from './session.ts'
 
 /** Columns of a table that outlive the server. */
 const kept = (schema: DatabaseSchema, table: string): string[] =>
@@ -108,14 +116,22 @@ function renamed(json: Json, known: ReadonlySet<string>): Json {
 
 /** The schema in a file; throws CtlError or Failure. */
 export function readSchemaFile(path: string, readFile: (path: string) => string): DatabaseSchema {
+  const unreadable = (why: string) => fatal(`failed to read schema: "${path}" could not be read as JSON (${why})`)
   let text: string
   try {
     text = readFile(path)
   } catch (e) {
-    const why = e instanceof Error ? e.message : String(e)
-    return fatal(`failed to read schema: "${path}" could not be read as JSON (error opening "${path}": ${why})`)
+    return unreadable(`error opening "${path}": ${e instanceof Error ? e.message : String(e)}`)
   }
-  return readSchema(readJson(text))
+  const json = readJsonText(text)
+  if (!json.ok) return unreadable(json.error)
+  try {
+    return readSchema(json.value)
+  } catch (e) {
+    if (!(e instanceof Failure)) throw e
+    const details = `failed to parse "${path}" as ovsdb schema: ${e.error.details ?? ''}`
+    throw new Failure({ ...e.error, details })
+  }
 }
 
 export function convert(session: Session): void {

@@ -1,10 +1,12 @@
 import { type ControlCommand, command } from '../../base/command.ts'
 import { isArray, isObject, type Json } from '../../jsonrpc/json.ts'
 import { JsonError, parseJson } from '../../jsonrpc/parser.ts'
+import { readError } from '../../ovsdb/client/wire-operation.ts'
 import {
   type ColumnSchema,
   columnOf,
   type DatabaseSchema,
+  describeError,
   readSchema,
   type TableSchema,
   VERSION_COLUMN,
@@ -12,7 +14,7 @@ import {
 import { readDatum } from '../../ovsdb/wire/datum.ts'
 import { fatal } from '../error.ts'
 import type { Cell, Table } from '../table.ts'
-import { ask, readJson, type Session } from './session.ts'
+import { ask, errorOf, readJson, type Session } from './session.ts'
 
 export type MonitorMethod = 'monitor' | 'monitor_cond' | 'monitor_cond_since'
 
@@ -103,15 +105,17 @@ export function monitor(session: Session, method: MonitorMethod): void {
           } else if (name === 'update2' || name === 'update') printer.update(second, false)
         }),
       )
-    const begin = () =>
-      ask(session, method, params, (reply) => {
-        if (method !== 'monitor_cond_since') printer.update(reply, true)
-        else if (isArray(reply)) {
-          printer.head(`found: ${String(reply[0])}, last_id: ${String(reply[1])}`)
-          printer.update(reply[2] ?? null, reply[0] !== true)
-        }
-        session.settled([...gate.commands(), conditionChange(session)])
-      })
+    const show = (reply: Json) => {
+      if (method !== 'monitor_cond_since') printer.update(reply, true)
+      else if (isArray(reply)) {
+        printer.head(`found: ${String(reply[0])}, last_id: ${String(reply[1])}`)
+        printer.update(reply[2] ?? null, reply[0] !== true)
+      }
+      session.settled([...gate.commands(), conditionChange(session)])
+    }
+    // The real one finds a fault in a condition before it asks: it is told as one of the command line.
+    const fault = (error: Json) => describeError(readError(error))
+    const begin = () => ask(session, method, params, show, method === 'monitor' ? errorOf : fault)
     // Otherwise the server ends the connection when the database goes (ovsdb-server(7), 4.1.18).
     if (session.options.has('no-db-change-aware')) begin()
     else ask(session, 'set_db_change_aware', [true], begin)

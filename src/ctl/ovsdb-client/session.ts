@@ -44,10 +44,19 @@ export interface Session {
 /** What is said of a request that the server refuses. */
 export const errorOf = (error: Json): string => `transaction returned error: ${printJson(error, true)}`
 
-/** Asks the server; an error ends the program. What throws in `done` ends it too, with its message. */
-export function ask(session: Session, method: string, params: Json, done: (result: Json) => void): void {
+/**
+ * Asks the server; an error ends the program. What throws in `done` ends it too, with its message.
+ * @param told how an error is told
+ */
+export function ask(
+  session: Session,
+  method: string,
+  params: Json,
+  done: (result: Json) => void,
+  told: (error: Json) => string = errorOf,
+): void {
   session.rpc.request(method, params, (reply) => {
-    if (reply.error !== null) session.fail(errorOf(reply.error))
+    if (reply.error !== null) session.fail(told(reply.error))
     else session.guard(() => done(reply.result))
   })
 }
