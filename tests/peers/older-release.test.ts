@@ -104,6 +104,7 @@ describe.each<Release>(['23.03', '25.03'])('northd on the servers of %s', (relea
 function obstacle(): string | undefined {
   if (process.getuid?.() !== 0) return 'needs root'
   if (spawnSync('ip', ['netns', 'list']).status !== 0) return 'needs network namespaces'
+  if (spawnSync('python3', ['--version']).status !== 0) return 'needs python3'
   return spawnSync('test', ['-c', '/dev/net/tun']).status === 0 ? undefined : 'needs /dev/net/tun'
 }
 
