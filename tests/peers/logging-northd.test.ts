@@ -92,7 +92,7 @@ async function warnings(maker: Maker): Promise<string[]> {
   await northd.end()
   const lines = northd.log().split('\n')
   return lines
-    .filter((l) => /\|WARN\||\|ERR\|/.test(l) && !/\|(socket_util|fatal_signal)\|/.test(l))
+    .filter((l) => /\|WARN\||\|ERR\|/.test(l) && !/\|(socket_util|fatal_signal)[(|]/.test(l))
     .map((l) =>
       l
         .replace(/^[^|]*\|\d+\|/, '')
