@@ -11,7 +11,6 @@ import { follow } from '../ovsdb/relations/feed.ts'
 import { Graph } from '../reactive/graph.ts'
 import type { AnyRelation, Derived, Input } from '../reactive/relation.ts'
 import { formatWhy, why } from '../reactive/why.ts'
-import { INTERNAL_VERSION } from '../schema/internal-version.ts'
 import type { OpenVSwitch } from '../schema/open-vswitch.ts'
 import type { Southbound } from '../schema/southbound.ts'
 import { Aging } from './aging/aging.ts'
@@ -36,6 +35,7 @@ import { declarePatches } from './patch.ts'
 import { declarePhysical } from './physical/physical.ts'
 import { declarePlaces, type Places } from './physical/places.ts'
 import { declareQueues } from './qos/desired.ts'
+import { ReleaseMatch } from './release-match.ts'
 import { bridgeNamed } from './rows/bridge-rows.ts'
 import { LocalWriter } from './rows/local-writer.ts'
 import { SouthboundWriter } from './rows/southbound-writer.ts'
@@ -117,6 +117,7 @@ export class Controller {
   private closed = false
   private scheduled = false
   private paused = false
+  private readonly release: ReleaseMatch
   private acknowledged = -1
   private wasComplete = false
   readonly packetIns: PacketIns
@@ -127,6 +128,8 @@ export class Controller {
 
   constructor(readonly options: ControllerOptions) {
     const { clock, log, sb, ovs, random } = options
+    const strict = () => isTrue(this.localIds().get('ovn-match-northd-version'))
+    this.release = new ReleaseMatch(sb, log.child('main'), strict)
     this.graph = new Graph({ clock, log: log.child('graph') })
     const graph = this.graph
     const inputs = southboundInputs(graph)
@@ -197,7 +200,7 @@ export class Controller {
       bindings: bindings.all,
       installed: this.installed,
       // Rows of ours that are still on their way must not be made a second time.
-      enabled: () => !this.paused && !this.otherRelease() && !sb.conditionsPending,
+      enabled: () => !this.paused && !this.release.blocks() && !sb.conditionsPending,
       settled: () => this.complete(),
     })
     this.local = new LocalWriter({
@@ -380,33 +383,9 @@ export class Controller {
     })
   }
 
-  /** The version of a northd that we are told not to follow, as long as it is not ours. */
-  private unmatched: string | undefined
-
-  /** Whether northd is of another release and this chassis is to wait for ours (external_ids:ovn-match-northd-version). */
-  private otherRelease(): boolean {
-    const { sb, log } = this.options
-    if (!isTrue(this.localIds().get('ovn-match-northd-version')) || sb.state !== 'synced') {
-      this.unmatched = undefined
-      return false
-    }
-    const [global] = sb.table('SB_Global').values()
-    const version = global?.options.get('northd_internal_version') ?? ''
-    if (version === INTERNAL_VERSION) {
-      this.unmatched = undefined
-      return false
-    }
-    if (version !== this.unmatched) {
-      this.unmatched = version
-      const text = `controller version - ${INTERNAL_VERSION} mismatch with northd version - ${version}`
-      log.child('main').warn(text, { code: 'version-mismatch' })
-    }
-    return true
-  }
-
   /** Goes on where northd was of another release and is of ours now. */
   private lookAtRelease(): void {
-    if (this.unmatched === undefined || this.otherRelease()) return
+    if (!this.release.waiting || this.release.blocks()) return
     this.schedule()
     this.state.southbound.rows.schedule()
   }
@@ -415,7 +394,7 @@ export class Controller {
     if (this.closed || this.paused) return
     const { ovs, clock } = this.options
     // Zones that outlive us are in the local database: nothing may be given out before it is known.
-    if (ovs.state !== 'synced' || this.otherRelease()) return
+    if (ovs.state !== 'synced' || this.release.blocks()) return
     const began = clock.monotonic()
     const end = began + SLICE_MS
     if (!this.graph.busy) {

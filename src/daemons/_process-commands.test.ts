@@ -65,8 +65,8 @@ it('says what took longer than it may', () => {
 
 it('prints memory/show in order, and says what is not built or not ready', () => {
   expect(ask([memoryCommand(() => ({ rules: 3, cells: 2 }))], 'memory/show')).toBe('cells:2 rules:3\n')
-  expect(ask(notBuilt(SWITCH_NOT_BUILT), 'lacp/show')).toBe(
-    'error: "lacp/show" is not built yet in ovn-ts: see docs/COMPATIBILITY.md',
+  expect(ask(notBuilt(SWITCH_NOT_BUILT), 'dpif/offload/show')).toBe(
+    'error: "dpif/offload/show" is not built yet in ovn-ts: see docs/COMPATIBILITY.md',
   )
   expect(ask(notReady(CONTROLLER_COMMANDS), 'ct-zone-list')).toBe('error: ovn-controller not ready.')
 })

@@ -60,7 +60,7 @@ function obstacle(): string | undefined {
   if (!existsSync('/lib/systemd/systemd')) return 'needs systemd'
   const flags = ['--mount', '--pid', '--fork', '--uts', '--ipc', '--cgroup', '--net', '--kill-child']
   const mounts = 'mount --make-rprivate / && mount -t tmpfs t /mnt && mkdir /mnt/c && mount -t cgroup2 c /mnt/c'
-  const tried = spawnSync('unshare', [...flags, 'sh', '-c', mounts], { encoding: 'utf8', timeout: 20_000 })
+  const tried = spawnSync('/usr/bin/unshare', [...flags, 'sh', '-c', mounts], { encoding: 'utf8', timeout: 20_000 })
   return tried.status === 0 ? undefined : `needs namespaces and cgroup2 (${(tried.stderr ?? '').trim()})`
 }
 
@@ -90,7 +90,7 @@ describe.skipIf(why !== undefined)(`the units under systemd${why === undefined ?
     const flags = ['--mount', '--pid', '--fork', '--uts', '--ipc', '--cgroup', '--net', '--kill-child']
     const script = join(process.cwd(), 'tests/peers/systemd-root.sh')
     const paths = [lab.dir, process.cwd(), dirname(referenceBin())]
-    spawnSync('unshare', [...flags, script, ...paths], { stdio: 'ignore', timeout: 280_000 })
+    spawnSync('/usr/bin/unshare', [...flags, script, ...paths], { stdio: 'ignore', timeout: 280_000 })
     const results = join(lab.dir, 'results')
     const said = existsSync(results) ? readFileSync(results, 'utf8').trim().split('\n') : []
     const comm = (unit: string) =>
