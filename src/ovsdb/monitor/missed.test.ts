@@ -166,3 +166,27 @@ test('of large commits that come one after the other a slow client keeps, in the
   expect(parts.map((part) => part.get('T')?.size)).toEqual([2000, 1, 2001])
   expect(parts[0]?.get('T')?.get(uuid(3))).toEqual({ new: expect.objectContaining({ s: 'b' }) })
 })
+
+test('what is to be tidied later is tidied once, however many commits come before', () => {
+  const database = newDatabase()
+  const many = STEP_ROWS + 1
+  const missed = new Missed(many - 1, many)
+  const commit = (i: number) => {
+    const { delta } = database.transact(range(many, (n) => insert(i * many + n)))
+    if (delta) missed.add(delta, () => true)
+  }
+  commit(0)
+  commit(1)
+  expect(missed.crowded).toBe(true)
+  const begun = [missed.tidy()]
+  // Before the first step of it.
+  commit(2)
+  if (missed.crowded) begun.push(missed.tidy())
+  for (const steps of begun) steps.next()
+  commit(3)
+  commit(4)
+  for (const steps of begun) while (!steps.next().done);
+  const uuids = missed.take().flatMap((part) => [...(part.get('T')?.keys() ?? [])])
+  expect(uuids.length).toBe(5 * many)
+  expect(new Set(uuids).size).toBe(5 * many)
+})

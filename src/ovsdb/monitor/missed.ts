@@ -63,12 +63,17 @@ export class Missed {
     return !this.tidying && this.parts.length > 1 && this.rows > this.most
   }
 
-  /** The steps of putting together what was kept as it is, while more is added, and perhaps all is taken. */
-  *tidy(): Steps<void> {
-    const { parts } = this
-    const count = parts.length
+  /**
+   * The steps of putting together what was kept as it is, while more is added, and perhaps all is taken. From now
+   * on it is not `crowded`: who asks again before the first step must not begin once more.
+   */
+  tidy(): Steps<void> {
     this.own = undefined
     this.tidying = true
+    return this.putTogether(this.parts, this.parts.length)
+  }
+
+  private *putTogether(parts: Changes[], count: number): Steps<void> {
     const merged = yield* merge(parts.slice(0, count))
     // Of another list `take` has made another to be tidied.
     if (this.parts !== parts) return

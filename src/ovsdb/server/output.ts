@@ -88,6 +88,10 @@ export class Output {
       this.stream.write(bytes)
       return
     }
+    this.enqueue(bytes)
+  }
+
+  private enqueue(bytes: Uint8Array): void {
     this.queue.push(bytes)
     this.queuedBytes += bytes.length
   }
@@ -95,8 +99,12 @@ export class Output {
   /** Sends a message of which all but the beginning and the end is made as it is taken. */
   produce(producer: Producer, head = '', tail = ''): void {
     if (head) this.put(Buffer.from(head))
-    this.queueProducer(this.messages.enabled ? this.watched(producer, head, tail) : producer)
-    if (tail) this.put(Buffer.from(tail))
+    const next = !this.queue.length
+    this.queue.push({ producer: this.messages.enabled ? this.watched(producer, head, tail) : producer, next: 0 })
+    this.producers++
+    if (tail) this.enqueue(Buffer.from(tail))
+    // Only now that all of it waits: behind the last that waits `onIdle` may send more.
+    if (next) this.pump()
   }
 
   /**
@@ -125,12 +133,6 @@ export class Output {
       },
       stop: () => producer.stop?.(),
     }
-  }
-
-  private queueProducer(producer: Producer): void {
-    this.queue.push({ producer, next: 0 })
-    this.producers++
-    if (this.queue.length === 1) this.pump()
   }
 
   /** Lets go of what will not be sent. */
