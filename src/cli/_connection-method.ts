@@ -1,15 +1,13 @@
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { err, ok, type Result } from '../base/result.ts'
 import type { Endpoint } from '../io/socket.ts'
+import { MAX_SOCKET_NAME, socketName, TOO_LONG } from '../io/unix-path.ts'
 import { toolLog } from './_tool-log.ts'
 
 /** The error of a connection method that is none, or leads nowhere: the real tools' EAFNOSUPPORT. */
 export const NOT_SUPPORTED = 'Address family not supported by protocol'
 
 const DEFAULT_PORT = 6640
-
-/** The longest path of a unix socket (unix(7)). */
-const MAX_PATH = 107
 
 /** Where sockets are whose names are relative (ovsdb(7), Connection Methods). */
 export const socketPath = (name: string): string => {
@@ -21,10 +19,7 @@ export const socketPath = (name: string): string => {
 export function readActive(method: string): Result<Endpoint> {
   const [, kind, rest = ''] = /^(unix|tcp|ssl):(.*)$/s.exec(method) ?? []
   if (kind === undefined) return err(NOT_SUPPORTED)
-  if (kind === 'unix') {
-    const path = socketPath(rest)
-    return Buffer.byteLength(path) > MAX_PATH ? tooLong(path) : ok({ kind, path })
-  }
+  if (kind === 'unix') return unixEndpoint(socketPath(rest))
   const named = rest.split(':').filter((word) => word).length > 1
   if (!named) toolLog('stream', 'warn', 'The default OVSDB port number has changed from 6632 to 6640')
   const address = named ? rest : `${rest}:${DEFAULT_PORT}`
@@ -44,10 +39,7 @@ export function readActive(method: string): Result<Endpoint> {
 export function readPassive(method: string): Result<Endpoint> {
   const [, kind, rest = ''] = /^p(unix|tcp|ssl):(.*)$/s.exec(method) ?? []
   if (kind === undefined) return err(NOT_SUPPORTED)
-  if (kind === 'unix') {
-    const path = socketPath(rest)
-    return Buffer.byteLength(path) > MAX_PATH ? tooLong(path) : ok({ kind, path })
-  }
+  if (kind === 'unix') return unixEndpoint(socketPath(rest))
   const [, port = '', v6, host] = /^([^:]*)(?::(?:\[([^\]]*)\]?|(.*)))?$/.exec(rest) ?? []
   if (port !== '' && !isPort(port)) {
     toolLog('socket_util', 'err', `${rest}: bad port number "${port}"`)
@@ -63,7 +55,14 @@ export function readPassive(method: string): Result<Endpoint> {
 
 const isPort = (text: string): boolean => /^\d+$/.test(text) && Number(text) < 65536
 
-function tooLong(path: string): Result<never> {
-  toolLog('socket_util_unix', 'warn', `Unix socket name ${path} is longer than maximum ${MAX_PATH} bytes`)
-  return err('File name too long')
+/** A socket by its path; why there is none of such a path is logged. */
+function unixEndpoint(path: string): Result<Endpoint> {
+  const name = socketName(path)
+  if (name.ok) {
+    name.value.release()
+    return ok({ kind: 'unix', path })
+  }
+  if (name.error !== TOO_LONG) toolLog('socket_util_unix', 'warn', `${dirname(path)}: open failed (${name.error})`)
+  toolLog('socket_util_unix', 'warn', `Unix socket name ${path} is longer than maximum ${MAX_SOCKET_NAME} bytes`)
+  return name
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -62,6 +62,29 @@ it('says which port is busy, which file is missing, which path is too long', asy
   const long: Endpoint = { kind: 'unix', path: join(dir, 'x'.repeat(120)) }
   expect(await dialled(long)).toEqual({ ok: false, error: 'File name too long' })
   expect(await listening(long, () => {})).toEqual({ ok: false, error: 'File name too long' })
+})
+
+it('reaches a socket whose path is longer than the kernel takes', async () => {
+  const folder = join(dir, 'd'.repeat(60), 'e'.repeat(60))
+  const far: Endpoint = { kind: 'unix', path: join(folder, 's') }
+  expect(await listening(far, () => {})).toEqual({ ok: false, error: 'No such file or directory' })
+  expect(await dialled(far)).toEqual({ ok: false, error: 'No such file or directory' })
+  mkdirSync(folder, { recursive: true })
+  const descriptors = () => readdirSync('/proc/self/fd').length
+  const before = descriptors()
+  for (const socket of [far, { kind: 'unix', path: `${far.path}2` } as const]) {
+    const l = await listening(socket, (stream) => stream.close())
+    if (!l.ok) throw new Error(l.error)
+    const client = await dialled(socket)
+    if (!client.ok) throw new Error(client.error)
+    expect(client.value.peer).toBe(`unix:${socket.path}`)
+    await new Promise<void>((done) => {
+      client.value.onClose = () => done()
+    })
+    l.value.close()
+    expect(existsSync(socket.path)).toBe(false)
+  }
+  await expect.poll(descriptors).toBeLessThanOrEqual(before)
 })
 
 it('takes endpoints apart', () => {

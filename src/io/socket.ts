@@ -5,6 +5,7 @@ import { eventCounter } from '../base/event-counter.ts'
 import { err, ok, type Result } from '../base/result.ts'
 import type { ByteStream } from '../base/stream.ts'
 import { errorText } from './errors.ts'
+import { type SocketName, socketName } from './unix-path.ts'
 
 const opened = eventCounter('stream_open')
 const listened = eventCounter('pstream_open')
@@ -105,9 +106,6 @@ export type Endpoint =
   | { readonly kind: 'unix'; readonly path: string }
   | { readonly kind: 'tcp' | 'ssl'; readonly host: string; readonly port: number }
 
-/** The longest path of a unix socket (unix(7)): Node 20 cuts longer ones without a word. */
-const MAX_PATH = 107
-
 /** `unix:FILE`, `tcp:HOST:PORT`, `ssl:HOST:PORT`; an IPv6 address in brackets. */
 export function parseActive(text: string): Endpoint | undefined {
   if (text.startsWith('unix:')) return text.length > 5 ? { kind: 'unix', path: text.slice(5) } : undefined
@@ -131,15 +129,15 @@ export function dial(endpoint: Endpoint, done: (result: Result<ByteStream>) => v
     done(err('TLS connections are opened with their certificates: use dialTls'))
     return () => {}
   }
-  if (endpoint.kind === 'unix' && Buffer.byteLength(endpoint.path) > MAX_PATH) {
-    done(err('File name too long'))
+  const path = endpoint.kind === 'unix' ? socketName(endpoint.path) : undefined
+  if (path && !path.ok) {
+    done(path)
     return () => {}
   }
   opened.hit()
   const peer = endpoint.kind === 'unix' ? `unix:${endpoint.path}` : `tcp:${endpoint.host}:${endpoint.port}`
-  const socket = connect(
-    endpoint.kind === 'unix' ? { path: endpoint.path } : { host: endpoint.host, port: endpoint.port },
-  )
+  const socket = connect(address(endpoint, path?.value))
+  path?.value.release()
   const failed = (e: Error) => done(err(errorText(e)))
   socket.once('error', failed)
   socket.once('connect', () => {
@@ -184,17 +182,26 @@ export function peerName(socket: Socket, kind: Endpoint['kind']): string {
   return `${kind}:${host.includes(':') ? `[${host}]` : host}:${socket.remotePort ?? 0}`
 }
 
+/** What node:net is to be given. */
+function address(
+  endpoint: Endpoint,
+  socket: SocketName | undefined,
+): { path: string } | { host: string; port: number } {
+  if (endpoint.kind === 'unix') return { path: socket?.name ?? endpoint.path }
+  return { host: endpoint.host, port: endpoint.port }
+}
+
 /** Binds a server of node:net or node:tls. */
 export function listenOn(server: Server, endpoint: Endpoint, ready: (result: Result<Listener>) => void): void {
-  if (endpoint.kind === 'unix') {
-    if (Buffer.byteLength(endpoint.path) > MAX_PATH) {
-      ready(err('File name too long'))
-      return
-    }
-    removeSocket(endpoint.path)
+  const path = endpoint.kind === 'unix' ? socketName(endpoint.path) : undefined
+  if (path && !path.ok) {
+    ready(path)
+    return
   }
+  if (endpoint.kind === 'unix') removeSocket(endpoint.path)
   const failed = (e: Error) => {
     // libuv says "permission denied" of a folder that is not there.
+    path?.value.release()
     const missing = endpoint.kind === 'unix' && !existsSync(dirname(endpoint.path))
     ready(err(missing ? 'No such file or directory' : errorText(e)))
   }
@@ -204,19 +211,19 @@ export function listenOn(server: Server, endpoint: Endpoint, ready: (result: Res
     // An error of accept(2), such as too many open files, ends no server.
     server.on('error', () => {})
     if (endpoint.kind === 'unix') chmodSync(endpoint.path, 0o770 & ~process.umask())
-    const address = server.address()
+    const bound = server.address()
     ready(
       ok({
-        port: typeof address === 'object' && address ? address.port : 0,
+        port: typeof bound === 'object' && bound ? bound.port : 0,
         close() {
           server.close()
           if (endpoint.kind === 'unix') removeSocket(endpoint.path)
+          path?.value.release()
         },
       }),
     )
   }
-  if (endpoint.kind === 'unix') server.listen({ path: endpoint.path }, listening)
-  else server.listen({ host: endpoint.host, port: endpoint.port }, listening)
+  server.listen(address(endpoint, path?.value), listening)
 }
 
 /** Removes the file of a socket left by another process; anything that is no socket stays. */
