@@ -39,6 +39,15 @@ const flowSources = {
   },
 }
 
+/** The schema files that `ovsdb-tool create` takes, under the names that Open vSwitch and OVN give them. */
+async function writeSchemas() {
+  const { northbound, southbound, openVSwitch, printSchema } = await import(pathToFileURL('dist/ovsdb.js').href)
+  const schemas = { 'ovn-nb': northbound, 'ovn-sb': southbound, vswitch: openVSwitch }
+  mkdirSync('dist/schemas')
+  for (const [name, schema] of Object.entries(schemas))
+    writeFileSync(`dist/schemas/${name}.ovsschema`, `${JSON.stringify(printSchema(schema), undefined, 2)}\n`)
+}
+
 export async function build() {
   const { build: esbuild } = await import('esbuild')
   const started = Date.now()
@@ -58,11 +67,14 @@ export async function build() {
     sourcesContent: false,
     minifySyntax: true,
     minifyWhitespace: true,
+    // Node shows the line that throws: a program of somebody else is to see its own error, too.
+    lineLimit: 120,
     logLevel: 'warning',
     define: { __VERSION__: JSON.stringify(version) },
     // Bundled CommonJS packages look for these.
     banner: { js: "import { createRequire as __cr } from 'node:module'; const require = __cr(import.meta.url);" },
   })
+  await writeSchemas()
   writeFileSync('dist/.built', String(Date.now()))
   console.log(`built in ${((Date.now() - started) / 1000).toFixed(1)} s`)
 }

@@ -89,7 +89,10 @@ export class DaemonLog {
       if (user) chownSync(path, user.uid, user.gid)
     } catch (e) {
       this.log('vlog').warn(`failed to open ${path} for logging: ${errorText(e)}`, { code: 'log-not-written' })
-      process.exit(1)
+      // As the real ones: without the file that was asked for by its name the program ends, without its usual one it
+      // goes on.
+      if (this.setting.options.value('log-file') !== undefined) process.exit(1)
+      return
     }
     this.vlog.attach('file', new FileAppender({ path, onTrouble: this.trouble }))
     this.log('vlog').info(`opened log file ${path}`)

@@ -145,9 +145,11 @@ async function main(): Promise<void> {
     'unixctl',
     'vlog',
   ])
+  const largest = options.value('max-message')
+  if (largest !== undefined && !/^[1-9]\d*$/.test(largest))
+    daemon.fatal(`--max-message=${largest}: this is no number of bytes`)
   await daemon.detach()
   const tls = new TlsSettings(options)
-  const size = Number(options.value('max-message') ?? 0)
   const sockets = socketTransport(() => tls.keys(server))
   const transport = atRundir(sockets, daemon.rundir)
   const server: Server = createServer({
@@ -155,7 +157,7 @@ async function main(): Promise<void> {
     log: daemon.log,
     random: systemRandom,
     transport,
-    limits: { memory: messageMemory(), ...(size > 0 ? { size } : {}) },
+    limits: { memory: messageMemory(), ...(largest === undefined ? {} : { size: Number(largest) }) },
   })
   const replication = new Replication(server, transport, options.value('sync-from'))
   const relays = new Relays(server, transport)

@@ -131,8 +131,9 @@ describe('connect', () => {
         () => 'connected',
         (e) => (e instanceof ConnectFailure ? `${e.reason.kind}: ${e.message}` : e),
       )
+    expect(await kind(connect({ schema: northbound, remotes: '' }))).toBe('bad remote: no remote was given')
     expect(await kind(connect({ schema: northbound, remotes: 'tcp' }))).toBe('bad remote: tcp: bad connection method')
-    expect(await kind(connect({ schema: northbound, remotes: [] }))).toBe('bad remote: : no remote was given')
+    expect(await kind(connect({ schema: northbound, remotes: [] }))).toBe('bad remote: no remote was given')
     expect(await kind(connect({ schema: northbound, remotes: [remote, 'ssl:127.0.0.1:1'] }))).toBe(
       'bad remote: ssl:127.0.0.1:1: no keys and certificates were given for ssl:',
     )

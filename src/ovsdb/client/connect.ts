@@ -60,7 +60,7 @@ function badRemote(remotes: readonly string[], tls: TlsKeys | undefined): Connec
 }
 
 const listOf = (remotes: string | readonly string[]): readonly string[] =>
-  typeof remotes === 'string' ? remotes.split(',') : remotes
+  typeof remotes !== 'string' ? remotes : remotes === '' ? [] : remotes.split(',')
 
 /** Connects to a database; resolves when its contents are here. Rejects with ConnectFailure. */
 export function connect<T>(options: ConnectOptions<T>): Promise<OvsdbConnection<T>> {

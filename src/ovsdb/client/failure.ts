@@ -27,7 +27,7 @@ export type ConnectError =
 function describeConnectError(error: ConnectError): string {
   switch (error.kind) {
     case 'bad remote':
-      return `${error.remote}: ${error.error}`
+      return error.remote ? `${error.remote}: ${error.error}` : error.error
     case 'timeout':
       return `no contents within ${error.milliseconds} ms: ${error.last}`
     case 'unsuitable':
