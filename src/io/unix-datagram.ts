@@ -37,10 +37,13 @@ export interface UnixDatagrams {
   close(): void
 }
 
+/** The reason of a datagram for which the reader's queue has no room: a later one may find some. */
+export const FULL = 'not fast enough'
+
 /** Linux's numbers (errno(3)) of what may happen to a datagram. */
 const REASONS: Readonly<Record<number, string>> = {
   2: 'nobody listens',
-  11: 'not fast enough',
+  11: FULL,
   13: 'Permission denied',
   90: 'Message too long',
   91: 'not a socket for datagrams',

@@ -1,6 +1,7 @@
 import type { Level } from '../../base/log.ts'
 import type { Appender, Layout, LogEvent } from '../event.ts'
 import { MessageSocket, type SocketTarget } from './socket.ts'
+import { SocketAppender } from './socket-appender.ts'
 
 /** Severity by level (RFC 5424 §6.2.1). */
 export const SYSLOG_SEVERITY: Readonly<Record<Level, number>> = { emer: 2, err: 3, warn: 4, info: 6, dbg: 7 }
@@ -33,8 +34,7 @@ export function syslogAddress(text: string): SyslogTarget | undefined {
 }
 
 /** Sends lines to a syslog daemon behind the head that its protocol wants; what cannot be sent is lost. */
-export class SyslogAppender implements Appender {
-  private readonly socket: MessageSocket
+export class SyslogAppender extends SocketAppender {
   /** On a stream the end of a line is the end of a message (RFC 6587 §3.4.2). */
   private readonly end: string
 
@@ -44,21 +44,13 @@ export class SyslogAppender implements Appender {
     private readonly head: Layout,
     onTrouble?: (message: string) => void,
   ) {
-    this.socket = new MessageSocket(target, onTrouble)
+    super(new MessageSocket(target, onTrouble))
     this.end = target.kind === 'tcp' ? '\n' : ''
   }
 
   append(line: string, event: LogEvent): void {
     const head = this.head(event)
     for (const part of line.split('\n')) this.socket.send(Buffer.from(head + part + this.end), event.time)
-  }
-
-  reopen(): void {}
-
-  flush(): void {}
-
-  close(): void {
-    this.socket.close()
   }
 }
 

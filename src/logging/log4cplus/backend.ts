@@ -3,6 +3,7 @@ import { ConsoleAppender } from '../appenders/console.ts'
 import { FileAppender, type FileOptions } from '../appenders/file.ts'
 import { RollingFileAppender } from '../appenders/rolling.ts'
 import { MessageSocket } from '../appenders/socket.ts'
+import { SocketAppender } from '../appenders/socket-appender.ts'
 import type { LoggingContext } from '../context.ts'
 import { type Appender, type Backend, type LogEvent, loggerName } from '../event.ts'
 import { LevelOverrides, type SetLevel } from '../overrides.ts'
@@ -177,20 +178,15 @@ function appender(config: AppenderConfig, context: LoggingContext): Appender {
 }
 
 /** Lines that a server gets. */
-class Messages implements Appender {
+class Messages extends SocketAppender {
   constructor(
-    private readonly socket: MessageSocket,
+    socket: MessageSocket,
     private readonly message: Message,
-  ) {}
+  ) {
+    super(socket)
+  }
 
   append(line: string, event: LogEvent): void {
     this.socket.send(this.message(line, event), event.time)
-  }
-
-  reopen(): void {}
-  flush(): void {}
-
-  close(): void {
-    this.socket.close()
   }
 }

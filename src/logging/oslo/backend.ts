@@ -1,6 +1,7 @@
 import { MessageSocket } from '../appenders/socket.ts'
+import { SocketAppender } from '../appenders/socket-appender.ts'
 import type { LoggingContext } from '../context.ts'
-import type { Appender, Backend, Layout, LogEvent } from '../event.ts'
+import type { Backend, Layout, LogEvent } from '../event.ts'
 import { PythonBackend } from '../python/backend.ts'
 import type { HandlerConfig, LoggerConfig } from '../python/config.ts'
 import type { HandlerKind } from '../python/handler.ts'
@@ -61,49 +62,32 @@ export function osloBackend(options: OsloOptions, context: LoggingContext): Back
 }
 
 /** As syslog(3) sends a line: `<PRI>TIME PROGRAM: LINE`. */
-export class SyslogLines implements Appender {
-  private readonly socket: MessageSocket
+export class SyslogLines extends SocketAppender {
   private readonly date = secondsFormat('%b %e %H:%M:%S')
 
   constructor(
     private readonly facility: number,
     context: LoggingContext,
   ) {
-    this.socket = new MessageSocket({ kind: 'unix', path: '/dev/log' }, context.onTrouble)
+    super(new MessageSocket({ kind: 'unix', path: '/dev/log' }, context.onTrouble))
   }
 
   append(line: string, event: LogEvent): void {
     const priority = this.facility * 8 + severity(event)
     this.socket.send(Buffer.from(`<${priority}>${this.date(event.time)} ${event.component}: ${line}`), event.time)
   }
-
-  reopen(): void {}
-  flush(): void {}
-
-  close(): void {
-    this.socket.close()
-  }
 }
 
 /** Messages with their fields to systemd's journal. */
-export class JournalMessages implements Appender {
-  private readonly socket: MessageSocket
-
+export class JournalMessages extends SocketAppender {
   constructor(
     private readonly facility: number,
     context: LoggingContext,
   ) {
-    this.socket = new MessageSocket({ kind: 'unix', path: JOURNAL_SOCKET }, context.onTrouble)
+    super(new MessageSocket({ kind: 'unix', path: JOURNAL_SOCKET }, context.onTrouble))
   }
 
   append(line: string, event: LogEvent): void {
     this.socket.send(journalDatagram(journalFields(event, line, this.facility)), event.time)
-  }
-
-  reopen(): void {}
-  flush(): void {}
-
-  close(): void {
-    this.socket.close()
   }
 }

@@ -3,6 +3,7 @@ import { ConsoleAppender } from '../appenders/console.ts'
 import { FileAppender, type FileOptions } from '../appenders/file.ts'
 import { RollingFileAppender, rollBySize, rollByTime } from '../appenders/rolling.ts'
 import { MessageSocket } from '../appenders/socket.ts'
+import { SocketAppender } from '../appenders/socket-appender.ts'
 import { SYSLOG_SEVERITY } from '../appenders/syslog.ts'
 import type { LoggingContext } from '../context.ts'
 import { type Appender, type Backend, type LogEvent, loggerName } from '../event.ts'
@@ -223,20 +224,15 @@ function appender(h: HandlerConfig, context: LoggingContext): Appender {
 }
 
 /** `<PRI>` and the line, with a zero behind it, as SysLogHandler sends it. */
-class SyslogMessages implements Appender {
+class SyslogMessages extends SocketAppender {
   constructor(
-    private readonly socket: MessageSocket,
+    socket: MessageSocket,
     private readonly facility: number,
-  ) {}
+  ) {
+    super(socket)
+  }
 
   append(line: string, event: LogEvent): void {
     this.socket.send(Buffer.from(`<${this.facility * 8 + SYSLOG_SEVERITY[event.level]}>${line}\0`), event.time)
-  }
-
-  reopen(): void {}
-  flush(): void {}
-
-  close(): void {
-    this.socket.close()
   }
 }

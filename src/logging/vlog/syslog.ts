@@ -1,4 +1,5 @@
 import { MessageSocket } from '../appenders/socket.ts'
+import { SocketAppender } from '../appenders/socket-appender.ts'
 import { Both, SyslogAppender, type SyslogTarget } from '../appenders/syslog.ts'
 import type { Appender, Layout, LogEvent } from '../event.ts'
 import { patternLayout, severityOf } from './pattern.ts'
@@ -37,13 +38,11 @@ export function vlogSyslog(way: VlogSyslog): Appender | undefined {
 }
 
 /** `<PRI>1 TIME HOST PROGRAM PID MODULE - ` and the bare message, whatever the pattern is (RFC 5424 §6). */
-class Rfc5424Appender implements Appender {
+class Rfc5424Appender extends SocketAppender {
   private readonly head: Layout
 
-  constructor(
-    private readonly socket: MessageSocket,
-    way: VlogSyslog,
-  ) {
+  constructor(socket: MessageSocket, way: VlogSyslog) {
+    super(socket)
     // The mark in front of the message says that it is UTF-8 (RFC 5424 §6.4).
     this.head = patternLayout('<%B>1 %D{%Y-%m-%dT%H:%M:%S.###Z} %E %A %P %c - \u{feff}', {
       ...way,
@@ -54,12 +53,5 @@ class Rfc5424Appender implements Appender {
   append(_line: string, event: LogEvent): void {
     const head = this.head(event)
     for (const part of event.message.split('\n')) this.socket.send(Buffer.from(head + part), event.time)
-  }
-
-  reopen(): void {}
-  flush(): void {}
-
-  close(): void {
-    this.socket.close()
   }
 }
