@@ -64,6 +64,15 @@ it('says which port is busy, which file is missing, which path is too long', asy
   expect(await listening(long, () => {})).toEqual({ ok: false, error: 'File name too long' })
 })
 
+it('says so when its folder goes before it listens', async () => {
+  const gone = mkdtempSync(join(tmpdir(), 'gone-'))
+  const result = new Promise<Result<Listener>>((done) =>
+    listen({ kind: 'unix', path: join(gone, 'x.sock') }, () => {}, done),
+  )
+  rmSync(gone, { recursive: true })
+  expect(await result).toEqual({ ok: false, error: 'No such file or directory' })
+})
+
 it('reaches a socket whose path is longer than the kernel takes', async () => {
   const folder = join(dir, 'd'.repeat(60), 'e'.repeat(60))
   const far: Endpoint = { kind: 'unix', path: join(folder, 's') }

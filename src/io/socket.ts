@@ -210,7 +210,14 @@ export function listenOn(server: Server, endpoint: Endpoint, ready: (result: Res
     server.removeListener('error', failed)
     // An error of accept(2), such as too many open files, ends no server.
     server.on('error', () => {})
-    if (endpoint.kind === 'unix') chmodSync(endpoint.path, 0o770 & ~process.umask())
+    try {
+      if (endpoint.kind === 'unix') chmodSync(endpoint.path, 0o770 & ~process.umask())
+    } catch (e) {
+      // Removed by somebody as soon as it was made: nobody could find it.
+      server.close()
+      failed(e instanceof Error ? e : new Error(String(e)))
+      return
+    }
     const bound = server.address()
     ready(
       ok({
