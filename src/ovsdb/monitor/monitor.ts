@@ -36,6 +36,13 @@ export class Monitor {
     return !this.missed.none
   }
 
+  /** Characters of what is asked for. */
+  get size(): number {
+    let size = 0
+    for (const request of this.requests.values()) size += request.size
+    return size
+  }
+
   /** The key of equal monitors. */
   get sharedKey(): string {
     return this.key

@@ -90,3 +90,17 @@ it('looks up values that were asked for one by one, among other clauses', () => 
   ).toEqual([2, 5, 6])
   expect(seen([['n', '==', 1], true])).toEqual([1, 2, 3, 4, 5, 6])
 })
+
+it('keeps of long conditions nothing but what they mean, and knows equal ones', () => {
+  const schema = parseSchema(SCHEMA)
+  if (!schema.ok) throw new Error('the schema of the test is none')
+  const of = (count: number, select = {}) => {
+    const where = Array.from({ length: count }, (_, n) => ['n', '==', n])
+    return readRequests(schema.value, { T: [{ columns: ['n'], where, select }] } as never, 2).get('T')
+  }
+  const one = of(1000)
+  expect(JSON.stringify(one).length).toBeLessThan(2000)
+  expect(one?.size).toBeGreaterThan(10_000)
+  expect(of(1000)?.key).toBe(one?.key)
+  for (const other of [of(999), of(1000, { initial: false })]) expect(other?.key).not.toBe(one?.key)
+})

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { isArray, isObject, type Json, type JsonObject, printJson } from '../../jsonrpc/json.ts'
 import { isBoolean, isString, Members, syntaxError } from '../schema/error.ts'
 import { columnOf, type DatabaseSchema, type Datum, fail, type Row, type TableSchema } from '../schema/index.ts'
@@ -22,12 +23,12 @@ export interface TableRequest {
   readonly columns: ReadonlyMap<string, Select>
   /** Whether any column is monitored for this. */
   readonly select: Select
-  /** A row is wanted when one of the clauses holds; always when there is none. */
-  readonly where: readonly Condition[]
   /** Undefined: every row is wanted. */
   readonly test: ((row: Row) => boolean) | undefined
   /** The same for requests that ask for the same. */
   readonly key: string
+  /** Characters of what is asked for. */
+  readonly size: number
 }
 
 export type TableRequests = ReadonlyMap<string, TableRequest>
@@ -72,8 +73,10 @@ function makeRequest(
   const any = (kind: keyof Select) => selects.some((s) => s[kind])
   const select = { initial: any('initial'), insert: any('insert'), delete: any('delete'), modify: any('modify') }
   const bits = (s: Select) => (s.initial ? 1 : 0) | (s.insert ? 2 : 0) | (s.delete ? 4 : 0) | (s.modify ? 8 : 0)
-  const key = `${table.name} ${bits(select)} ${[...columns].map(([name, s]) => `${name}:${bits(s)}`).join(',')} ${whereText}`
-  return { table, columns, select, where, test: compileAny(table, where), key }
+  const text = `${table.name} ${bits(select)} ${[...columns].map(([name, s]) => `${name}:${bits(s)}`).join(',')} ${whereText}`
+  // Thousands of clients may name a thousand rows each: kept as they are, the texts would need more than all else.
+  const key = createHash('sha256').update(text).digest('base64')
+  return { table, columns, select, test: compileAny(table, where), key, size: text.length }
 }
 
 function readWhere(table: TableSchema, json: readonly Json[]): Condition[] {

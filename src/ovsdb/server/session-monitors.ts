@@ -144,7 +144,7 @@ export class SessionMonitors {
 
 /** Characters of a monitor's name and of what it asks for. */
 function size(key: string, monitor: Monitor): number {
-  return key.length + monitor.sharedKey.length
+  return key.length + monitor.size
 }
 
 function readTransactionId(json: Json | undefined): string {
