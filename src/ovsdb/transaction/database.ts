@@ -85,8 +85,8 @@ export class Database {
   /** What comes while a transaction is under way, in order. */
   private readonly queue = new Set<Submission>()
   private draining = false
-  /** What the transaction under way, or the last one, has done so far. */
-  private current: Transaction | undefined
+  /** The locks that the transaction under way, or the last one, has asserted so far. */
+  private asserted: ReadonlySet<string> = new Set()
   /** Commits that the listeners have yet to hear of, while they hear of one. */
   private readonly announcements: Delta[] = []
   private announcing = false
@@ -267,7 +267,7 @@ export class Database {
    * next one sees it.
    */
   handOver(lock: string): void {
-    if (this.running && this.current?.asserted.has(lock)) this.finishRunning()
+    if (this.running && this.asserted.has(lock)) this.finishRunning()
   }
 
   /** Ends what is under way and runs all that has queued up behind it, at once. */
@@ -282,7 +282,7 @@ export class Database {
 
   private attempt(source: OperationSource, requester: Requester, elapsed: number): Work<Outcome> {
     const transaction = new Transaction(this.tables, this.random, requester, this.readOnly, elapsed)
-    this.current = transaction
+    this.asserted = transaction.asserted
     const results: OperationResult[] = []
     try {
       const work = this.operate(transaction, source, results)
