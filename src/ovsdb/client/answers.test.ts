@@ -123,4 +123,38 @@ describe('an update', () => {
     expect(copies.length).toBe(1)
     expect(replica.table('Item').get(uuid)?.name).toBe('a')
   })
+
+  it('that makes no sense after its first row tells of that row, though the next copy has it as it is', () => {
+    const second = '00000000-0000-4000-8000-000000000002'
+    const copy = { Item: { [uuid]: { initial: { name: 'a' } }, [second]: { initial: { name: 'b' } } } }
+    const { clock, servers, replica } = scripted((m, _params, connection) =>
+      result(m === 'monitor_cond_since' ? [false, LAST, connection ? copy : {}] : {}),
+    )
+    const told = new Map<string, string | undefined>()
+    replica.onChange((change) => {
+      for (const [id, row] of change.tables.Item ?? []) told.set(id, row.new?.name)
+    })
+    clock.settle()
+    const half = { Item: { [uuid]: { insert: { name: 'a' } }, [second]: { renamed: {} } } }
+    servers[0]?.send({ method: 'update3', params: ['monitor', LAST, half], id: null })
+    clock.advance(5000)
+    expect(servers.length).toBe(2)
+    expect(Object.fromEntries(told)).toEqual({ [uuid]: 'a', [second]: 'b' })
+  })
+
+  it('of whole contents that make no sense tells what was taken of them', () => {
+    const second = '00000000-0000-4000-8000-000000000002'
+    const copy = (last: Json) => ({ Item: { [uuid]: { initial: { name: 'a' } }, [second]: last } })
+    const { clock, servers, replica } = scripted((m, _params, connection) =>
+      result(m === 'monitor_cond_since' ? [false, LAST, copy(connection ? { initial: { name: 'b' } } : 'b')] : {}),
+    )
+    const told = new Map<string, string | undefined>()
+    replica.onChange((change) => {
+      for (const [id, row] of change.tables.Item ?? []) told.set(id, row.new?.name)
+    })
+    clock.advance(5000)
+    expect(servers.length).toBe(2)
+    expect(replica.state).toBe('synced')
+    expect(Object.fromEntries(told)).toEqual({ [uuid]: 'a', [second]: 'b' })
+  })
 })

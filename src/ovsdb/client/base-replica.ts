@@ -50,7 +50,8 @@ export abstract class BaseReplica<T> implements Replica<T> {
     if (this.now === state || this.now === 'closed') return
     this.now = state
     this.states.call(state)
-    if (state === 'synced') this.syncs.call()
+    // a listener may have closed us
+    if (this.now === 'synced') this.syncs.call()
   }
 
   table<N extends TableName<T>>(name: N): TableReplica<T[N]> {
@@ -78,7 +79,10 @@ export abstract class BaseReplica<T> implements Replica<T> {
   }
 
   onState(listener: (state: ReplicaState) => void): () => void {
-    return this.states.add(listener)
+    // one that closes us is called before others, which are then told of the end alone
+    return this.states.add((state) => {
+      if (state === this.now) listener(state)
+    })
   }
 
   /** Tells what has been applied to the tables. */

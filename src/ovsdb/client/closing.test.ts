@@ -88,6 +88,12 @@ describe.each(Object.keys(states))('a connection that is closed when %s', (state
       if (ends[what] !== 'unknown') expect(there.includes(name)).toBe(ends[what] === 'done')
     }
     await expect(db.edit((tx) => tx.insert('Item', { name: 'late' }))).rejects.toThrow('not connected')
+    let until = 'waits'
+    db.until(() => false).catch((e: Error) => {
+      until = e.message
+    })
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(until).toBe('connection closed')
     const late = db.transact([{ op: 'comment', comment: 'late' }])
     const told = expect(late).rejects.toThrow('not connected')
     world.clock.settle()
@@ -95,3 +101,26 @@ describe.each(Object.keys(states))('a connection that is closed when %s', (state
     expect(() => db.close()).not.toThrow()
   })
 })
+
+it.each([0, 1, 2, 3])(
+  'a database of this process that is closed %i calls later answers what was asked',
+  async (calls) => {
+    const world = new World()
+    const db = new OvsdbConnection<Items>(world.local(), world.clock, world.random)
+    world.clock.settle()
+    const ends: string[] = []
+    const end = (work: Promise<unknown>) =>
+      work.then(
+        () => ends.push('done'),
+        (e: unknown) => ends.push(kindOf(e)),
+      )
+    end(db.transact([{ op: 'insert', table: 'Item', row: { name: 'transacted' } }]))
+    end(db.edit((tx) => tx.insert('Item', { name: 'edited' })))
+    for (let i = 0; i < calls; i++) step(world)
+    db.close()
+    world.clock.advance(100)
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(ends.length).toBe(2)
+    for (const kind of ends) expect(['done', 'unknown', 'disconnected']).toContain(kind)
+  },
+)

@@ -124,6 +124,47 @@ describe('a remote replica of a cluster', () => {
     expect(lines.some((l) => l.message.includes(why))).toBe(true)
   })
 
+  it.each([
+    ['relay', 'relay database server has not yet connected to the relay source; trying another server'],
+    ['clustered', 'clustered database server is disconnected from cluster; trying another server'],
+  ])('leaves a server (%s) that loses touch with the others', (model, words) => {
+    const { log, lines } = keptLog()
+    const { clock, servers } = scripted(
+      (method) => {
+        if (method === 'monitor_cond') return result({ Database: { u: { initial: { model, connected: true } } } })
+        return result(method === 'monitor_cond_since' ? [false, LAST, {}] : {})
+      },
+      { leaderOnly: false, log },
+    )
+    clock.advance(2000)
+    expect(servers.length).toBe(1)
+    const lost = { Database: { u: { modify: { connected: false } } } }
+    servers[0]?.send({ method: 'update2', params: ['server', lost], id: null })
+    clock.advance(2000)
+    expect(servers.length).toBe(2)
+    expect(lines.filter((l) => l.module === 'ovsdb_cs')).toMatchObject([{ level: 'info', message: `x: ${words}` }])
+  })
+
+  it('waits for the database to be made: that it is not there yet is no warning', () => {
+    const { log, lines } = keptLog()
+    let made = false
+    const { clock, replica } = scripted(
+      (method) => {
+        if (method === 'monitor_cond') return result({ Database: made ? { u: { initial: {} } } : {} })
+        return result(method === 'monitor_cond_since' ? [false, LAST, {}] : {})
+      },
+      { log },
+    )
+    clock.advance(500)
+    expect(replica.state).toBe('connecting')
+    const words = { module: 'ovsdb_cs', level: 'info', message: 'x: server does not have Items database' }
+    expect(lines.filter((l) => l.message.includes('does not have'))).toMatchObject([words])
+    made = true
+    clock.advance(10_000)
+    expect(replica.state).toBe('synced')
+    expect(lines.filter((l) => l.level === 'warn' || l.level === 'err')).toEqual([])
+  })
+
   it('waits for a relay that is not yet connected, and takes it where any server will do', () => {
     let connected = false
     const { clock, replica } = scripted(

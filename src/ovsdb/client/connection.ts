@@ -78,6 +78,7 @@ export class OvsdbConnection<T> {
         resolve()
         return
       }
+      if (this.replica.state === 'closed') throw new Error('connection closed')
       const stops: (() => void)[] = []
       const end = (finish: () => void) => {
         for (const stop of stops) stop()

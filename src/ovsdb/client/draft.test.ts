@@ -209,3 +209,10 @@ describe('an edit under a lock', () => {
     ])
   })
 })
+
+it('a key of a map that was not asked for is set whatever it was, also as the ctl tools do', async () => {
+  const client = new Client({ Item: { columns: ['name'] } })
+  expect(client.rows[0]?.[3]).toEqual(new Map([['k', 'v']]))
+  await client.edit((tx) => tx.anySetKey('Item', client.a, 'options', 'k', 'w'))
+  expect(client.rows[0]?.[3]).toEqual(new Map([['k', 'w']]))
+})

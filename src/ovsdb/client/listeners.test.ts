@@ -100,3 +100,19 @@ it.each(['syncing', 'synced', 'connecting'] as const)('a replica may be closed f
   world.clock.advance(60_000)
   expect(world.streams.length).toBe(1)
 })
+
+it.each(['local', 'remote'] as const)(
+  'a %s replica that a listener closes tells the others of nothing but that',
+  (kind) => {
+    const world = new World()
+    const replica = world[kind]()
+    const told: string[] = []
+    replica.onState((state) => {
+      if (state === 'synced') replica.close()
+    })
+    replica.onState((state) => told.push(state))
+    replica.onSynced(() => told.push('told of sync'))
+    world.clock.settle()
+    expect(told.filter((what) => what !== 'syncing')).toEqual(['closed'])
+  },
+)

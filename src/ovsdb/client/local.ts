@@ -44,6 +44,8 @@ export class LocalReplica<T> extends BaseReplica<T> {
   private readonly locks: Locks
   private readonly held = new Map<string, LocalLock>()
   private pending = 0
+  /** What to do with transactions whose outcome was not told when we are closed. */
+  private readonly unanswered = new Set<() => void>()
   private readonly requester: Requester = { owns: (name) => this.held.get(name)?.owned ?? false }
 
   constructor(
@@ -141,11 +143,16 @@ export class LocalReplica<T> extends BaseReplica<T> {
       this.clock.after(0, () => done({ ok: false, error: { kind: 'disconnected' } }))
       return
     }
+    const lost = () => this.clock.after(0, () => done({ ok: false, error: { kind: 'unknown' } }))
+    this.unanswered.add(lost)
     this.database.submit(source(operations), this.requester, ({ results, error }) => {
       const outcome: TransactOutcome = error
         ? { ok: false, error: transactError(operations, { error, index: results.length }) }
         : { ok: true, results }
-      this.later(() => this.tell(done, outcome))
+      this.later(() => {
+        this.unanswered.delete(lost)
+        this.tell(done, outcome)
+      })
     })
   }
 
@@ -181,6 +188,8 @@ export class LocalReplica<T> extends BaseReplica<T> {
     super.close()
     this.timer?.cancel()
     this.queue.length = 0
+    for (const lost of this.unanswered) lost()
+    this.unanswered.clear()
   }
 }
 

@@ -4,6 +4,7 @@ import type { Result } from '../../base/result.ts'
 import type { ByteStream } from '../../base/stream.ts'
 import { NO_RESPONSE } from './probe.ts'
 import { CLOSED_BY_PEER, DROPPED } from './rpc.ts'
+import { ELSEWHERE, NO_DATABASE } from './server-state.ts'
 
 /** Opens a stream to a remote as `tcp:127.0.0.1:6641` names it; returns how to give up. */
 export type Dial = (remote: string, done: (result: Result<ByteStream>) => void) => () => void
@@ -23,8 +24,11 @@ export interface ReconnectionOptions {
 /** Milliseconds that a connection has to last to be a good one. */
 const STEADY = 1000
 
-/** Why a member of a cluster is left for another. */
-const ELSEWHERE = 'trying another server'
+/** Milliseconds that an attempt may take, at least; longer when the remotes are tried less often. */
+const PATIENCE = 1000
+
+/** The same for `ssl:`: a handshake takes several turns of a server that may be busy. */
+const TLS_PATIENCE = 10_000
 
 /** Connects to one of several remotes, and to the next when that is lost, with a wait that grows. */
 export class Reconnection {
@@ -65,9 +69,11 @@ export class Reconnection {
     const { remote } = this
     this.sayOnWay(`${remote}: connecting...`)
     let answered = false
+    let timer: Timer | undefined
     const stop = this.options.dial(remote, (result) => {
       answered = true
       this.giveUp = undefined
+      timer?.cancel()
       if (this.closed) {
         if (result.ok) result.value.close()
       } else if (result.ok) {
@@ -79,7 +85,26 @@ export class Reconnection {
         this.failed(`${remote}: database connection failed (${result.error})`)
       }
     })
-    if (!answered) this.giveUp = stop
+    if (answered) return
+    const expired = () => {
+      stop()
+      this.giveUp = undefined
+      this.sayOnWay(`${remote}: connection attempt timed out`)
+      this.failed(`${remote}: database connection failed (Connection timed out)`)
+    }
+    timer = this.options.clock.after(this.patience, () => {
+      // an answer that came while the program was busy is read first
+      timer = this.options.clock.after(0, expired)
+    })
+    this.giveUp = () => {
+      timer?.cancel()
+      stop()
+    }
+  }
+
+  /** A host that is switched off answers nothing: its attempt would last for minutes, and another may do. */
+  private get patience(): number {
+    return Math.max(this.backoff, this.remote.startsWith('ssl:') ? TLS_PATIENCE : PATIENCE)
   }
 
   /** About attempts to connect, until there have been so many that no more is said. */
@@ -111,7 +136,7 @@ export class Reconnection {
     else if (reason.startsWith(DROPPED)) this.attempts.warn(text, { code: 'connection-dropped', remote: this.remote })
     else if (reason.startsWith(NO_RESPONSE)) {
       this.attempts.err(text, { code: 'no-probe-response', remote: this.remote })
-    } else if (reason.endsWith(ELSEWHERE)) this.log.info(text, about)
+    } else if (reason.endsWith(ELSEWHERE) || reason.startsWith(NO_DATABASE)) this.log.info(text, about)
     else this.log.warn(text, { code: 'database-unreachable', remote: this.remote })
   }
 

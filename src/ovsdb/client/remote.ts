@@ -17,7 +17,7 @@ import {
 } from './replica.ts'
 import { RpcClient, type RpcReply } from './rpc.ts'
 import { ServerSchema } from './server-schema.ts'
-import { serverAccepts } from './server-state.ts'
+import { ServerState } from './server-state.ts'
 import { ChangeSet, sameRow } from './tables.ts'
 import { applyUpdates, applyUpdates2, type Readers, RowReader } from './updates.ts'
 import { conditionJson, operationJson, readError, readResults } from './wire-operation.ts'
@@ -65,6 +65,8 @@ export class RemoteReplica<T> extends BaseReplica<T> {
   private pendingConditions = 0
   private staleConditions = false
   private readonly locks = new Map<string, RemoteLock>()
+  /** What the server that we are in touch with says of itself. */
+  private serverState = new ServerState()
   /** What the server's schema has of ours; undefined before the first answer. */
   private server: ServerSchema | undefined
 
@@ -116,16 +118,18 @@ export class RemoteReplica<T> extends BaseReplica<T> {
   private watchServer(rpc: RpcClient): void {
     const columns = ['name', 'model', 'connected', 'leader', 'index']
     const where = [['name', '==', this.schema.name]]
+    this.serverState = new ServerState()
     rpc.request('monitor_cond', ['_Server', SERVER_MONITOR, { Database: [{ columns, where }] }], (reply) => {
       // a server without _Server is one of old, and alone
-      if (reply.error === null) this.judgeServer(rpc, reply.result, true)
+      if (reply.error === null) this.judgeServer(rpc, reply.result)
     })
   }
 
-  private judgeServer(rpc: RpcClient, updates: Json, whole: boolean): void {
+  private judgeServer(rpc: RpcClient, updates: Json): void {
     const { minIndex } = this
     const leaderOnly = this.options.leaderOnly ?? false
-    const verdict = serverAccepts(updates, { database: this.schema.name, leaderOnly, minIndex }, whole)
+    this.serverState.take(updates)
+    const verdict = this.serverState.judge({ database: this.schema.name, leaderOnly, minIndex })
     if (verdict.index !== undefined) this.minIndex = Math.max(this.minIndex, verdict.index)
     if (verdict.refusal !== undefined) rpc.end(verdict.refusal)
   }
@@ -197,7 +201,7 @@ export class RemoteReplica<T> extends BaseReplica<T> {
     rpc.request(method, params, (reply) => {
       if (this.rpc !== rpc) return
       if (reply.error !== null) this.monitorRefused(rpc, reply)
-      else this.guarded(rpc, () => this.monitorAnswered(method, reply.result))
+      else if (this.guarded(rpc, (set) => this.monitorAnswered(method, reply.result, set))) this.setState('synced')
     })
   }
 
@@ -213,8 +217,7 @@ export class RemoteReplica<T> extends BaseReplica<T> {
     }
   }
 
-  private monitorAnswered(method: Method, result: Json): void {
-    const set = new ChangeSet()
+  private monitorAnswered(method: Method, result: Json, set: ChangeSet): void {
     if (method === 'monitor_cond_since') {
       if (!isArray(result)) throw new Failure({ error: 'protocol error', details: 'monitor_cond_since without array' })
       const [found, last, updates = null] = result
@@ -228,8 +231,6 @@ export class RemoteReplica<T> extends BaseReplica<T> {
     }
     this.monitored = true
     this.staleConditions = false
-    this.announce(set)
-    this.setState('synced')
   }
 
   /** Takes a whole copy: what it has not goes, what is as it was has not changed. */
@@ -244,8 +245,16 @@ export class RemoteReplica<T> extends BaseReplica<T> {
           set.add(name, uuid, this.tables.get(name)?.apply(uuid, undefined))
       }
     }
-    apply(this.tables, this.readers, updates, scratch)
-    for (const [name, rows] of Object.entries(scratch.tables)) {
+    try {
+      apply(this.tables, this.readers, updates, scratch)
+    } finally {
+      this.takeChanged(scratch, set)
+    }
+  }
+
+  /** Puts what came or changed into `set`; a row that is as it was stays the object that it was. */
+  private takeChanged(copied: ChangeSet, set: ChangeSet): void {
+    for (const [name, rows] of Object.entries(copied.tables)) {
       for (const [uuid, change] of rows) {
         if (change.old && change.new && sameRow(change.old, change.new)) this.tables.get(name)?.apply(uuid, change.old)
         else set.add(name, uuid, change)
@@ -260,17 +269,15 @@ export class RemoteReplica<T> extends BaseReplica<T> {
     if (method === 'locked' || method === 'stolen') {
       if (typeof id === 'string') this.locks.get(id)?.told(method === 'locked')
     } else if (id === SERVER_MONITOR) {
-      if (second !== undefined) this.judgeServer(rpc, second, false)
+      if (second !== undefined) this.judgeServer(rpc, second)
     } else if (id === MONITOR) {
-      this.guarded(rpc, () => {
-        const set = new ChangeSet()
+      this.guarded(rpc, (set) => {
         if (method === 'update3') {
           applyUpdates2(this.tables, this.readers, third ?? null, set)
           this.lastTransaction = transactionId(second)
         } else if (method === 'update2') applyUpdates2(this.tables, this.readers, second ?? null, set)
         else if (method === 'update') applyUpdates(this.tables, this.readers, second ?? null, set)
         else if (method === 'monitor_canceled') rpc.end('monitor canceled by server')
-        this.announce(set)
       })
     }
   }
@@ -283,15 +290,24 @@ export class RemoteReplica<T> extends BaseReplica<T> {
     this.log.warn(text, { code: 'bad-value', remote: this.remote })
   }
 
-  /** Updates that make no sense end the session, not the program: the next one begins with a whole copy. */
-  private guarded(rpc: RpcClient, run: () => void): void {
+  /**
+   * Tells what an update changed. One that makes no sense ends the session, not the program: the next session begins
+   * with a whole copy, and is compared with the tables as they are by then. So what came before the fault is told as
+   * well. False: the update made no sense.
+   */
+  private guarded(rpc: RpcClient, run: (set: ChangeSet) => void): boolean {
+    const set = new ChangeSet()
+    let fault: Failure | undefined
     try {
-      run()
+      run(set)
     } catch (e) {
       if (!(e instanceof Failure)) throw e
+      fault = e
       this.lastTransaction = ZERO_UUID
-      rpc.end(`invalid update: ${e.message}`)
     }
+    this.announce(set)
+    if (fault) rpc.end(`invalid update: ${fault.message}`)
+    return fault === undefined
   }
 
   transact(operations: readonly Operation[], done: (outcome: TransactOutcome) => void): void {

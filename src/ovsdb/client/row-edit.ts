@@ -67,7 +67,8 @@ export class RowEdit {
     if (!this.told(column, changed, [key], when).length) return
     const next = sortMap(new Map([...old, [key, value]]))
     // an insert leaves a key that is there as it is
-    if (old.has(key) || when === 'always') this.mutate([column, 'delete', [key]], old)
+    const maybe = when === 'always' || !this.isKnown(column)
+    if (old.has(key) || maybe) this.mutate([column, 'delete', [key]], old)
     this.mutate([column, 'insert', new Map([[key, value]])], next)
   }
 

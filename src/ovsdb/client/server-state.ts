@@ -1,5 +1,11 @@
 import { isObject, type Json, type JsonObject } from '../../jsonrpc/json.ts'
 
+/** How a refusal begins that says that the database is not there. */
+export const NO_DATABASE = 'server does not have'
+
+/** How a refusal ends for which another server may do. */
+export const ELSEWHERE = 'trying another server'
+
 /** What `_Server` says of a server: why it will not do, and how far it is. */
 export interface ServerVerdict {
   readonly refusal?: string
@@ -15,45 +21,47 @@ export interface ServerDemands {
   readonly minIndex: number
 }
 
-/**
- * Judges an update of the row that table Database of `_Server` has for our database (ovsdb-server(5)): a
- * relay has to have its source, and will not do for a leader; a member of a cluster has to be in touch with
- * it, not behind what we have seen, and the leader where only that will do. `whole`: the update is the initial
- * contents, so that no row means no such database.
- */
-export function serverAccepts(updates: Json, demands: ServerDemands, whole: boolean): ServerVerdict {
-  const rows = isObject(updates) ? updates['Database'] : undefined
-  const changes = Object.values(isObject(rows) ? rows : {})
-  if (whole && !changes.length) return { refusal: `server does not have ${demands.database} database` }
-  for (const update of changes) {
-    const row = isObject(update) ? (update['initial'] ?? update['insert'] ?? update['modify']) : undefined
-    if (!isObject(row)) continue
-    const model = row['model']
-    if (whole && model === 'relay') {
-      const refusal = refusalOfRelay(row, demands)
-      return refusal === undefined ? {} : { refusal }
+/** The row that table Database of `_Server` has for our database (ovsdb-server(5)), as far as the server told it. */
+export class ServerState {
+  private row: JsonObject | undefined
+
+  /** Takes the `<table-updates2>` of a monitor on that row alone. */
+  take(updates: Json): void {
+    const rows = isObject(updates) ? updates['Database'] : undefined
+    for (const update of Object.values(isObject(rows) ? rows : {})) {
+      if (!isObject(update)) continue
+      const { initial, insert, modify } = update
+      const whole = initial ?? insert
+      if (isObject(whole)) this.row = whole
+      else if (isObject(modify)) this.row = { ...this.row, ...modify }
+      else if ('delete' in update) this.row = undefined
     }
-    if (whole && model !== 'clustered') return {}
-    const refusal = refusalOfMember(row, demands, whole)
-    if (refusal !== undefined) return { refusal }
-    const index = row['index']
-    if (typeof index === 'number') return { index }
   }
-  return {}
+
+  /**
+   * A relay has to have its source, and will not do for a leader; a member of a cluster has to be in touch with it,
+   * not behind what we have seen, and the leader where only that will do.
+   */
+  judge(demands: ServerDemands): ServerVerdict {
+    const { row } = this
+    if (!row) return { refusal: `${NO_DATABASE} ${demands.database} database` }
+    const { model, index } = row
+    if (model !== 'relay' && model !== 'clustered') return {}
+    const refusal = model === 'relay' ? refusalOfRelay(row, demands) : refusalOfMember(row, demands)
+    if (refusal !== undefined) return { refusal: `${refusal}; ${ELSEWHERE}` }
+    return model === 'clustered' && typeof index === 'number' ? { index } : {}
+  }
 }
 
+/** What is told leaves out what is false. */
 function refusalOfRelay(row: JsonObject, { leaderOnly }: ServerDemands): string | undefined {
-  const refused = (why: string) => `relay database server ${why}; trying another server`
-  if (row['connected'] !== true) return refused('has not yet connected to the relay source')
-  return leaderOnly ? refused('cannot be a leader') : undefined
+  if (row['connected'] !== true) return 'relay database server has not yet connected to the relay source'
+  return leaderOnly ? 'relay database server cannot be a leader' : undefined
 }
 
-function refusalOfMember(row: JsonObject, demands: ServerDemands, whole: boolean): string | undefined {
-  const refused = (why: string) => `clustered database server ${why}; trying another server`
-  // a difference tells only what changed; the initial contents leave out what is false
-  const untold = whole ? false : undefined
-  if ((row['connected'] ?? untold) === false) return refused('is disconnected from cluster')
-  if (demands.leaderOnly && (row['leader'] ?? untold) === false) return refused('is not cluster leader')
-  const index = row['index']
-  return typeof index === 'number' && index < demands.minIndex ? refused('has stale data') : undefined
+function refusalOfMember(row: JsonObject, { leaderOnly, minIndex }: ServerDemands): string | undefined {
+  if (row['connected'] !== true) return 'clustered database server is disconnected from cluster'
+  if (leaderOnly && row['leader'] !== true) return 'clustered database server is not cluster leader'
+  const { index } = row
+  return typeof index === 'number' && index < minIndex ? 'clustered database server has stale data' : undefined
 }
