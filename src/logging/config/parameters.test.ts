@@ -89,6 +89,19 @@ it.each([
 })
 
 it.each([
+  [
+    '[loggers]\nkeys=root\n',
+    "f:1: no [DEFAULT]; a file for Python's logging is named by logging_conf, with logger_class = ConfigLogger",
+  ],
+  [
+    '# log4cplus\nlog4cplus.rootLogger = INFO\n',
+    "f:2: no section before 'log4cplus.rootLogger = INFO'; a file for log4cplus or log4j is named by log_property_file",
+  ],
+])('a file of a dialect in the place of the one that names it is refused: %j', (text, error) => {
+  expect(parseParameters(text, 'f')).toEqual({ ok: false, error })
+})
+
+it.each([
   ['logging_conf=c', ['f:2: logging_conf is ignored: logger_class is missing']],
   ['logger_class=OsloLogger', ['f:2: logger_class is ignored: logging_conf is missing']],
   ['logger_class=pysandesh.sandesh_logger.SandeshLogger', []],

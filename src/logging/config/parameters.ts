@@ -77,11 +77,19 @@ function knownClass(text: string): 'plain' | 'python' | 'oslo' | undefined {
   return Object.hasOwn(CLASSES, name) ? CLASSES[name] : undefined
 }
 
+/** What to do with a file that was given in the place of the one that is to name it. */
+const NAMED_BY = {
+  log4cplus: 'a file for log4cplus or log4j is named by log_property_file',
+  python: "a file for Python's logging is named by logging_conf, with logger_class = ConfigLogger",
+}
+
 /** Reads the parameters of section [DEFAULT]; an error says `FILE:LINE: reason`. */
 export function parseParameters(text: string, file: string): Result<LoggingParameters> {
   const ini = parseIni(text, file)
-  if (!ini.ok) return ini
+  if (!ini.ok) return /^\s*log4(cplus|j)\./m.test(text) ? err(`${ini.error}; ${NAMED_BY.log4cplus}`) : ini
   const { defaults } = ini.value
+  if (defaults.size === 0 && ini.value.sections.has('loggers'))
+    return err(`${file}:1: no [DEFAULT]; ${NAMED_BY.python}`)
   const warnings: string[] = []
   for (const [key, value] of defaults)
     if (!PLAIN.includes(key) && !OTHERS.includes(key))
