@@ -45,6 +45,20 @@ it('merges, tells hosts apart and keeps continued lines together', () => {
   expect(run('-p', 'vm1', '-c', 'hv1/c')).toBe(`hv1/c ${line(2, 'binding|INFO|Claiming lport vm1')}`)
 })
 
+it('says which file and which word it cannot take', () => {
+  const says = (...args: string[]) => {
+    const { status, stderr } = spawnSync(process.execPath, [...program, ...args], { encoding: 'utf8' })
+    return `${status} ${stderr}`
+  }
+  const broken = join(dir, 'broken.log.gz')
+  writeFileSync(broken, 'not compressed')
+  expect(says(dir)).toBe(`1 ovn-logs: ${dir}: Is a directory\n`)
+  expect(says(broken)).toBe(`1 ovn-logs: ${broken}: incorrect header check\n`)
+  expect(says('--since', 'yesterday', broken)).toBe(
+    '1 ovn-logs: --since: yesterday is no time as 2026-11-24T17:20:00Z\n',
+  )
+})
+
 it('follows a file over a rotation', async () => {
   const path = join(dir, 'x.log')
   writeFileSync(path, line(1, 'm|INFO|one'))

@@ -21,7 +21,12 @@ const OPTIONS: readonly OptionSpec[] = [
   { name: 'module', short: 'm', argument: 'NAME', help: 'of this module: binding ...', group: FILTERS },
   { name: 'port', short: 'p', argument: 'NAME', help: 'about this port', group: FILTERS },
   { name: 'uuid', short: 'u', argument: 'UUID', help: 'about this row', group: FILTERS },
-  { name: 'since', argument: 'TIME', help: 'not before this time (ISO 8601)', group: FILTERS },
+  {
+    name: 'since',
+    argument: 'TIME',
+    help: 'not before this time (2026-11-24T17:20:00Z;\nlocal time without Z)',
+    group: FILTERS,
+  },
   { name: 'until', argument: 'TIME', help: 'not after this time', group: FILTERS },
   { name: 'follow', short: 'f', help: 'go on with what is added, over rotations', group: 'Output' },
   { name: 'color', argument: 'WHEN', help: 'always, never or auto (default)', group: 'Output' },
@@ -55,6 +60,14 @@ class Source {
   }
 
   *pieces(): Generator<string> {
+    try {
+      yield* this.rest()
+    } catch (e) {
+      throw new Error(`${this.path}: ${errorText(e)}`)
+    }
+  }
+
+  private *rest(): Generator<string> {
     if (this.path.endsWith('.gz')) {
       yield gunzipSync(readFileSync(this.path)).toString('utf8')
       return
@@ -108,7 +121,7 @@ class Source {
 function timeOption(text: string | undefined, name: string): number | undefined {
   if (text === undefined) return undefined
   const time = Date.parse(text)
-  return Number.isNaN(time) ? fail(`--${name}: ${text} is no time`) : time
+  return Number.isNaN(time) ? fail(`--${name}: ${text} is no time as 2026-11-24T17:20:00Z`) : time
 }
 
 function main(): void {
