@@ -21,7 +21,10 @@ export class ReleaseMatch {
 
   /** Whether northd is of another release and this chassis is to wait for ours. */
   blocks(): boolean {
-    const version = this.strict() && this.sb.state === 'synced' ? this.version() : INTERNAL_VERSION
+    const strict = this.strict()
+    // without a connection northd is what it was
+    if (strict && this.sb.state !== 'synced') return this.waiting
+    const version = strict ? this.version() : INTERNAL_VERSION
     if (version === INTERNAL_VERSION) {
       this.unmatched = undefined
       return false

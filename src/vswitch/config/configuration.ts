@@ -383,5 +383,3 @@ function timeoutsOf(t: ReadonlyMap<string, number>): Timeouts {
   for (const [k, seconds] of t) if (k in out) out[k] = seconds * 1000
   return out as unknown as Timeouts
 }
-
-/** What a line about an interface carries: its row, and the logical port that it is for. */

@@ -11,6 +11,7 @@ export interface Refusal {
   readonly twin?: { readonly name: string; readonly config: TunnelConfig }
 }
 
+/** What a line about an interface carries: its row, and the logical port that it is for. */
 export function about(iface: OVS.Interface): Fields {
   return { interface: iface.name, port: iface.external_ids.get('iface-id'), row: iface._uuid }
 }
