@@ -17,6 +17,7 @@ import type { Database, Delta, Steps, Work } from '../transaction/index.ts'
 import { DiskSpeed } from './disk-speed.ts'
 import type { FileSystem, LogFile } from './files.ts'
 import { encodeRecord, type LogProblem, RecordEncoder, readRecord, recordHeader } from './log.ts'
+import { ReadAhead } from './read-ahead.ts'
 import { loadTransaction, type RecordOptions, shortTransaction, writeEverything, writeTransaction } from './record.ts'
 import type { Storage } from './storage.ts'
 
@@ -134,12 +135,13 @@ export class FileStorage implements Storage {
 
   load(database: Database): Result<void> {
     this.tables = database.tables
+    const log = new ReadAhead(this.file)
     let first = true
-    while (this.end < this.file.size) {
-      const record = readRecord(this.file, this.name, this.end)
+    while (this.end < log.size) {
+      const record = readRecord(log, this.name, this.end)
       if (!record.ok) {
         if (record.error.kind !== 'torn') return err(describeProblem(record.error))
-        const lost = this.file.size - this.end
+        const lost = log.size - this.end
         this.log.warn(
           `${record.error.message}: log ends in an incomplete record, discarding ${lost} bytes at offset ${this.end}`,
           { code: 'torn-log', offset: this.end },

@@ -71,16 +71,27 @@ export interface LogRecord {
   readonly end: number
 }
 
+/** What a log is read from. */
+export type Readable = Pick<LogFile, 'size' | 'read'>
+
 const HEADER = /^OVSDB (JSON|CLUSTER) ([1-9][0-9]*) ([0-9a-f]{40})\n/
 
 /** What kind of database a file's first record says it holds; undefined when it is no record. */
-export function logKind(file: LogFile): 'standalone' | 'clustered' | undefined {
+export function logKind(file: Readable): 'standalone' | 'clustered' | undefined {
   const kind = headerAt(file, 0)?.[1]
   return kind === undefined ? undefined : kind === 'CLUSTER' ? 'clustered' : 'standalone'
 }
 
-function headerAt(file: LogFile, offset: number): RegExpExecArray | undefined {
-  return HEADER.exec(Buffer.from(file.read(offset, 128)).toString('latin1')) ?? undefined
+/** The longest header line, bytes, and some more. */
+const HEADER_SIZE = 128
+
+function headerAt(file: Readable, offset: number): RegExpExecArray | undefined {
+  return HEADER.exec(latin1(file.read(offset, HEADER_SIZE))) ?? undefined
+}
+
+/** Byte by byte, without a copy. */
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
 }
 
 /**
@@ -88,7 +99,7 @@ function headerAt(file: LogFile, offset: number): RegExpExecArray | undefined {
  * @param clustered takes records of clustered databases, too.
  */
 export function readRecord(
-  file: LogFile,
+  file: Readable,
   name: string,
   offset: number,
   clustered = false,
@@ -111,7 +122,8 @@ export function readRecord(
   if (start + length > file.size || length > MAX_RECORD) {
     return badRecord(file, name, offset, `error reading ${length} bytes starting at offset ${start}`)
   }
-  const hash = createHash('sha1')
+  const hash = length > CHUNK ? createHash('sha1') : undefined
+  let sha1 = ''
   let json: Json | undefined
   let failed: string | undefined
   const reader = new MessageReader(
@@ -122,7 +134,8 @@ export function readRecord(
   )
   for (let at = 0; at < length; at += CHUNK) {
     const chunk = file.read(start + at, Math.min(CHUNK, length - at))
-    hash.update(chunk)
+    if (hash) hash.update(chunk)
+    else sha1 = sha1Of(chunk)
     if (failed !== undefined) continue
     try {
       reader.push(chunk)
@@ -131,7 +144,7 @@ export function readRecord(
       failed = e.message
     }
   }
-  const sha1 = hash.digest('hex')
+  if (hash) sha1 = hash.digest('hex')
   if (sha1 !== header[3]) {
     const what = `${length} bytes starting at offset ${start} have SHA-1 hash ${sha1} but should have hash ${header[3]}`
     return badRecord(file, name, offset, what)
@@ -146,7 +159,7 @@ export function readRecord(
 }
 
 /** A record that is not whole: the end of what a crash left, unless more of the log lies behind it. */
-function badRecord(file: LogFile, name: string, offset: number, what: string): Result<never, LogProblem> {
+function badRecord(file: Readable, name: string, offset: number, what: string): Result<never, LogProblem> {
   const later = laterRecord(file, offset + 1)
   return later === undefined
     ? err({ kind: 'torn', offset, message: `${name}: ${what}` })
@@ -154,10 +167,10 @@ function badRecord(file: LogFile, name: string, offset: number, what: string): R
 }
 
 /** The offset of a whole record behind a bad one. */
-function laterRecord(file: LogFile, from: number): number | undefined {
+function laterRecord(file: Readable, from: number): number | undefined {
   const overlap = 128
   for (let at = from; at < file.size; at += CHUNK) {
-    const text = Buffer.from(file.read(at, CHUNK + overlap)).toString('latin1')
+    const text = latin1(file.read(at, CHUNK + overlap))
     for (let i = text.indexOf(`${MAGIC} `); i >= 0 && i < CHUNK; i = text.indexOf(`${MAGIC} `, i + 1)) {
       const offset = at + i
       const header = headerAt(file, offset)
