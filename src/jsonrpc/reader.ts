@@ -19,6 +19,9 @@ export const DEFAULT_LIMITS: ReaderLimits = { size: 2 ** 30, depth: 1000, whole:
 const SMALL_PIECE = 1024
 const ROOM = 4096
 
+/** Whole texts only: it keeps nothing from one to the next. */
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
 const NO_BLANKS: Place = { line: 0, column: 0, byte: 0 }
 
 /**
@@ -42,7 +45,6 @@ export class MessageReader {
   /** What of `limits.memory` is taken for the message that has begun. */
   private taken = 0
   private readonly limits: ReaderLimits
-  private readonly decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   /** Blanks before the message. */
   private blanks = NO_BLANKS
 
@@ -198,7 +200,7 @@ export class MessageReader {
     if (this.careful) json = this.slow(bytes)
     else {
       try {
-        json = JSON.parse(this.ascii ? latin1(bytes) : this.decoder.decode(bytes)) as Json
+        json = JSON.parse(this.ascii ? latin1(bytes) : UTF8.decode(bytes)) as Json
       } catch {
         // The careful parser says what is wrong, and where.
         json = this.slow(bytes)
