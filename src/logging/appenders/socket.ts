@@ -1,10 +1,10 @@
-import { MessageQueue } from './message-queue.ts'
+import { type Message, MessageQueue } from './message-queue.ts'
 import { type SocketTarget, type Transport, transportTo } from './transport.ts'
 import { Trouble } from './trouble.ts'
 
 export type { SocketTarget } from './transport.ts'
 
-/** Bytes that may wait for a slow server; beyond, messages are lost. */
+/** Characters and bytes that may wait for a slow server; beyond, messages are lost. */
 const LIMIT = 4 * 1024 * 1024
 
 /** So long one turn of the event loop sends, milliseconds: what is left waits for the next. */
@@ -93,12 +93,12 @@ export class MessageSocket {
     })
   }
 
-  send(bytes: Uint8Array, time: number): void {
+  send(message: Message, time: number): void {
     if (this.closed) return
     this.time = time
     const away = this.transport.prepare(time)
     if (away !== undefined) this.lose(1, away)
-    else if (!this.queue.push(bytes, time)) this.lose(1, 'not fast enough')
+    else if (!this.queue.push(message)) this.lose(1, 'not fast enough')
     else this.schedule()
   }
 

@@ -50,7 +50,7 @@ export class SyslogAppender extends SocketAppender {
 
   append(line: string, event: LogEvent): void {
     const head = this.head(event)
-    for (const part of line.split('\n')) this.socket.send(Buffer.from(head + part + this.end), event.time)
+    for (const part of line.split('\n')) this.socket.send(head + part + this.end, event.time)
   }
 }
 

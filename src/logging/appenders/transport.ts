@@ -2,7 +2,7 @@ import { createSocket, type Socket as DatagramSocket } from 'node:dgram'
 import { lookup } from 'node:dns'
 import { connect, isIP, type Socket } from 'node:net'
 import { FULL, type UnixDatagrams, unixDatagrams } from '../../io/unix-datagram.ts'
-import type { MessageQueue } from './message-queue.ts'
+import type { Message, MessageQueue } from './message-queue.ts'
 
 export type SocketTarget =
   | { readonly kind: 'unix'; readonly path: string }
@@ -57,10 +57,29 @@ export function transportTo(target: SocketTarget): Transport {
   return target.kind === 'udp' ? new UdpTransport(target) : new TcpTransport(target)
 }
 
+/** One message after the other as bytes, in the same memory where it fits. */
+class Datagram {
+  private memory = Buffer.allocUnsafeSlow(LONGEST_DATAGRAM)
+
+  /** Good until it is called again. */
+  of(message: Message): Uint8Array {
+    if (typeof message !== 'string') return message
+    // A character has three bytes at most of one unit of UTF-16.
+    if (message.length * 3 > this.memory.length) return Buffer.from(message)
+    return this.memory.subarray(0, this.memory.write(message))
+  }
+
+  /** What was given last stays as it is. */
+  leave(): void {
+    this.memory = Buffer.allocUnsafeSlow(LONGEST_DATAGRAM)
+  }
+}
+
 /** Datagrams to a socket of this machine. */
 class UnixTransport implements Transport {
   private readonly socket: UnixDatagrams | undefined
   private told: Told | undefined
+  private readonly datagram = new Datagram()
 
   constructor(path: string) {
     this.socket = unixDatagrams(path)
@@ -75,8 +94,8 @@ class UnixTransport implements Transport {
   }
 
   pump(queue: MessageQueue, over?: () => boolean): Pumped {
-    for (let m = queue.peek(); m; m = queue.peek()) {
-      const lost = this.socket?.send(m.bytes)
+    for (let m = queue.peek(); m !== undefined; m = queue.peek()) {
+      const lost = this.socket?.send(this.datagram.of(m))
       if (lost === FULL) return 'full'
       queue.shift()
       if (lost === undefined) this.told?.sent()
@@ -104,8 +123,9 @@ class UdpTransport implements Transport {
   private tried = Number.NEGATIVE_INFINITY
   /** Nothing is known yet of the message sent last. */
   private pending = false
-  /** When the message sent last was logged. */
+  /** Of the message logged last. */
   private time = 0
+  private readonly datagram = new Datagram()
   private refused = Number.NEGATIVE_INFINITY
   /** To be closed when nothing is under way. */
   private leaving = false
@@ -149,6 +169,7 @@ class UdpTransport implements Transport {
   }
 
   prepare(time: number): string | undefined {
+    this.time = time
     if (this.state === 'none' && (time - this.tried >= RETRY || time < this.tried)) {
       this.tried = time
       this.connect()
@@ -158,12 +179,15 @@ class UdpTransport implements Transport {
 
   pump(queue: MessageQueue, over?: () => boolean): Pumped {
     if (this.state === 'connecting' && isConnected(this.socket)) this.state = 'connected'
-    if (this.state !== 'connected') return 'busy'
-    for (let m = queue.peek(); m; m = queue.peek()) {
-      // The machine's own buffer is full: the rest stays here, where it is counted.
-      if (this.underWay()) return 'busy'
+    if (this.state !== 'connected' || this.underWay()) return 'busy'
+    for (let m = queue.peek(); m !== undefined; m = queue.peek()) {
       queue.shift()
-      this.put(m.bytes, m.time)
+      this.socket.send(this.datagram.of(m).subarray(0, LONGEST_DATAGRAM), this.done)
+      if (this.underWay()) {
+        // The machine's own buffer is full: the rest stays here, where it is counted.
+        this.datagram.leave()
+        return 'busy'
+      }
       if (over?.()) return queue.length ? 'more' : 'empty'
     }
     return 'empty'
@@ -174,20 +198,17 @@ class UdpTransport implements Transport {
     return this.socket.getSendQueueCount() > 0
   }
 
-  private put(bytes: Uint8Array, time: number): void {
-    this.socket.send(bytes.subarray(0, LONGEST_DATAGRAM), (e) => {
-      if (e) {
-        // What is refused is the message before; this one did not go out either. Both are lost.
-        this.refuse(e.message)
-        this.told?.lost(1, e.message)
-      } else {
-        if (this.pending && (time - this.refused >= RETRY || time < this.refused)) this.told?.sent()
-        this.pending = true
-        this.time = time
-      }
-      if (this.leaving) this.close()
-      else this.told?.ready()
-    })
+  private readonly done = (e: Error | null): void => {
+    if (e) {
+      // What is refused is the message before; this one did not go out either. Both are lost.
+      this.refuse(e.message)
+      this.told?.lost(1, e.message)
+    } else {
+      if (this.pending && (this.time - this.refused >= RETRY || this.time < this.refused)) this.told?.sent()
+      this.pending = true
+    }
+    if (this.leaving) this.close()
+    else this.told?.ready()
   }
 
   close(): void {
@@ -268,9 +289,9 @@ class TcpTransport implements Transport {
     return queue.length ? 'busy' : 'empty'
   }
 
-  private write(stream: Socket, messages: readonly Uint8Array[]): void {
+  private write(stream: Socket, messages: readonly Message[]): void {
     this.writes++
-    stream.write(Buffer.concat(messages), (e) => {
+    stream.write(together(messages), (e) => {
       if (e || stream.destroyed) this.told?.lost(messages.length, e?.message ?? NO_CONNECTION)
       else this.told?.sent()
       if (this.stream !== stream) return
@@ -285,4 +306,9 @@ class TcpTransport implements Transport {
     this.stream = undefined
     stream?.end()
   }
+}
+
+function together(messages: readonly Message[]): Message {
+  if (messages.every((m) => typeof m === 'string')) return messages.join('')
+  return Buffer.concat(messages.map((m) => (typeof m === 'string' ? Buffer.from(m) : m)))
 }

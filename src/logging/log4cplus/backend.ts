@@ -11,7 +11,7 @@ import type { AppenderConfig, Log4cplusConfig, LoggerConfig } from './config.ts'
 import { passes } from './filter.ts'
 import type { FileSettings } from './kinds.ts'
 import { levelNumber } from './levels.ts'
-import { binaryMessage, type Message, xmlMessage } from './remote.ts'
+import { binaryMessage, type MessageOf, xmlMessage } from './remote.ts'
 import { HistoryAppender, rollByPeriod, rollBySizeReached, rollToHistory } from './rolling.ts'
 import { syslogMessage } from './syslog.ts'
 
@@ -181,7 +181,7 @@ function appender(config: AppenderConfig, context: LoggingContext): Appender {
 class Messages extends SocketAppender {
   constructor(
     socket: MessageSocket,
-    private readonly message: Message,
+    private readonly message: MessageOf,
   ) {
     super(socket)
   }

@@ -1,6 +1,7 @@
 import type { Level } from '../../base/log.ts'
-import { type LogEvent, loggerName } from '../event.ts'
+import { loggerName } from '../event.ts'
 import { secondsFormat } from '../strftime.ts'
+import type { MessageOf } from './remote.ts'
 
 const SEVERITY: Readonly<Record<Level, number>> = { emer: 2, err: 3, warn: 4, info: 6, dbg: 7 }
 
@@ -19,14 +20,14 @@ export interface SyslogSettings {
  * A line as a syslog server gets it: this machine's as syslog(3) sends it, another one by RFC 5424 §6, over
  * TCP with its length in front (RFC 6587 §3.4.1).
  */
-export function syslogMessage(settings: SyslogSettings): (line: string, event: LogEvent) => Uint8Array {
+export function syslogMessage(settings: SyslogSettings): MessageOf {
   const { component, hostname, pid, ident, facility, remote } = settings
   const date = secondsFormat('%b %e %H:%M:%S')
   return (line, event) => {
     const priority = `<${facility * 8 + SEVERITY[event.level]}>`
-    if (remote === 'unix') return Buffer.from(`${priority}${date(event.time)} ${ident || component}: ${line}`)
+    if (remote === 'unix') return `${priority}${date(event.time)} ${ident || component}: ${line}`
     const time = new Date(event.time).toISOString()
-    const message = Buffer.from(`${priority}1 ${time} ${hostname} ${ident} ${pid} ${loggerName(event)} - ${line}`)
-    return remote === 'udp' ? message : Buffer.concat([Buffer.from(`${message.length} `), message])
+    const message = `${priority}1 ${time} ${hostname} ${ident} ${pid} ${loggerName(event)} - ${line}`
+    return remote === 'udp' ? message : `${Buffer.byteLength(message)} ${message}`
   }
 }

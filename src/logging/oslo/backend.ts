@@ -74,7 +74,7 @@ export class SyslogLines extends SocketAppender {
 
   append(line: string, event: LogEvent): void {
     const priority = this.facility * 8 + severity(event)
-    this.socket.send(Buffer.from(`<${priority}>${this.date(event.time)} ${event.component}: ${line}`), event.time)
+    this.socket.send(`<${priority}>${this.date(event.time)} ${event.component}: ${line}`, event.time)
   }
 }
 

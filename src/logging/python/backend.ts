@@ -233,6 +233,6 @@ class SyslogMessages extends SocketAppender {
   }
 
   append(line: string, event: LogEvent): void {
-    this.socket.send(Buffer.from(`<${this.facility * 8 + SYSLOG_SEVERITY[event.level]}>${line}\0`), event.time)
+    this.socket.send(`<${this.facility * 8 + SYSLOG_SEVERITY[event.level]}>${line}\0`, event.time)
   }
 }

@@ -52,6 +52,6 @@ class Rfc5424Appender extends SocketAppender {
 
   append(_line: string, event: LogEvent): void {
     const head = this.head(event)
-    for (const part of event.message.split('\n')) this.socket.send(Buffer.from(head + part), event.time)
+    for (const part of event.message.split('\n')) this.socket.send(head + part, event.time)
   }
 }
