@@ -1,6 +1,7 @@
+import { spawn } from 'node:child_process'
 import { createSocket, type Socket as DatagramSocket } from 'node:dgram'
-import { createServer, type Server, type Socket } from 'node:net'
-import { expect, it } from 'vitest'
+import { createServer, type Server, Socket } from 'node:net'
+import { expect, it, vi } from 'vitest'
 import { MessageSocket } from './socket.ts'
 
 async function until(what: () => boolean): Promise<void> {
@@ -10,7 +11,12 @@ async function until(what: () => boolean): Promise<void> {
 function listen(port: number, got: string[], peers: Socket[]): Promise<Server> {
   const server = createServer((s) => {
     peers.push(s)
-    s.on('data', (bytes) => got.push(...bytes.toString().split('\0').filter(Boolean)))
+    let rest = ''
+    s.setEncoding('utf8').on('data', (text: string) => {
+      const parts = (rest + text).split('\0')
+      rest = parts.pop() ?? ''
+      got.push(...parts)
+    })
     s.on('error', () => {})
   })
   return new Promise((resolve) => server.listen(port, '127.0.0.1', () => resolve(server)))
@@ -102,4 +108,93 @@ it('says that a name is not found, and does not fail', async () => {
   await until(() => said.length > 0)
   expect(said).toHaveLength(1)
   socket.close()
+})
+
+const portOf = (server: Server): number => {
+  const address = server.address()
+  return typeof address === 'object' && address ? address.port : 0
+}
+
+const numbers = (count: number) => Array.from({ length: count }, (_, i) => `line ${i}`)
+
+it('sends by TCP what a turn logs as one write, texts and bytes, in order', async () => {
+  const got: string[] = []
+  const peers: Socket[] = []
+  const server = await listen(0, got, peers)
+  const socket = new MessageSocket({ kind: 'tcp', host: '127.0.0.1', port: portOf(server) })
+  const write = vi.spyOn(Socket.prototype, 'write')
+  const writes = () => {
+    const all = write.mock.calls.map(([chunk]) => chunk.toString()).filter((text) => text.startsWith('line'))
+    return all.map((text) => text.split('\0').length - 1)
+  }
+  try {
+    // What is logged before there is a connection goes out with it.
+    for (let i = 0; i < 1000; i++) socket.send(`line ${i}\0`, 0)
+    await until(() => got.length === 1000)
+    for (let i = 1000; i < 2000; i++) socket.send(i % 2 ? `line ${i}\0` : Buffer.from(`line ${i}\0`), 0)
+    await until(() => got.length === 2000)
+    expect(writes()).toEqual([1000, 1000])
+  } finally {
+    write.mockRestore()
+  }
+  expect(got).toEqual(numbers(2000))
+  socket.send('é\0', 0)
+  socket.close()
+  await until(() => got.includes('é'))
+  expect(got.at(-1)).toBe('é')
+  server.close()
+  for (const p of peers) p.destroy()
+})
+
+/** Runs a program that logs to a server here by `socket`. */
+function program(kind: 'udp' | 'tcp', port: number, body: string) {
+  const source = `
+    import { MessageSocket } from '${new URL('./socket.ts', import.meta.url).href}'
+    const socket = new MessageSocket({ kind: '${kind}', host: '127.0.0.1', port: ${port} })
+    ${body}`
+  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', source], {
+    stdio: ['pipe', 'inherit', 'inherit'],
+  })
+  return { child, ended: new Promise<number | null>((resolve) => child.on('exit', resolve)) }
+}
+
+const LOG = "for (let i = 0; i < 50; i++) socket.send('line ' + i + END, 0)"
+const END_BY_EXIT = "process.on('exit', () => socket.flush()); process.exit(3)"
+const END_BY_SIGNAL = "socket.flush(); socket.close(); process.kill(process.pid, 'SIGTERM')"
+
+it.each([
+  ['process.exit', `${LOG}\n${END_BY_EXIT}`, 3],
+  ['a signal', `${LOG}\n${END_BY_SIGNAL}`, null],
+  ['its end', LOG, 0],
+])('sends by UDP what the program logged in the turn in which it ended by %s', async (_, body, status) => {
+  const got: string[] = []
+  const server = await bind(0, got)
+  expect(await program('udp', server.address().port, `const END = ''\n${body}`).ended).toBe(status)
+  await until(() => got.length === 50)
+  expect(got).toEqual(numbers(50))
+  server.close()
+})
+
+it.each([
+  ['process.exit', `${LOG}\n${END_BY_EXIT}`, 3],
+  ['a signal', `${LOG}\n${END_BY_SIGNAL}`, null],
+  ['its end', LOG, 0],
+])('sends by TCP what the program logged in the turn in which it ended by %s', async (_, body, status) => {
+  const got: string[] = []
+  const peers: Socket[] = []
+  const server = await listen(0, got, peers)
+  // A first message tells that there is a connection.
+  const connected = `
+    const END = '\\0'
+    socket.send('first' + END, 0)
+    await new Promise((resolve) => process.stdin.once('data', resolve))
+    process.stdin.destroy()`
+  const { child, ended } = program('tcp', portOf(server), `${connected}\n${body}`)
+  await until(() => got.length === 1)
+  child.stdin.write('go')
+  expect(await ended).toBe(status)
+  await until(() => got.length === 51)
+  expect(got).toEqual(['first', ...numbers(50)])
+  server.close()
+  for (const p of peers) p.destroy()
 })

@@ -5,7 +5,7 @@ import { Trouble } from './trouble.ts'
 export type { SocketTarget } from './transport.ts'
 
 /** Characters and bytes that may wait for a slow server; beyond, messages are lost. */
-const LIMIT = 4 * 1024 * 1024
+const LIMIT = 1024 * 1024
 
 /** So long one turn of the event loop sends, milliseconds: what is left waits for the next. */
 export const SLICE = 1.5
@@ -120,11 +120,13 @@ export class MessageSocket {
   /** What one turn of the event loop sends. */
   private slice(): void {
     const end = this.loop.monotonic() + SLICE
+    const before = this.queue.length
     const state = this.transport.pump(this.queue, () => this.loop.monotonic() >= end)
-    if (state === 'full') this.wait()
+    // A full server that took some is reading: it may have room by the next turn.
+    if (state === 'full' && this.queue.length === before) this.wait()
     else {
       this.roomAgain()
-      if (state === 'more') this.schedule()
+      if (state === 'full' || state === 'more') this.schedule()
     }
     this.leaveWhenEmpty()
   }
