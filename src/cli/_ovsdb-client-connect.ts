@@ -68,8 +68,12 @@ export function connectPatiently(request: ConnectRequest, clock: Clock, connecte
       }
       say('connected')
       const rpc = new RpcClient(result.value, request.monotonic, toolModule('jsonrpc'))
-      rpc.onEnd = (reason) =>
+      const since = clock.monotonic()
+      rpc.onEnd = (reason) => {
+        // one that lasted was a good one: its loss is the first trouble
+        if (clock.monotonic() - since >= backoff * 1000) backoff = 0
         again(reason === CLOSED_BY_PEER ? reason : `connection dropped (${lossReason(server, reason)})`)
+      }
       connected(rpc)
     })
   }

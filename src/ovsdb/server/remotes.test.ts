@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { VirtualClock } from '../../base/clock.ts'
-import { silent } from '../../base/log.ts'
+import { keptLog, silent } from '../../base/log.ts'
 import { seeded } from '../../base/random.ts'
-import { ok, unwrap } from '../../base/result.ts'
+import { err, ok, type Result, unwrap } from '../../base/result.ts'
 import { type ByteStream, streamPair } from '../../base/stream.ts'
 import { readSchema } from '../schema/index.ts'
 import { anyone, operations } from '../transaction/index.ts'
@@ -120,4 +120,55 @@ test('a server that has become a backup meanwhile writes no status', () => {
   clock.settle()
   expect([...database.rows('T')]).toHaveLength(10_000)
   expect(status()).toBe(before)
+})
+
+/** Calls a manager for so many seconds; when it was called, and what was said. */
+function calls(seconds: number, answer: (clock: VirtualClock) => Result<ByteStream>) {
+  const clock = new VirtualClock()
+  const { log, lines } = keptLog()
+  const at: number[] = []
+  const transport: Transport = {
+    check: () => undefined,
+    passive: () => false,
+    listen: () => {},
+    dial: (_method, done) => {
+      at.push(Math.round(clock.monotonic() / 1000))
+      done(answer(clock))
+      return () => {}
+    },
+  }
+  const server = createServer({ clock, log, random: seeded(1), transport })
+  server.listen('tcp:192.0.2.1:6640')
+  clock.advance(seconds * 1000)
+  return { at, said: lines.filter((l) => l.module === 'reconnect').map((l) => l.message.slice(20)) }
+}
+
+test('a manager that does not answer is called less and less often, which is told up to the longest wait', () => {
+  const { at, said } = calls(32, () => err('Connection refused'))
+  expect(at).toEqual([0, 1, 3, 7, 15, 23, 31])
+  const attempt = ['connecting...', 'connection attempt failed (Connection refused)']
+  expect(said).toEqual([
+    ...[...attempt, ...attempt, 'waiting 2 seconds before reconnect'],
+    ...[...attempt, 'waiting 4 seconds before reconnect', ...attempt],
+    'continuing to reconnect in the background but suppressing further logging',
+  ])
+})
+
+test('a manager that hangs up at once is called less and less often, too', () => {
+  const { at } = calls(24, (clock) => {
+    const [here, there] = streamPair(clock)
+    there.close()
+    return ok(here)
+  })
+  expect(at).toEqual([0, 1, 3, 7, 15, 23])
+})
+
+test('a manager that hangs up after a while is called again soon', () => {
+  const { at } = calls(40, (clock) => {
+    const [here, there] = streamPair(clock)
+    clock.after(10_000, () => there.close())
+    return ok(here)
+  })
+  // a second is always waited
+  expect(at).toEqual([0, 11, 22, 33])
 })

@@ -46,6 +46,7 @@ export interface RemoteOptions {
 
 /** RFC: none. ovsdb-server(1): the probe of connections over a network, in milliseconds. */
 const NETWORK_PROBE = 5000
+const FIRST_BACKOFF = 1000
 const MAX_BACKOFF = 8000
 
 function sessionOptions(method: string, options: RemoteOptions): SessionOptions {
@@ -64,7 +65,8 @@ class Remote {
   state = 'VOID'
   since: number
   private closed = false
-  private backoff = 1000
+  /** Milliseconds that were waited before the last attempt; 0: none has failed. */
+  private backoff = 0
   private retry: Timer | undefined
   private giveUp: (() => void) | undefined
 
@@ -115,7 +117,7 @@ class Remote {
   private connect(): void {
     if (this.closed) return
     const log = this.server.log.child('reconnect')
-    log.info(`${this.method}: connecting...`)
+    this.sayOnWay('connecting...')
     this.setState('CONNECTING')
     this.giveUp = this.transport.dial(this.method, (result) => {
       this.giveUp = undefined
@@ -125,12 +127,16 @@ class Remote {
       }
       if (result.ok) {
         log.info(`${this.method}: connected`)
-        this.backoff = 1000
         this.setState('ACTIVE')
-        this.adopt(result.value, () => this.again('connection closed by peer'))
+        const since = this.since
+        this.adopt(result.value, () => {
+          // one that hangs up at once is not to be called every second
+          if (this.server.clock.monotonic() - since >= this.backoff) this.backoff = 0
+          this.again('connection closed by peer')
+        })
       } else {
         this.error = result.error
-        log.info(`${this.method}: connection attempt failed (${result.error})`)
+        this.sayOnWay(`connection attempt failed (${result.error})`)
         this.again(result.error)
       }
     })
@@ -140,8 +146,30 @@ class Remote {
     if (this.closed) return
     this.error = reason
     this.setState('BACKOFF')
+    this.waitLonger()
     this.retry = this.server.clock.after(this.backoff, () => this.connect())
-    this.backoff = Math.min(this.backoff * 2, this.options.maxBackoff ?? MAX_BACKOFF)
+  }
+
+  private get longest(): number {
+    return this.options.maxBackoff ?? MAX_BACKOFF
+  }
+
+  /** About attempts to connect, until there have been so many that no more is said. */
+  private sayOnWay(text: string): void {
+    if (this.backoff < this.longest) this.server.log.child('reconnect').info(`${this.method}: ${text}`)
+  }
+
+  private waitLonger(): void {
+    const before = this.backoff
+    if (before) {
+      this.backoff = Math.min(before * 2, this.longest)
+      const log = this.server.log.child('reconnect')
+      if (before < this.longest && this.backoff === this.longest) {
+        log.info(`${this.method}: continuing to reconnect in the background but suppressing further logging`)
+      } else if (before < this.longest) {
+        log.info(`${this.method}: waiting ${this.backoff / 1000} seconds before reconnect`)
+      }
+    } else this.backoff = Math.min(FIRST_BACKOFF, this.longest)
   }
 
   private setState(state: string): void {
