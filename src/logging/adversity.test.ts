@@ -107,7 +107,7 @@ async function setup(dialect: string, name: string) {
 /** The lines of all files, when `count` are there or no more come. */
 async function complete(lines: () => string[], count: number): Promise<string[]> {
   let [got, quiet] = [lines(), 0]
-  while (got.length < count && quiet < 40) {
+  while (got.length < count && quiet < 400) {
     await new Promise((resolve) => setTimeout(resolve, 50))
     const now = lines()
     quiet = now.length === got.length ? quiet + 1 : 0

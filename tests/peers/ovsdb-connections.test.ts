@@ -54,7 +54,8 @@ test.each(MAKERS)('%s probes a silent client as the row says, and drops it', asy
   expect(JSON.parse(text)).toEqual({ id: 'echo', method: 'echo', params: [] })
   const [probed = 0, dropped = 0, other = 0] = times
   expect(probed).toBeGreaterThan(900)
-  expect(dropped - probed).toBeGreaterThan(900)
+  // From the start: a busy reader sees the probe late, and the end may follow at once.
+  expect(dropped).toBeGreaterThan(1900)
   expect(other).toBeGreaterThan(4900)
   await server.end()
 })
@@ -66,19 +67,17 @@ test.each(MAKERS)('%s calls again after max_backoff at most', async (maker) => {
     { target: 'tcp:127.0.0.1:16762', max_backoff: 1000 },
     { target: 'tcp:127.0.0.1:16765' },
   )
-  // Nobody listens. The one without the column has called after 1, 2 and 4 s, and waits for 8 s now.
-  await sleep(7500)
-  const called = (port: number) =>
-    new Promise<number>((done) => {
-      const listener = createServer((socket) => {
-        socket.destroy()
-        listener.close()
-        done(port)
-      }).listen(port, '127.0.0.1')
-    })
-  const other = called(16765)
-  expect(await Promise.race([other, called(16762)])).toBe(16762)
-  await other
+  // Who is called hangs up at once. Where the column is not set the calls are 1, 2, 4 and 8 s apart.
+  const calls = { bounded: 0, other: 0 }
+  const count = (which: keyof typeof calls, port: number) =>
+    createServer((socket) => {
+      calls[which]++
+      socket.destroy()
+    }).listen(port, '127.0.0.1')
+  const listeners = [count('bounded', 16762), count('other', 16765)]
+  while (calls.bounded < 10) await sleep(100)
+  expect(calls.other).toBeLessThan(8)
+  for (const listener of listeners) listener.close()
   await server.end()
 })
 
