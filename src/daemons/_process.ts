@@ -26,7 +26,7 @@ import type { ParsedOptions } from './_options.ts'
 import { writePidfile } from './_pidfile.ts'
 import { commonCommands, memoryCommand } from './_process-commands.ts'
 import { type Family, logDirectory, runDirectory } from './_process-options.ts'
-import { becomeUser, type DaemonUser, parseUser } from './_user.ts'
+import { becomeUser, canStartProgram, type DaemonUser, parseUser } from './_user.ts'
 
 /** What sets a daemon apart from others. */
 export interface DaemonNature {
@@ -156,8 +156,10 @@ export class DaemonProcess {
       this.clock,
       say,
       () => {
-        // The first worker had to be root to open what it needs; those that come after it need not be.
-        if (user) this.become(user)
+        // The first worker had to be root to open what it needs; those that come after it need not be. But
+        // Node.js reads the program again for each: where the user may not, they start as root, too, and then
+        // become the user themselves.
+        if (user && canStartProgram(user)) this.become(user)
       },
       this.output,
     )

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { err, ok, type Result } from '../base/result.ts'
 import { keepCapabilities, raiseCapabilities } from '../io/capabilities.ts'
@@ -78,6 +78,13 @@ export function becomeUser(user: DaemonUser, network: boolean): Result<string | 
       ? undefined
       : `capabilities ${names.join(', ')} are not kept: the optional package koffi is missing`,
   )
+}
+
+/** Whether a user could start this program: Node.js has to read its file, which may be in a folder of root's. */
+export function canStartProgram(user: DaemonUser): boolean {
+  const look = 'require("node:fs").accessSync(process.argv[1], 4)'
+  const options = { uid: user.uid, gid: user.gid, cwd: '/', stdio: 'ignore', env: {} } as const
+  return spawnSync(process.execPath, ['-e', look, process.argv[1] ?? ''], options).status === 0
 }
 
 const BASIC = ['CAP_NET_BIND_SERVICE', 'CAP_IPC_LOCK'] as const
