@@ -9,7 +9,7 @@ type Merged = Map<string, Map<string, { old?: Row; new?: Row }>>
 /** Commits of more rows than this are kept as they are: adding them to what was missed would hold up others. */
 const LARGE = 4 * STEP_ROWS
 /** So many rows of such commits may be kept; they cost little, since all slow clients have the same ones. */
-const CROWDED = 1 << 20
+const CROWDED = 512 * STEP_ROWS
 
 /**
  * The commits a slow client has not been told of, put together: it costs no more memory than the rows

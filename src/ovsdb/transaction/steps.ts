@@ -1,3 +1,7 @@
+import { STEP_ROWS } from './step-rows.ts'
+
+export { STEP_ROWS }
+
 /**
  * Work that can be put aside half done: it yields where others may be served meanwhile, and ends with
  * its outcome. What it works on must not change until it goes on.
@@ -9,9 +13,6 @@ export type Steps<T> = Generator<undefined, T, undefined>
  * transactions change a row or two: steps for each part of one would cost as much as the transaction.
  */
 export type Work<T> = T | Steps<T>
-
-/** So many rows are looked at before work may be put aside: a millisecond or two. */
-export const STEP_ROWS = 2048
 
 export function isSteps<T>(work: Work<T>): work is Steps<T> {
   return typeof work === 'object' && work !== null && 'next' in work
