@@ -1,4 +1,4 @@
-import { chownSync, closeSync, existsSync, openSync } from 'node:fs'
+import { chownSync, closeSync, constants, existsSync, openSync, statSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import type { Clock } from '../base/clock.ts'
@@ -84,8 +84,9 @@ export class DaemonLog {
   }
 
   private openFile(path: string, user: DaemonUser | undefined): void {
+    let open = false
     try {
-      closeSync(openSync(path, 'a', 0o640))
+      open = makeLogFile(path)
       if (user) chownSync(path, user.uid, user.gid)
     } catch (e) {
       this.log('vlog').warn(`failed to open ${path} for logging: ${errorText(e)}`, { code: 'log-not-written' })
@@ -95,7 +96,7 @@ export class DaemonLog {
       return
     }
     this.vlog.attach('file', new FileAppender({ path, onTrouble: this.trouble }))
-    this.log('vlog').info(`opened log file ${path}`)
+    if (open) this.log('vlog').info(`opened log file ${path}`)
   }
 
   /** Has the log file for as long as `write` takes: the file is another process's. */
@@ -182,6 +183,22 @@ export class DaemonLog {
 
   commands(): ControlCommand[] {
     return vlogCommands(this.vlog, this.hub)
+  }
+}
+
+/**
+ * Makes the file unless it is there. False for a pipe that nobody reads, which is not waited for (fifo(7)); throws
+ * where it cannot be opened.
+ */
+function makeLogFile(path: string): boolean {
+  const { O_APPEND, O_CREAT, O_NONBLOCK, O_WRONLY } = constants
+  try {
+    closeSync(openSync(path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK, 0o640))
+    return true
+  } catch (e) {
+    if (statSync(path, { throwIfNoEntry: false })?.isFIFO() && e instanceof Error && 'code' in e && e.code === 'ENXIO')
+      return false
+    throw e
   }
 }
 
